@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""Writes the tree that students get for a lab: `grading/starter.py a --out build/starters/lab-a`.
+
+The students' tree is the repository's tracked files with three changes: what belongs to the
+course alone (mutants, forgeries, alternative solutions, the project's own tests) is left out;
+the lab's files have holes where the solution stands (see markers.py); the README is the
+students' own. The labs before the asked one are in it too, with their holes.
+
+`manifest()` says which files these are and with what bytes; branches.py commits the same
+manifest, so a starter and a lab branch can't differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from grading import folders, markers  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What students don't get: path prefixes, folders with a final slash.
+COURSE_ONLY = (
+    ".ci/",
+    ".github/",
+    "CONTRIBUTING.md",
+    "grading/alternatives/",
+    "grading/branches.py",
+    "grading/forgeries/",
+    "grading/markers.py",
+    "grading/mutants/",
+    "grading/starter.py",
+    "grading/student/",
+    "grading/suite/",
+)
+
+# Files that stand elsewhere in the repository: path in the students' tree -> source.
+MOVED = {"README.md": "grading/student/README.md"}
+
+
+class StarterError(Exception):
+    """The starter can't be made; the message is one line that names the fix."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the students' tree."""
+
+    data: bytes
+    executable: bool
+
+
+def lab_folders(root: Path) -> dict[str, str]:
+    """The labs of a tree, by letter: {"a": "a-paging"}."""
+    return {path.parent.name[0]: path.parent.name
+            for path in sorted(root.glob("labs/[a-z]-*/lab.toml"))}
+
+
+def manifest(letter: str, root: Path = ROOT, *, solved: bool = False) -> dict[str, Entry]:
+    """The students' tree for a lab, by path: the starter, or with `solved` the solution.
+
+    Raises StarterError for an unknown lab or a file that can't be handed out, and
+    markers.MarkerError for a broken marker.
+    """
+    labs = lab_folders(root)
+    if letter not in labs:
+        raise StarterError(f"no lab \"{letter}\" in labs/; use LAB={'|'.join(labs) or 'a'}")
+    absent_labs = {other for other in labs if other > letter}
+    convert = markers.solved_text if solved else markers.starter_text
+    entries = {}
+    for path in tracked_files(root):
+        if path in MOVED or _is_left_out(path, absent_labs):
+            continue
+        entries[path] = _entry(root, path, path, convert)
+    for path, source in MOVED.items():
+        if (root / source).exists():
+            entries[path] = _entry(root, source, path, convert)
+    return dict(sorted(entries.items()))
+
+
+def tracked_files(root: Path) -> list[str]:
+    """Paths of the tree's files as Git knows them; outside Git all but build/.
+
+    Files that Git doesn't track stay out: an editor's backup of a solution must not reach
+    the students.
+    """
+    top = subprocess.run(["git", "-C", root, "rev-parse", "--show-toplevel"],
+                         capture_output=True, text=True, check=False)
+    if top.returncode == 0 and Path(top.stdout.rstrip("\n")).resolve() == root.resolve():
+        listed = subprocess.run(["git", "-C", root, "ls-files", "-z"],
+                                capture_output=True, text=True, check=True).stdout
+        return sorted(path for path in listed.split("\0") if path and (root / path).exists())
+    paths = []
+    for folder, subfolders, names in os.walk(root):
+        here = Path(folder).relative_to(root)
+        hidden = {"__pycache__", ".git"} | ({"build"} if here == Path(".") else set())
+        subfolders[:] = sorted(set(subfolders) - hidden)
+        paths += [(here / name).as_posix() for name in names]
+    return sorted(paths)
+
+
+def write(entries: dict[str, Entry], target: Path) -> None:
+    """Writes a manifest to a folder, whole or not at all; an earlier starter is replaced.
+
+    Raises StarterError when `target` holds something else, folders.FolderError when it can't
+    be written.
+    """
+    if target.is_symlink() or (target.exists() and not _may_replace(target)):
+        raise StarterError(f"{target}: holds something that isn't a starter; remove it or "
+                           "choose another --out")
+    with folders.replaced(target) as fresh:
+        for path, entry in entries.items():
+            file = fresh / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(entry.data)
+            file.chmod(0o755 if entry.executable else 0o644)
+
+
+def _is_left_out(path: str, absent_labs: set[str]) -> bool:
+    if path.startswith(COURSE_ONLY):
+        return True
+    lab = re.match(r"(?:labs/([a-z])-|grading/tests/([a-z])/)", path)
+    return lab is not None and (lab[1] or lab[2]) in absent_labs
+
+
+def _entry(root: Path, source: str, path: str, convert) -> Entry:
+    file = root / source
+    if file.is_symlink():
+        raise StarterError(f"{source}: a symbolic link can't be handed out; put a file there")
+    data = file.read_bytes()
+    if path.startswith("labs/") and markers.can_hold_solutions(path):
+        data = convert(data.decode(), source).encode()
+    return Entry(data, executable=bool(file.stat().st_mode & 0o111))
+
+
+def _may_replace(target: Path) -> bool:
+    looks_like_starter = all((target / name).exists() for name in ("Makefile", "labs", "kernel"))
+    is_repository = (target / ".git").exists()
+    return target.is_dir() and (not any(target.iterdir())
+                                or (looks_like_starter and not is_repository))
+
+
+def main() -> int:
+    """Command line; exit status 0, or 1 with a one-line message."""
+    parser = argparse.ArgumentParser(description="Writes the tree that students get for a lab.")
+    parser.add_argument("lab", help="the lab's letter, as in labs/")
+    parser.add_argument("--out", type=Path, help="folder to write (build/starters/lab-LAB)")
+    arguments = parser.parse_args()
+    target = arguments.out or ROOT / "build" / "starters" / f"lab-{arguments.lab}"
+    try:
+        entries = manifest(arguments.lab)
+        write(entries, target)
+    except (StarterError, markers.MarkerError, folders.FolderError) as error:
+        print(f"grading/starter.py: {error}", file=sys.stderr)
+        return 1
+    print(f"{target}: the starter of lab {arguments.lab}, {len(entries)} files")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

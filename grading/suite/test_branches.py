@@ -1,0 +1,120 @@
+"""The students' repository: same ids every time, and merges that end in main's text."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grading import branches, markers, starter
+from grading.suite.made_up import course
+
+STUDENT = {"GIT_AUTHOR_NAME": "Student", "GIT_AUTHOR_EMAIL": "student@localhost",
+           "GIT_COMMITTER_NAME": "Student", "GIT_COMMITTER_EMAIL": "student@localhost",
+           "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+MARKER_LINES = re.compile(r"^[ \t]*(?://|#) (?:(?:BEGIN|END) SOLUTION|STARTER:).*\n", re.MULTILINE)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, env={**os.environ, **STUDENT},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"git {arguments}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    names = git(folder, "ls-files", "-z").split("\0")
+    return {name: (folder / name).read_bytes() for name in names if name}
+
+
+def work_through_all_labs(repository: Path, root: Path, work: Path) -> dict[str, bytes]:
+    """Does what a student does, lab after lab; returns the files at the end.
+
+    Starter, own edits that replace each hole, next starter merged, and so on; at the end the
+    official solution is merged too, which must change nothing.
+    """
+    labs = starter.lab_folders(root)
+    git(repository.parent, "clone", "--quiet", str(repository), work.name)
+    for number, letter in enumerate(labs):
+        if number == 0:
+            git(work, "checkout", "--quiet", "-b", "work", f"origin/lab-{letter}")
+        else:
+            git(work, "merge", "--quiet", "--no-edit", f"origin/lab-{letter}")
+        for path, entry in starter.manifest(letter, root, solved=True).items():
+            if path.startswith(f"labs/{labs[letter]}/"):
+                (work / path).write_bytes(entry.data)
+        git(work, "commit", "--quiet", "-a", "-m", f"my lab {letter}")
+    before = files_of(work)
+    git(work, "merge", "--quiet", "--no-edit", f"origin/lab-{letter}-solution")
+    assert files_of(work) == before
+    return before
+
+
+def expected_files(root: Path) -> dict[str, bytes]:
+    """What main has of the students' files, markers removed by a rule of one line."""
+    last = max(starter.lab_folders(root))
+    expected = {}
+    for path in starter.manifest(last, root):
+        data = (root / starter.MOVED.get(path, path)).read_bytes()
+        if path.startswith("labs/") and markers.can_hold_solutions(path):
+            data = MARKER_LINES.sub("", data.decode()).encode()
+        expected[path] = data
+    return expected
+
+
+def test_the_branches_of_a_made_up_course(tree, tmp_path: Path) -> None:
+    top = tree(course())
+    repository = tmp_path / "branches.git"
+    heads = branches.build(repository, top)
+    assert sorted(heads) == ["lab-a", "lab-a-solution", "lab-b", "lab-b-solution"]
+    assert git(repository, "symbolic-ref", "HEAD") == "refs/heads/lab-a\n"
+    assert "secret_of_a" not in git(repository, "log", "-p", "lab-b")
+    assert "secret_of_b" in git(repository, "show", "lab-b-solution:labs/b-files/open.cc")
+
+
+def test_the_same_tree_gives_the_same_commit_ids(tree, tmp_path: Path) -> None:
+    top = tree(course())
+    first = branches.build(tmp_path / "one.git", top)
+    (top / "kernel/memory/walk.h").touch()
+    assert branches.build(tmp_path / "two.git", top) == first
+    assert branches.build(tmp_path / "two.git", top) == first
+
+
+def test_merging_through_made_up_labs_ends_in_mains_text(tree, tmp_path: Path) -> None:
+    top = tree(course())
+    branches.build(tmp_path / "branches.git", top)
+    files = work_through_all_labs(tmp_path / "branches.git", top, tmp_path / "work")
+    assert files == expected_files(top)
+
+
+def test_something_else_is_never_replaced(tree, tmp_path: Path) -> None:
+    target = tmp_path / "home"
+    target.mkdir()
+    (target / "thesis").write_text("precious")
+    with pytest.raises(starter.StarterError, match="isn't a bare repository"):
+        branches.build(target, tree(course()))
+
+
+@pytest.fixture(scope="module")
+def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("course") / "branches.git"
+    branches.build(target)
+    return target
+
+
+def test_merging_through_the_labs_ends_in_mains_text(repository: Path, root: Path,
+                                                     tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(repository), "branches.git")
+    files = work_through_all_labs(tmp_path / "branches.git", root, tmp_path / "work")
+    expected = expected_files(root)
+    assert sorted(files) == sorted(expected)
+    assert [path for path in files if files[path] != expected[path]] == []
+
+
+def test_real_commit_ids_are_reproducible(repository: Path, tmp_path: Path) -> None:
+    again = branches.build(tmp_path / "again.git")
+    for branch, commit in again.items():
+        assert git(repository, "rev-parse", branch).strip() == commit

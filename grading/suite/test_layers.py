@@ -1,0 +1,86 @@
+"""The kernel's rooms: the check itself on made-up trees, then the real tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grading import layers
+
+ROOMS = "# lowest first\nlib\narch\nmemory  # frames\nvfs\nboot\n"
+
+
+def violations(tree, files: dict[str, str]) -> list[str]:
+    return layers.check(tree({"kernel/layers.txt": ROOMS} | files))
+
+
+def test_a_room_may_include_its_own_headers_and_lower_ones(tree) -> None:
+    assert violations(tree, {
+        "kernel/lib/result.h": "#pragma once\n#include <cstdint>\n",
+        "kernel/memory/frame.h": '#include "lib/result.h"\n',
+        "kernel/memory/frame.cc": '#include "memory/frame.h"\n#include "lib/result.h"\n',
+        "labs/a-paging/frame.cc": '#include "memory/frame.h"\n',
+    }) == []
+
+
+def test_including_upwards_names_line_and_fix(tree) -> None:
+    [text] = violations(tree, {
+        "kernel/vfs/path.h": "",
+        "kernel/memory/frame.cc": '// frames\n#include "vfs/path.h"\n',
+    })
+    assert text.startswith("kernel/memory/frame.cc:2: includes vfs/path.h")
+    assert "kernel/layers.txt" in text
+
+
+def test_a_lab_file_lives_in_its_headers_room(tree) -> None:
+    files = {
+        "kernel/vfs/path.h": "",
+        "kernel/memory/frame.h": "",
+        "labs/a-paging/frame.cc": '#include "vfs/path.h"\n',
+    }
+    assert len(violations(tree, files)) == 1
+    # Without a header of its name, the first kernel header counts.
+    files |= {"labs/a-paging/frame.cc": "",
+              "labs/a-paging/other.cc": '#include "memory/frame.h"\n#include "vfs/path.h"\n'}
+    assert len(violations(tree, files)) == 1
+
+
+@pytest.mark.parametrize(("files", "expected"), [
+    ({"kernel/new/a.h": ""}, "kernel/new/: not in kernel/layers.txt"),
+    ({"kernel/loose.h": ""}, "stands in no room"),
+    ({"kernel/lib/a.h": '#include "lib/absent.h"\n'}, "isn't in the tree"),
+    ({"kernel/lib/a.h": "#include <vector>\n"}, "hosted library"),
+    ({"kernel/lib/a.S": "nop\n"}, "assembly; move it to kernel/arch or kernel/boot"),
+    ({"kernel/lib/a.cc": 'void f() { asm volatile("nop"); }\n'}, "inline assembly"),
+    ({"labs/a-paging/a.cc": ""}, "belongs to no room"),
+    ({"kernel/lib/a.h": '#include "lib/b.h"\n', "kernel/lib/b.h": '#include "lib/a.h"\n'},
+     "includes itself"),
+])
+def test_each_kind_of_violation_is_found(tree, files: dict[str, str], expected: str) -> None:
+    found = violations(tree, files)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_the_word_asm_in_comments_and_strings_is_no_assembly(tree) -> None:
+    assert violations(tree, {
+        "kernel/lib/a.cc": '// asm\n/* asm\n asm */ const char* s = "asm";\n',
+        "kernel/arch/b.cc": 'void f() { asm volatile("nop"); }\n',
+        "kernel/boot/c.S": "nop\n",
+    }) == []
+
+
+def test_a_header_that_needs_another_is_found(tree) -> None:
+    top = tree({"kernel/lib/good.h": "#pragma once\nusing Word = unsigned;\n",
+                "kernel/lib/bad.h": "#pragma once\nstruct S { Word word; };\n"})
+    [text] = layers.check_headers(top)
+    assert text.startswith("kernel/lib/bad.h: doesn't compile alone")
+
+
+def test_the_kernel_keeps_its_layers(root: Path) -> None:
+    assert layers.check(root) == []
+
+
+def test_every_kernel_header_compiles_alone(root: Path) -> None:
+    assert layers.check_headers(root) == []
