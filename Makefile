@@ -1,0 +1,282 @@
+# Cairn's front door. `make help` lists the targets.
+#
+# Everything built goes to build/; what depends on the labs that are in goes to build/STAGE, where
+# the stage is LAB or, without LAB, `all`. labs.mk (from the lab.toml files) says which labs exist.
+
+# ---- What may be set on the command line ----------------------------------------------------------
+
+variables := LAB K TEST SEED GDB SUBMISSION UEFI MEMORY DEBUG V
+$(foreach v,$(variables),$(if $(filter environment,$(origin $v)),$(eval $v :=)))
+
+LAB ?=#         stage: a lab and those before it; without it every lab is in
+K ?=#           grade: one item (A2)
+TEST ?=#        grade, test: only tests with this in their name
+SEED ?=#        grade: the random seed, to repeat a run
+GDB ?=#         grade: 1 to run one test under the debugger
+SUBMISSION ?=#  grade: a folder with a student's tree, instead of this one
+UEFI ?=#        image, qemu: 1 to boot with UEFI instead of BIOS
+MEMORY ?=#      qemu: the machine's memory, such as 64M or 2G
+DEBUG ?=#       1 for a kernel with costly checks (poisoned heap, lock ranks)
+WERROR ?=#      1 to make warnings errors (CI)
+V ?=#           1 to see the commands
+
+BUILD ?= build
+CXX := g++
+CC := gcc
+LD := ld
+MUSL_CC := musl-gcc
+PYTHON := /usr/bin/python3
+CCACHE ?= $(shell command -v ccache)
+
+# ---- Make itself ----------------------------------------------------------------------------------
+
+jobs := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+MAKEFLAGS += -rR --no-print-directory $(jobs)
+unexport MAKEFLAGS MFLAGS GNUMAKEFLAGS
+SHELL := /bin/sh
+export PATH := $(PATH):/usr/sbin:/sbin
+Q := $(if $(V),,@)
+done = $(Q)mv $@.part $@#  every file is written beside its name first: a killed build leaves no half
+show = $(if $(V),,@printf '  %-8s%s\n' $(1) $(2))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+# ---- Tools, stage ---------------------------------------------------------------------------------
+
+STAGE := $(or $(LAB),all)
+OUT := $(BUILD)/$(STAGE)
+goals := $(or $(MAKECMDGOALS),help)
+quiet_goals := help clean
+
+tools := build
+tools += $(if $(filter qemu qemu-gdb image grade test test-all bench,$(goals)),disk run)
+tools += $(if $(UEFI)$(filter test test-all grade,$(goals)),uefi)
+tools += $(if $(filter gdb test test-all,$(goals)),debug)
+tools += $(if $(filter grade starter branches bench test test-all,$(goals)),grade)
+tools += $(if $(filter lint test test-all,$(goals)),lint)
+tools += $(if $(filter test test-all,$(goals)),test)
+
+ifneq ($(filter-out $(quiet_goals),$(goals)),)
+  ifneq ($(shell mkdir -p $(BUILD) 2>/dev/null && test -w $(BUILD) && echo yes),yes)
+    $(error cannot write to $(BUILD)/: make it writable or remove it)
+  endif
+  ifneq ($(shell grading/tools.sh --stamp $(BUILD)/tools-$(subst $() ,-,$(strip $(tools))) $(tools) >&2 && echo yes),yes)
+    $(error tools are missing, see above)
+  endif
+  include $(BUILD)/labs.mk
+  ifneq ($(LABS),)
+    ifeq ($(filter all $(LABS),$(STAGE)),)
+      $(error there is no lab $(LAB): LAB can be one of: $(LABS))
+    endif
+  endif
+endif
+
+$(BUILD)/labs.mk: grading/lab.py $(wildcard labs/*/lab.toml) $(wildcard labs)
+	$(Q)$(PYTHON) grading/lab.py --make >$@.part
+	$(done)
+
+# The labs of a stage are all those up to LAB. Rooms that only later labs bring are left out.
+stage_labs := $(foreach l,$(LABS),$(if $(filter-out $(STAGE),$(word 1,$(sort $l $(STAGE)))),$l,$(filter $(STAGE),$l)))
+stage_labs := $(if $(LAB),$(stage_labs),$(LABS))
+other_rooms := $(foreach l,$(filter-out $(stage_labs),$(LABS)),$(LAB_$(l)_ROOMS))
+
+# ---- The kernel -----------------------------------------------------------------------------------
+
+rooms := $(filter-out $(other_rooms:%=kernel/%/),$(wildcard kernel/*/))
+lab_sources := $(foreach l,$(stage_labs),$(LAB_$(l)_SOURCES))
+kernel_sources := $(sort $(foreach r,$(rooms),$(wildcard $r*.cc $r*.S)) $(lab_sources))
+kernel_objects := $(kernel_sources:%=$(OUT)/obj/%.o)
+
+# Stated twice over, since clang 14 spells two of them its own way.
+machine_flags = -mcmodel=kernel -mno-red-zone $(if $(findstring clang,$(1)),-mno-sse -mno-mmx,-mgeneral-regs-only)
+warning_flags := -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror)
+language_flags := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics
+kernel_flags = $(language_flags) $(call machine_flags,$(1)) -fno-pic -fno-pie -fno-stack-protector \
+  -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. -O2 -g \
+  $(if $(DEBUG),-DCAIRN_DEBUG=1) $(warning_flags) -Ikernel
+assembly_flags := -g -ffile-prefix-map=$(CURDIR)=. -Ikernel
+link_flags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none -T kernel/boot/kernel.ld
+
+# A stamp holds the words its users were built with; it is rewritten when they change.
+stamp = $(if $(filter-out $(quiet_goals),$(goals)),$(shell \
+  echo '$(2)' | cmp -s - $(1) || { mkdir -p $(dir $(1)) && echo '$(2)' >$(1); }))
+$(call stamp,$(OUT)/obj/flags,$(CXX) $(call kernel_flags,$(CXX)))
+$(call stamp,$(OUT)/obj/list,$(link_flags) $(kernel_objects))
+
+kernel: $(OUT)/kernel.elf $(BUILD)/compile_commands.json ## Build the kernel, build/STAGE/kernel.elf
+
+$(OUT)/obj/%.cc.o: %.cc $(OUT)/obj/flags
+	$(call show,C++,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CCACHE) $(CXX) $(call kernel_flags,$(CXX)) -MMD -MP -MF $@.d -MT $@ -c $< -o $@.part
+	$(done)
+
+$(OUT)/obj/%.S.o: %.S $(OUT)/obj/flags
+	$(call show,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(assembly_flags) -MMD -MP -MF $@.d -MT $@ -c $< -o $@.part
+	$(done)
+
+# Linked twice: the names and addresses of the first result become the second one's symbol table,
+# which backtraces read. The table stands behind the code, so no address in it changes.
+$(OUT)/kernel.elf: $(kernel_objects) kernel/boot/kernel.ld kernel/debug/make_symbols.py $(OUT)/obj/list
+	$(call show,LINK,$@)
+	$(Q)$(LD) $(link_flags) $(kernel_objects) -o $(OUT)/first.elf
+	$(Q)nm -n -C $(OUT)/first.elf | $(PYTHON) kernel/debug/make_symbols.py >$(OUT)/symbols.S
+	$(Q)$(CC) -c $(OUT)/symbols.S -o $(OUT)/symbols.o
+	$(Q)$(LD) $(link_flags) $(kernel_objects) $(OUT)/symbols.o -o $@.part
+	$(done)
+
+$(lab_sources):
+	$(error $@ is missing: the lab's lab.toml lists it; take it back with: git checkout $@)
+
+-include $(kernel_objects:=.d)
+
+# For clangd and clang-tidy: one entry a file, with clang's flags.
+compile_command = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(2) -c $(1)"}$(if $(3),$(comma))
+comma := ,
+$(BUILD)/compile_commands.json: $(OUT)/obj/flags $(OUT)/obj/list
+	$(file >$@.part,[)
+	$(foreach s,$(filter %.cc,$(kernel_sources)),$(file >>$@.part,$(call compile_command,$s,clang++ $(call kernel_flags,clang),more)))
+	$(foreach s,$(program_sources),$(file >>$@.part,$(call compile_command,$s,$(MUSL_CC) $(program_flags),more)))
+	$(file >>$@.part,$(call compile_command,user/start/start.c,$(MUSL_CC) $(program_flags)))
+	$(file >>$@.part,])
+	$(done)
+
+# ---- Programs -------------------------------------------------------------------------------------
+
+# Each of these files is a program, named after it. Students' tests are programs too.
+program_folders := user/programs user/tests $(foreach l,$(LABS),$(LAB_$(l)_DIR)/tests)
+program_sources := $(foreach f,$(program_folders),$(wildcard $f/*.c))
+programs := $(sort $(notdir $(program_sources:.c=)))
+ifneq ($(words $(programs)),$(words $(program_sources)))
+  $(error two programs have one name; rename one: $(program_sources))
+endif
+
+program_flags := -std=gnu11 -D_GNU_SOURCE -static -no-pie -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Iuser/include \
+  -fno-pie -fno-stack-protector -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
+program_link_flags := -Wl,-e,cairn_start -Wl,--gc-sections -Wl,--build-id=none \
+  -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro
+start_objects := $(BUILD)/user/start/start.S.o $(BUILD)/user/start/start.c.o
+$(call stamp,$(BUILD)/user/flags,$(MUSL_CC) $(program_flags) $(program_link_flags))
+$(call stamp,$(BUILD)/user/list,$(programs))
+
+programs: $(BUILD)/user/programs.cpio ## Build the programs that run on Cairn, build/user
+
+$(BUILD)/user/start/%.o: user/start/% $(BUILD)/user/flags
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(program_flags) -c $< -o $@.part
+	$(done)
+
+vpath %.c $(program_folders)
+$(BUILD)/user/%.elf: %.c $(start_objects) $(BUILD)/user/flags
+	$(call show,CC,$<)
+	$(Q)$(CCACHE) $(MUSL_CC) $(program_flags) -MMD -MP -MF $@.d -MT $@ -c $< -o $@.o
+	$(Q)$(MUSL_CC) $(program_flags) $(program_link_flags) $(start_objects) $@.o -o $@.part
+	$(done)
+
+$(BUILD)/user/%.flat: $(BUILD)/user/%.elf user/pack_flat.py
+	$(Q)user/pack_flat.py $< $@
+
+$(BUILD)/user/programs.cpio: $(programs:%=$(BUILD)/user/%.flat) user/pack_programs.py $(BUILD)/user/list
+	$(call show,CPIO,$@)
+	$(Q)user/pack_programs.py $@ $(filter %.flat,$^)
+
+-include $(programs:%=$(BUILD)/user/%.elf.d)
+
+# ---- Disks ----------------------------------------------------------------------------------------
+
+grub_modules := part_msdos ext2 multiboot2 serial terminal normal configfile test echo sleep halt
+
+image: $(OUT)/disk.img $(if $(UEFI),$(BUILD)/esp.img) ## Build the disk that QEMU boots, build/STAGE/disk.img
+
+$(BUILD)/grub/core.img: fs-images/core.cfg
+	@mkdir -p $(@D)
+	$(Q)grub-mkimage -O i386-pc -p '(,msdos1)/boot/grub' -c $< -o $@.part biosdisk $(grub_modules)
+	$(done)
+
+$(BUILD)/grub/grub.efi: fs-images/esp.cfg
+	@mkdir -p $(@D)
+	$(Q)grub-mkimage -O x86_64-efi -p /boot/grub -c $< -o $@.part search $(grub_modules)
+	$(done)
+
+$(BUILD)/esp.img: $(BUILD)/grub/grub.efi fs-images/make_esp.sh
+	$(call show,ESP,$@)
+	$(Q)fs-images/make_esp.sh $< $@
+
+$(OUT)/disk.img: $(OUT)/kernel.elf $(BUILD)/user/programs.cpio $(BUILD)/grub/core.img fs-images/grub.cfg fs-images/make_disk.py
+	$(call show,DISK,$@)
+	$(Q)objcopy --strip-all $< $(OUT)/stripped.elf
+	$(Q)fs-images/make_disk.py $@ --core $(BUILD)/grub/core.img --kernel $(OUT)/stripped.elf --programs $(BUILD)/user/programs.cpio
+
+# ---- Running --------------------------------------------------------------------------------------
+
+qemu_arguments := run --stage $(STAGE) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %)
+
+qemu: image $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G
+	@grading/qemu $(qemu_arguments)
+
+qemu-gdb: image ## The same, stopped until `make gdb` in another terminal lets it go
+	@grading/qemu $(qemu_arguments) --gdb --wait
+
+gdb: $(OUT)/kernel.elf ## Attach GDB to the machine of `make qemu-gdb`
+	@gdb -q -nx -x .gdbinit $< -ex 'target remote $(OUT)/gdb.sock'
+
+# ---- Grading --------------------------------------------------------------------------------------
+
+wanted_labs := $(if $(LAB),$(LAB),$(LABS))
+
+grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder
+	@for lab in $(wanted_labs); do grading/grade $$lab $(if $(K),-k '$(K)') $(if $(TEST),-k '$(TEST)') \
+	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
+
+bench: image ## Count the instructions of the operations of LAB
+	@for lab in $(wanted_labs); do $(PYTHON) grading/bench.py $$lab || exit; done
+
+starter: ## Write the students' tree for LAB, build/starters/lab-LAB
+	@for lab in $(wanted_labs); do $(PYTHON) grading/starter.py $$lab --out $(BUILD)/starters/lab-$$lab || exit; done
+
+branches: ## Write the students' Git repository, build/branches.git
+	@$(PYTHON) grading/branches.py --out $(BUILD)/branches.git
+
+# ---- Checking -------------------------------------------------------------------------------------
+
+pytest := $(PYTHON) -m pytest -p no:cacheprovider -q -n auto $(if $(TEST),-k '$(TEST)') grading/suite
+
+test: image programs lint ## Run the project's own tests (within 45 minutes)
+	@$(pytest)
+
+test-all: image programs lint ## The same without sampling
+	@$(pytest) --all
+
+c_files := $(shell git ls-files '*.cc' '*.h' '*.c' 2>/dev/null)
+tidy := $(kernel_sources:%=$(BUILD)/lint/%.tidy)
+lint: $(BUILD)/lint/format $(filter %.cc.tidy,$(tidy)) ## Check layout, mistakes, locking, the order of the rooms
+	@$(PYTHON) grading/layers.py --headers
+
+$(BUILD)/lint/format: $(wildcard $(c_files)) .clang-format
+	$(call show,FORMAT)
+	@mkdir -p $(@D)
+	$(Q)clang-format --dry-run -Werror $(filter-out .clang-format,$^)
+	@touch $@
+
+$(BUILD)/lint/%.cc.tidy: %.cc .clang-tidy $(OUT)/obj/%.cc.o | $(BUILD)/compile_commands.json
+	$(call show,LINT,$<)
+	@mkdir -p $(@D)
+	$(Q)clang++ $(call kernel_flags,clang) -Werror -Wthread-safety -fsyntax-only $<
+	$(Q)clang-tidy --quiet -p $(BUILD) --warnings-as-errors='*' $< 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+# ---- Housekeeping ---------------------------------------------------------------------------------
+
+clean: ## Remove everything that was built
+	rm -rf $(BUILD)
+
+help: ## Show this list
+	@printf 'Cairn. make TARGET [LAB=a] [V=1]; without LAB every lab is in.\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1            \2/p' Makefile | LC_ALL=C sort | sed 's/^\(.\{13\}\) */\1/'
+
+.PHONY: bench branches clean gdb grade help image kernel lint programs qemu qemu-gdb starter test test-all

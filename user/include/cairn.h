@@ -1,0 +1,45 @@
+// What the small programs share: unbuffered printing, leaving with a reason, waiting for a child,
+// pages to play with. Header only; a program includes it and links with musl alone.
+#ifndef USER_INCLUDE_CAIRN_H
+#define USER_INCLUDE_CAIRN_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { kPageSize = 4096 };
+
+// Prints to standard output at once. Unlike printf() it leaves nothing in a buffer that fork()
+// would copy and both processes would print.
+#define say(...) dprintf(STDOUT_FILENO, __VA_ARGS__)
+
+// Prints `what` with errno's text and exits with status 1.
+static inline _Noreturn void die(const char* what) {
+  say("%s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+// `count` fresh, zeroed, private pages that can be written; exits where there is no memory.
+static inline volatile char* new_pages(size_t count) {
+  void* pages =
+      mmap(NULL, count * kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) die("mmap");
+  return (volatile char*)pages;
+}
+
+// Waits for the child `pid` to end and returns its wait status (WIFEXITED() and friends).
+static inline int wait_for(pid_t pid) {
+  int status = 0;
+  if (waitpid(pid, &status, 0) != pid) die("waitpid");
+  return status;
+}
+
+// The time stamp counter. Under QEMU's `-icount shift=0` a tick is one instruction.
+static inline uint64_t read_tsc(void) { return __builtin_ia32_rdtsc(); }
+
+#endif
