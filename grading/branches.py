@@ -17,12 +17,12 @@ import argparse
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from grading import folders, markers, starter  # noqa: E402
+from grading.lab import Lab, LabError, all_labs  # noqa: E402
 
 AUTHOR = "Cairn <cairn@localhost>"
 FIRST_DATE = 1767225600  # seconds since 1970: 2026-01-01 00:00 UTC; an hour is added per commit
@@ -32,9 +32,9 @@ ENVIRONMENT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 def build(target: Path, root: Path = starter.ROOT) -> dict[str, str]:
     """Writes the bare repository, whole or not at all; returns commit ids by branch.
 
-    Raises starter.StarterError, markers.MarkerError or folders.FolderError.
+    Raises LabError, starter.StarterError, markers.MarkerError or folders.FolderError.
     """
-    labs = starter.lab_folders(root)
+    labs = all_labs(root)
     if not labs:
         raise starter.StarterError("no lab in labs/; a lab needs labs/LETTER-NAME/lab.toml")
     if target.exists() and not (target / "HEAD").exists():
@@ -42,31 +42,30 @@ def build(target: Path, root: Path = starter.ROOT) -> dict[str, str]:
                                    "remove it or choose another --out")
     stream = _history(root, labs)
     with folders.replaced(target) as fresh:
-        _git(fresh, "init", "--quiet", "--bare", f"--initial-branch=lab-{min(labs)}")
+        _git(fresh, "init", "--quiet", "--bare", f"--initial-branch=lab-{labs[0].letter}")
         _git(fresh, "fast-import", "--quiet", "--done", stdin=stream)
         (fresh / "description").write_text("Cairn: the lab branches for students\n")
         heads = _git(fresh, "for-each-ref", "--format=%(refname:short) %(objectname)")
     return dict(line.split() for line in heads.decode().splitlines())
 
 
-def _history(root: Path, labs: dict[str, str]) -> bytes:
+def _history(root: Path, labs: list[Lab]) -> bytes:
     """The branches of all labs as a stream for git fast-import."""
     stream = bytearray()
     commits = 0
     previous: str | None = None
-    for letter, folder in sorted(labs.items()):
-        title = tomllib.loads((root / "labs" / folder / "lab.toml").read_text())["title"]
+    for lab in labs:
         for solved in (False, True):
-            branch = f"lab-{letter}-solution" if solved else f"lab-{letter}"
-            parents = [f"lab-{letter}"] if solved else []
+            branch = f"lab-{lab.letter}-solution" if solved else f"lab-{lab.letter}"
+            parents = [f"lab-{lab.letter}"] if solved else []
             if previous:
                 parents.insert(0, previous + ("-solution" if solved else ""))
             what = "the solution" if solved else "the starter"
             stream += _commit(branch, parents, FIRST_DATE + 3600 * commits,
-                              f"lab {letter}: {title}, {what}",
-                              starter.manifest(letter, root, solved=solved))
+                              f"lab {lab.letter}: {lab.title}, {what}",
+                              starter.manifest(lab.letter, root, solved=solved))
             commits += 1
-        previous = f"lab-{letter}"
+        previous = f"lab-{lab.letter}"
     return bytes(stream + b"done\n")
 
 
@@ -105,7 +104,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         heads = build(arguments.out)
-    except (starter.StarterError, markers.MarkerError, folders.FolderError) as error:
+    except (LabError, starter.StarterError, markers.MarkerError, folders.FolderError) as error:
         print(f"grading/branches.py: {error}", file=sys.stderr)
         return 1
     print(f"{arguments.out}:")

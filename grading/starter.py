@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from grading import folders, markers  # noqa: E402
+from grading.lab import LabError, all_labs, load_lab  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,22 +58,14 @@ class Entry:
     executable: bool
 
 
-def lab_folders(root: Path) -> dict[str, str]:
-    """The labs of a tree, by letter: {"a": "a-paging"}."""
-    return {path.parent.name[0]: path.parent.name
-            for path in sorted(root.glob("labs/[a-z]-*/lab.toml"))}
-
-
 def manifest(letter: str, root: Path = ROOT, *, solved: bool = False) -> dict[str, Entry]:
     """The students' tree for a lab, by path: the starter, or with `solved` the solution.
 
-    Raises StarterError for an unknown lab or a file that can't be handed out, and
+    Raises LabError for an unknown lab, StarterError for a file that can't be handed out and
     markers.MarkerError for a broken marker.
     """
-    labs = lab_folders(root)
-    if letter not in labs:
-        raise StarterError(f"no lab \"{letter}\" in labs/; use LAB={'|'.join(labs) or 'a'}")
-    absent_labs = {other for other in labs if other > letter}
+    load_lab(letter, root)
+    absent_labs = {other.letter for other in all_labs(root) if other.letter > letter}
     convert = markers.solved_text if solved else markers.starter_text
     entries = {}
     for path in tracked_files(root):
@@ -157,7 +150,7 @@ def main() -> int:
     try:
         entries = manifest(arguments.lab)
         write(entries, target)
-    except (StarterError, markers.MarkerError, folders.FolderError) as error:
+    except (StarterError, LabError, markers.MarkerError, folders.FolderError) as error:
         print(f"grading/starter.py: {error}", file=sys.stderr)
         return 1
     print(f"{target}: the starter of lab {arguments.lab}, {len(entries)} files")

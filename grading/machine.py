@@ -1,0 +1,341 @@
+"""One virtual machine under test.
+
+The machine's serial lines, QMP and GDB stub are socket pairs that QEMU inherits: no paths, no
+ports, nothing to collide, and nothing is lost before the harness listens. What the kernel says
+is never believed on its own; `read_phys`, `registers` and page_walk.py look from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from grading import qemu
+from grading.channel import Channel
+from grading.console import Console
+from grading.failures import GuestExited, GuestFailure, GuestFlood, GuestPanic, GuestSilent, HarnessFault, NotImplementedInLab
+from grading.gdb_stub import GdbStub
+from grading.progress import HEARTBEAT_S, Watch
+from grading.qmp import Qmp, QmpEnded
+from grading.sandbox import Cell, Limits, Process, launch
+from grading.serial_port import ChannelPort, ConsolePort, Pump
+
+GUARD_MIB = 1536  # QEMU's own address space beside the guest's memory
+CELL_CPU_S = 1800  # a backstop far beyond what progress.py allows
+PANIC_CODE = 0x40
+LOW_MEMORY_LIMIT = 0x8000_0000  # q35 puts the rest above 4 GiB once memory reaches 2.75 GiB
+LOW_MEMORY_MAXIMUM = 0xB000_0000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Registers:
+    """Registers of vCPU 0, as QEMU's `info registers` prints them."""
+
+    rip: int
+    rsp: int
+    rflags: int
+    cs: int
+    cpl: int
+    cr0: int
+    cr2: int
+    cr3: int
+    cr4: int
+    efer: int
+    halted: bool
+    gprs: dict[str, int]
+
+
+class Machine:
+    """A machine; use as a context manager. Any wait may raise GuestFailure or HarnessFault.
+
+    kernel: the ELF (boot="pvh"); disk: the disk image (boot="grub" and "uefi"); esp: the EFI system
+    partition's image ("uefi"); options: kernel command line; icount: see qemu.machine(); sandbox: run
+    QEMU in a bubblewrap cell; log_folder: for console.log, channel.log, qemu.stderr (a temporary
+    folder by default); gdb_socket: offer GDB this socket, wait for it, and apply no limits.
+    """
+
+    def __init__(
+        self,
+        kernel: Path | None = None,
+        initrd: Path | None = None,
+        memory_mib: int = 128,
+        options: str = "graded channel",
+        icount: int | None = None,
+        boot: str = "pvh",
+        disk: Path | None = None,
+        esp: Path | None = None,
+        cpu: str = "max",
+        sandbox: bool = False,
+        fw_cfg: Mapping[str, str] | None = None,
+        log_folder: Path | None = None,
+        gdb_socket: Path | None = None,
+    ) -> None:
+        self.memory_mib = memory_mib
+        self._options = options
+        self._gdb_socket = gdb_socket
+        self._sandbox = sandbox
+        self._files = tuple(path.resolve() for path in (kernel, initrd, disk, esp) if path)
+        for path in self._files:
+            if not path.exists():
+                raise HarnessFault(f"{path} is missing: build it first")
+        self._arguments = qemu.machine(memory_mib, cpu, icount) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
+        self._arguments += _boot_arguments(boot, kernel, initrd, disk, esp, options)
+        self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
+        self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]
+        self._stops = 0
+        self._failure: Exception | None = None
+        self._started = False
+
+    def __enter__(self) -> Machine:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # Life
+
+    def start(self) -> None:
+        """Starts QEMU and waits until the kernel greets on the channel (if its options say `channel`)."""
+        self.log_folder.mkdir(parents=True, exist_ok=True)
+        links = {name: socket.socketpair() for name in ("console", "channel", "control", "gdb")}
+        if self._gdb_socket:
+            for end in links.pop("gdb"):
+                end.close()
+        ours = {name: pair[0] for name, pair in links.items()}
+        theirs = {name: pair[1] for name, pair in links.items()}
+        try:
+            self._process = self._launch({name: end.fileno() for name, end in theirs.items()})
+        except BaseException:
+            for end in ours.values():
+                end.close()
+            raise
+        finally:
+            for end in theirs.values():
+                end.close()
+        console = ConsolePort(ours["console"], self.log_folder / "console.log")
+        channel = ChannelPort(ours["channel"], self.log_folder / "channel.log")
+        self._links = ours
+        self._pump = Pump({ours["console"]: console, ours["channel"]: channel})
+        self._pump.start()
+        self._started = True
+        self._qmp = Qmp(ours["control"], self._process.alive)
+        self._gdb = GdbStub(ours["gdb"]) if "gdb" in ours else None
+        self.console = Console(console, self._pump.changed, self._wait)
+        self.channel = Channel(channel, self._wait)
+        try:
+            self._greet()
+            if "channel" in self._options.split():
+                self.channel.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _launch(self, descriptors: dict[str, int]) -> Process:
+        gdb = descriptors.get("gdb")
+        command = [qemu.binary(), *self._arguments]
+        command += qemu.links(descriptors["console"], descriptors["channel"], descriptors["control"], gdb)
+        if self._gdb_socket:
+            command += qemu.gdb_socket(self._gdb_socket, wait=True)
+        cell = None
+        if self._sandbox:
+            limits = Limits(self.memory_mib + GUARD_MIB, processes=64, file_mib=256, cpu_s=CELL_CPU_S)
+            cell = Cell(limits, read_only=self._files, first_process=True)
+        with open(self.log_folder / "qemu.stderr", "wb") as errors:
+            return launch(command, cell, pass_fds=list(descriptors.values()), stdout=errors, stderr=errors)
+
+    def _greet(self) -> None:
+        try:
+            self._qmp.greet()
+        except QmpEnded:
+            self._process.wait()
+            complaint = self._complaint()
+            raise HarnessFault(f"QEMU did not start: {complaint}", guest_may_cause="kernel" in complaint) from None
+
+    def close(self) -> None:
+        """Ends QEMU and closes everything; harmless when done already."""
+        if self._started:
+            self._started = False
+            self._process.kill()
+            self._pump.stop()
+            for link in self._links.values():
+                link.close()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    # Waiting
+
+    def _wait(self, ready: Callable[[], T | None], what: str) -> T:
+        """The first result of `ready` that isn't None; raises when it can't come any more."""
+        if self._failure:
+            raise self._failure
+        try:
+            return self._wait_or_fail(ready, what)
+        except GuestFailure as failure:
+            self._failure = failure
+            raise
+
+    def _wait_or_fail(self, ready: Callable[[], T | None], what: str) -> T:
+        watch: Watch | None = None
+        while True:
+            with self._pump.changed:
+                ended = self._pump.ended
+                result = ready()
+                if result is not None:
+                    return result
+                if not ended and not self._pump.flooded_port():
+                    self._pump.changed.wait(HEARTBEAT_S)
+            if flooded := self._pump.flooded_port():
+                raise GuestFlood(f"the kernel floods the serial port {flooded.name}: over {flooded.received >> 20} MiB (waiting for {what})")
+            if ended:
+                raise self._end()
+            if watch is None:
+                watch = Watch(lambda: self._pump.received, self._process.cpu_time, self._halted)
+            elif not self._gdb_socket and (trouble := watch.look()):
+                raise GuestSilent(f"waited for {what}, but the guest hung: {trouble}")
+
+    def _halted(self) -> bool:
+        try:
+            return not self.running() or "HLT=1" in self._qmp.monitor("info registers")
+        except QmpEnded:
+            return False  # the serial lines end too; _wait sees it next
+
+    def _end(self) -> Exception:
+        """Why the machine has ended."""
+        events = [event for event in self._qmp.final_events() if event["event"] == "SHUTDOWN"]
+        status = self._process.wait()
+        if events:
+            reason = "reset" if "reset" in str(events[-1].get("data", {}).get("reason")) else "shutdown"
+            told = "restarted (a triple fault, or its reboot)" if reason == "reset" else "switched itself off"
+            return self._panic_or(GuestExited(reason, status, f"the machine {told}"))
+        killed_in_cell = self._process.boxed and status == 128 + signal.SIGKILL
+        if status > 0 and status & 1 and not killed_in_cell:
+            return self._debug_exit(status >> 1, status)
+        signal_number = -status if status < 0 else status - 128
+        name = signal.Signals(signal_number).name if 0 < signal_number < 32 else f"status {status}"
+        return HarnessFault(f"QEMU itself ended with {name}: {self._complaint()}", guest_may_cause=name != "SIGKILL")
+
+    def _debug_exit(self, value: int, status: int) -> Exception:
+        if value == PANIC_CODE:
+            return GuestPanic(self.console.panic() or "the kernel panicked without a word")
+        if value < PANIC_CODE and value & 7:
+            return NotImplementedInLab(f"{'ABCDEFGH'[value >> 3]}{value & 7}")
+        return self._panic_or(GuestExited("debug-exit", status, f"the kernel ended the machine through the debug port with {value}"))
+
+    def _panic_or(self, exited: GuestExited) -> GuestFailure:
+        text = self.console.panic()
+        return GuestPanic(text) if text else exited
+
+    def _complaint(self) -> str:
+        text = (self.log_folder / "qemu.stderr").read_text(errors="replace").strip()
+        return text.split("\n")[-1][:300] or "without a word"
+
+    # Looking from outside
+
+    def monitor(self, line: str) -> str:
+        """The output of a command of QEMU's human monitor, such as `info jit`."""
+        try:
+            return self._qmp.monitor(line)
+        except QmpEnded:
+            raise self._end() from None
+
+    def running(self) -> bool:
+        """False while the machine is stopped, or when the guest suspended it."""
+        return bool(self._qmp.execute("query-status")["running"])
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stops the machine for the block; nests. A machine that a debugger holds stays stopped."""
+        resume = False
+        try:
+            if self._stops == 0 and self.running():
+                self._qmp.execute("stop")
+                resume = True
+            self._stops += 1
+            try:
+                yield
+            finally:
+                self._stops -= 1
+                if resume:
+                    self._qmp.execute("cont")
+        except (QmpEnded, ConnectionError):
+            raise self._end() from None
+
+    def read_phys(self, address: int, size: int) -> bytes:
+        """`size` bytes of physical memory from `address`; the machine stands still meanwhile."""
+        with self.stopped():
+            return self._gdb.read(address, size) if self._gdb else self._save(address, size)
+
+    def write_phys(self, address: int, data: bytes) -> None:
+        """Changes physical memory behind the kernel's back."""
+        if not self._gdb:
+            raise HarnessFault("this test writes physical memory, which can't be done while GDB=1 holds the GDB stub")
+        with self.stopped():
+            self._gdb.write(address, data)
+
+    def _save(self, address: int, size: int) -> bytes:
+        with tempfile.NamedTemporaryFile(prefix="cairn-memory-") as file:
+            self._qmp.execute("pmemsave", val=address, size=size, filename=file.name)
+            return Path(file.name).read_bytes()
+
+    def registers(self) -> Registers:
+        """Registers of vCPU 0."""
+        return parse_registers(self.monitor("info registers"))
+
+    def is_ram(self, address: int, size: int = 1) -> bool:
+        """Whether all of these physical bytes are the guest's memory, as q35 lays it out."""
+        memory = self.memory_mib << 20
+        low = memory if memory < LOW_MEMORY_MAXIMUM else LOW_MEMORY_LIMIT
+        end = address + size
+        return 0 <= address and (end <= low or (1 << 32) <= address and end <= (1 << 32) + memory - low)
+
+    def cpu_time(self) -> float:
+        """Seconds of CPU time that this machine's QEMU has used."""
+        return self._process.cpu_time()
+
+
+def _boot_arguments(boot: str, kernel: Path | None, initrd: Path | None, disk: Path | None, esp: Path | None, options: str) -> list[str]:
+    if boot == "pvh" and kernel:
+        return qemu.pvh(kernel.resolve(), initrd.resolve() if initrd else None, options)
+    if boot == "grub" and disk:
+        return qemu.grub(disk.resolve(), options)
+    if boot == "uefi" and disk and esp:
+        return qemu.uefi(disk.resolve(), esp.resolve(), options)
+    raise ValueError(f"boot={boot!r} needs {'a kernel' if boot == 'pvh' else 'a disk image (and for uefi the ESP)'}")
+
+
+def parse_registers(text: str) -> Registers:
+    """The output of `info registers`; 32-bit names become their 64-bit ones."""
+    values = {name.upper(): int(value, 16) for name, value in re.findall(r"\b(\w+) ?= *([0-9a-fA-F]+)\b", text)}
+    wide = {f"R{name[1:]}": value for name, value in values.items() if re.fullmatch("E[A-Z]{2}", name)}
+    values |= {name: value for name, value in wide.items() if name not in values}
+    names = ("RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", *(f"R{number}" for number in range(8, 16)))
+    try:
+        return Registers(
+            rip=values["RIP"],
+            rsp=values["RSP"],
+            rflags=values["RFL"],
+            cs=values["CS"],
+            cpl=values["CPL"],
+            cr0=values["CR0"],
+            cr2=values["CR2"],
+            cr3=values["CR3"],
+            cr4=values["CR4"],
+            efer=values["EFER"],
+            halted=bool(values["HLT"]),
+            gprs={name.lower(): values.get(name, 0) for name in names},
+        )
+    except KeyError as missing:
+        raise HarnessFault(f"QEMU's `info registers` lacks {missing}") from None

@@ -1,0 +1,112 @@
+"""QEMU's command line, in one place, for the harness and for `make qemu`.
+
+The machine is q35 with one CPU under TCG (no KVM is assumed), COM1 as the console, COM2 as the
+harness channel. It starts in one of three ways: `pvh` hands the kernel's ELF to QEMU, `grub` boots
+the disk image as a PC would, `uefi` does so with OVMF and an EFI system partition as a second disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+BINARY = "qemu-system-x86_64"
+OVMF_FOLDER = Path("/usr/share/OVMF")
+OVMF_PAIRS = (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VARS.fd"))
+DEBUG_EXIT_PORT = 0xF4
+TRANSLATION_BUFFER_MIB = 64
+SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+
+class QemuError(Exception):
+    """Something that QEMU needs is missing; the text is one line with the remedy."""
+
+
+def binary() -> str:
+    """QEMU's path. Raises QemuError."""
+    found = shutil.which(BINARY)
+    if found is None:
+        raise QemuError(f"{BINARY} is not installed: apt install qemu-system-x86")
+    return found
+
+
+def machine(memory_mib: int, cpu: str = "max", icount: int | None = None) -> list[str]:
+    """The bare machine. icount: 2**icount ns pass per instruction, and time skips idle stretches."""
+    arguments = ["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"]
+    arguments += ["-machine", "q35", "-cpu", cpu, "-m", f"{memory_mib}M"]
+    arguments += ["-accel", f"tcg,tb-size={TRANSLATION_BUFFER_MIB}"]
+    if icount is not None:
+        arguments += ["-icount", f"shift={icount},sleep=off"]
+    return arguments
+
+
+def pvh(kernel: Path, initrd: Path | None, options: str) -> list[str]:
+    """Starts the ELF through its PVH note."""
+    arguments = ["-kernel", str(kernel), "-append", options]
+    return arguments + (["-initrd", str(initrd)] if initrd else [])
+
+
+def grub(disk: Path, options: str) -> list[str]:
+    """Starts the disk image through SeaBIOS and GRUB; writes to the disk are dropped at the end."""
+    return [*_disk(disk, "disk", 0), *fw_cfg({"opt/cairn/options": options} if options else {})]
+
+
+def uefi(disk: Path, esp: Path, options: str) -> list[str]:
+    """Starts the disk image through OVMF and the GRUB on `esp`. Raises QemuError without OVMF."""
+    code, variables = ovmf()
+    return [
+        *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"),
+        *("-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={variables}"),  # private: changes go to a temporary file
+        *_disk(esp, "esp", 0),
+        *_disk(disk, "disk", 1),
+        *fw_cfg({"opt/cairn/options": options} if options else {}),
+    ]
+
+
+def ovmf() -> tuple[Path, Path]:
+    """OVMF's code and variables. Raises QemuError."""
+    for code, variables in OVMF_PAIRS:
+        if (OVMF_FOLDER / code).exists() and (OVMF_FOLDER / variables).exists():
+            return OVMF_FOLDER / code, OVMF_FOLDER / variables
+    raise QemuError(f"UEFI needs OVMF, and there is none in {OVMF_FOLDER}: apt install ovmf")
+
+
+def fw_cfg(entries: Mapping[str, str]) -> list[str]:
+    """Firmware configuration files with the given contents."""
+    arguments = []
+    for name, text in entries.items():
+        arguments += ["-fw_cfg", f"name={name},string={text.replace(',', ',,')}"]
+    return arguments
+
+
+def graded() -> list[str]:
+    """What only graded runs have: the debug exit, and QEMU's own seccomp sandbox."""
+    return ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4", "-sandbox", SANDBOX]
+
+
+def links(console: int, channel: int, control: int, gdb: int | None) -> list[str]:
+    """Connects serial lines, QMP and the GDB stub to sockets that QEMU inherits as these descriptors."""
+    arguments = []
+    for name, descriptor in (("console", console), ("channel", channel), ("control", control), ("gdb", gdb)):
+        if descriptor is not None:
+            arguments += ["-chardev", f"socket,id={name},fd={descriptor}"]
+    arguments += ["-serial", "chardev:console", "-serial", "chardev:channel", "-mon", "chardev=control,mode=control"]
+    return arguments + (["-gdb", "chardev:gdb"] if gdb is not None else [])
+
+
+def gdb_socket(path: Path, wait: bool) -> list[str]:
+    """Offers the GDB stub on a UNIX socket; `wait` keeps the machine stopped until a debugger continues it."""
+    return ["-gdb", f"unix:{path},server=on,wait=off"] + (["-S"] if wait else [])
+
+
+def person() -> list[str]:
+    """Serial line and QEMU's monitor on this terminal; Ctrl-A x leaves."""
+    return ["-serial", "mon:stdio"]
+
+
+def _disk(image: Path, name: str, boot_index: int) -> list[str]:
+    return [
+        *("-drive", f"if=none,id={name},format=raw,snapshot=on,file={str(image).replace(',', ',,')}"),
+        *("-device", f"virtio-blk-pci,drive={name},bootindex={boot_index}"),
+    ]

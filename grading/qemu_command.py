@@ -1,0 +1,92 @@
+"""The command `grading/qemu`: boots a stage's disk image with the serial line on this terminal."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import re
+import sys
+from pathlib import Path
+
+from grading import qemu
+from grading.lab import ROOT
+
+FIRST_LINE = "Ctrl-A x leaves QEMU (Ctrl-A c switches to QEMU's monitor and back)"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Replaces itself with QEMU; returns only on errors, with status 2."""
+    arguments = parser().parse_args(argv)
+    os.chdir(ROOT)  # a relative socket path stays below the limit of 107 bytes
+    try:
+        command = command_line(arguments)
+    except qemu.QemuError as error:
+        print(f"qemu: {error}", file=sys.stderr)
+        return 2
+    print(FIRST_LINE, flush=True)
+    if arguments.gdb:
+        stage = "" if arguments.stage == "all" else f" LAB={arguments.stage}"
+        print(f"GDB: run `make gdb{stage}` in another terminal" + (" to start the machine" if arguments.wait else ""), flush=True)
+    os.execv(command[0], command)
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="grading/qemu", description="Runs Cairn in QEMU. " + FIRST_LINE + ".")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="boot build/STAGE/disk.img through GRUB", description="Boots build/STAGE/disk.img through GRUB. " + FIRST_LINE + ".")
+    run.add_argument("--stage", default="all", metavar="STAGE", help="a, b, c, d or all (default: all)")
+    run.add_argument("--uefi", action="store_true", help="boot with UEFI (OVMF) instead of BIOS")
+    run.add_argument("--memory", default=128, type=memory_mib, metavar="SIZE", help="such as 64M or 2G (default: 128M)")
+    run.add_argument("--gdb", action="store_true", help="offer GDB a socket, build/STAGE/gdb.sock")
+    run.add_argument("--wait", action="store_true", help="with --gdb: wait until GDB continues the machine")
+    run.add_argument("--icount", nargs="?", const=0, type=int, metavar="SHIFT", help="count instructions: each takes 2^SHIFT ns (default 0)")
+    run.add_argument("--options", default="", metavar="WORDS", help="further kernel options, such as log=debug")
+    return parser
+
+
+def memory_mib(text: str) -> int:
+    """128M or 2G or 128 as MiB."""
+    match = re.fullmatch(r"(\d{1,6})([MG]?)i?B?", text, re.IGNORECASE)
+    if not match or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 128M or 2G")
+    return int(match[1]) * (1024 if match[2].upper() == "G" else 1)
+
+
+def command_line(arguments: argparse.Namespace) -> list[str]:
+    """QEMU's command line for `run`. Raises qemu.QemuError."""
+    folder = Path("build") / arguments.stage
+    lab = "" if arguments.stage == "all" else f" LAB={arguments.stage}"
+    disk = existing(folder / "disk.img", f"make image{lab}")
+    command = [qemu.binary(), *qemu.machine(arguments.memory, icount=arguments.icount), *qemu.person()]
+    if arguments.uefi:
+        command += qemu.uefi(disk, existing(Path("build/esp.img"), f"make image{lab} UEFI=1"), arguments.options)
+    else:
+        command += qemu.grub(disk, arguments.options)
+    if arguments.gdb:
+        command += qemu.gdb_socket(claim_gdb_socket(folder), arguments.wait)
+    return command
+
+
+def existing(path: Path, remedy: str) -> Path:
+    if not path.exists():
+        raise qemu.QemuError(f"{path} is missing: {remedy}")
+    return path
+
+
+def claim_gdb_socket(folder: Path) -> Path:
+    """The path for the stage's GDB socket, locked for this process and the QEMU it becomes.
+
+    Raises QemuError when another QEMU holds it.
+    """
+    socket = folder / "gdb.sock"
+    try:
+        lock = os.open(folder / "gdb.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        socket.unlink(missing_ok=True)  # left behind by a QEMU that was killed
+    except BlockingIOError:
+        raise qemu.QemuError(f"another QEMU holds {socket}: leave it first (Ctrl-A x in its terminal)") from None
+    except OSError as error:
+        raise qemu.QemuError(f"can't use {socket}: {error.strerror}") from None
+    os.set_inheritable(lock, True)
+    return socket

@@ -1,0 +1,84 @@
+"""A small client of QEMU's machine protocol (QMP), enough for the harness."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from grading.failures import HarnessFault
+
+PATIENCE_S = 600  # a QEMU that lives but doesn't answer for so long is a fault of the host
+POLL_S = 0.2
+
+
+class QmpEnded(Exception):
+    """QEMU closed the connection."""
+
+
+class Qmp:
+    """Runs QMP commands one at a time; events are kept in `events`."""
+
+    def __init__(self, link: socket.socket, alive: Callable[[], bool]) -> None:
+        self._link = link
+        self._alive = alive
+        self._buffer = b""
+        self.events: list[dict[str, Any]] = []
+        link.settimeout(POLL_S)
+
+    def greet(self) -> None:
+        """Waits for QEMU's greeting and leaves negotiation mode. Raises QmpEnded."""
+        self._receive()
+        self.execute("qmp_capabilities")
+
+    def execute(self, command: str, **arguments: Any) -> Any:
+        """The command's return value. Raises QmpEnded, or HarnessFault when QEMU refuses the command."""
+        request = json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n"
+        try:
+            self._link.sendall(request)
+        except OSError:
+            raise QmpEnded from None
+        while True:
+            answer = self._receive()
+            if "event" in answer:
+                self.events.append(answer)
+            elif "error" in answer:
+                raise HarnessFault(f"QEMU refused {command}: {answer['error'].get('desc')}")
+            elif "return" in answer:
+                return answer["return"]
+
+    def monitor(self, line: str) -> str:
+        """The output of a command of QEMU's human monitor."""
+        return str(self.execute("human-monitor-command", **{"command-line": line}))
+
+    def final_events(self) -> list[dict[str, Any]]:
+        """All events up to the end of the connection; for use when QEMU has ended."""
+        try:
+            while True:
+                answer = self._receive()
+                if "event" in answer:
+                    self.events.append(answer)
+        except QmpEnded:
+            return self.events
+
+    def _receive(self) -> dict[str, Any]:
+        give_up = time.monotonic() + PATIENCE_S
+        while b"\n" not in self._buffer:
+            try:
+                data = self._link.recv(65536)
+            except TimeoutError:
+                if not self._alive():
+                    data = b""
+                elif time.monotonic() > give_up:
+                    raise HarnessFault(f"QEMU did not answer on QMP for {PATIENCE_S} s") from None
+                else:
+                    continue
+            except ConnectionError:
+                data = b""
+            if not data:
+                raise QmpEnded
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        return json.loads(line)

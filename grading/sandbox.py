@@ -1,0 +1,197 @@
+"""Processes that end with the grader, and, for what a submission brings, see almost nothing.
+
+A cell is a bubblewrap sandbox: its own user, process, network and mount namespaces, the
+system's programs read-only, private /tmp, /proc and /dev, and one folder. When the grader runs
+as root, each cell gets a user id of its own, since limits on processes don't bind root. Nothing
+in a cell can outlive the grader: the kernel kills it when its parent dies, however that happens.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from grading.failures import HarnessFault
+
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+WAIT_S = 60  # for a killed process to be gone
+FIRST_UID, UIDS = 20000, 30000
+SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8"}
+
+_cells = itertools.count()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Each process may use so much; `processes` counts those of the whole cell, threads included."""
+
+    memory_mib: int
+    processes: int
+    file_mib: int
+    cpu_s: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a sandboxed command may see and use."""
+
+    limits: Limits
+    folder: Path | None = None  # writable, at the same path inside
+    read_only: tuple[Path, ...] = ()  # at the same paths inside
+    first_process: bool = False  # the command is process 1, so that its pid is known outside
+
+
+class Process:
+    """A started command. `pid` is the command's own, also inside a cell that has `first_process`."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], pid: int, boxed: bool) -> None:
+        self.popen = popen
+        self.pid = pid
+        self.boxed = boxed
+
+    def alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def cpu_time(self) -> float:
+        """Seconds of CPU time used so far, all threads; stays at the last value when it has ended."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            self._cpu_time = (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+        except (OSError, IndexError):
+            pass
+        return self._cpu_time
+
+    _cpu_time = 0.0
+
+    def kill(self) -> None:
+        """Kills the command and waits for its end; harmless when it has ended."""
+        if self.popen.poll() is None:
+            self.popen.kill()
+            if self.boxed and self.pid != self.popen.pid:
+                try:
+                    os.kill(self.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        self.popen.wait(WAIT_S)
+
+    def wait(self) -> int:
+        """Waits for the end; the exit status, or -N after signal N (in a cell: 128 + N)."""
+        try:
+            return self.popen.wait(WAIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise HarnessFault(f"{Path(self.popen.args[0]).name} closed its links but did not end") from None  # type: ignore[index]
+
+
+def launch(
+    command: Sequence[str],
+    cell: Cell | None = None,
+    *,
+    pass_fds: Sequence[int] = (),
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Process:
+    """Starts `command`, in a cell or bare. Must be called from a thread that lives on. Raises HarnessFault."""
+    options: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr, "start_new_session": True}
+    try:
+        if cell is None:
+            bound = [tool("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", *command]
+            popen = subprocess.Popen(bound, pass_fds=pass_fds, cwd=cwd, env=environment, **options)
+            return Process(popen, popen.pid, boxed=False)
+        return _launch_in_cell(command, cell, list(pass_fds), cwd, environment or {}, options)
+    except OSError as error:
+        raise HarnessFault(f"can't start {Path(command[0]).name}: {error.strerror or error}") from None
+
+
+def _launch_in_cell(
+    command: Sequence[str], cell: Cell, pass_fds: list[int], cwd: Path | None, environment: Mapping[str, str], options: dict[str, Any]
+) -> Process:
+    info_read, info_write = os.pipe()
+    try:
+        boxed = [*_limits(cell.limits), *_bubblewrap(cell, info_write, cwd, environment), "--", *command]
+        if os.geteuid() == 0:
+            user = new_uid()
+            options |= {"user": user, "group": user, "extra_groups": []}
+        popen = subprocess.Popen(boxed, pass_fds=[*pass_fds, info_write], cwd="/", env=ENVIRONMENT, **options)
+        os.close(info_write)
+        info_write = -1
+        with os.fdopen(info_read, "rb") as info:
+            info_read = -1
+            text = info.read()
+    finally:
+        for descriptor in (info_read, info_write):
+            if descriptor >= 0:
+                os.close(descriptor)
+    try:
+        return Process(popen, int(json.loads(text)["child-pid"]), boxed=True)
+    except (ValueError, KeyError):
+        popen.kill()
+        popen.wait()
+        raise HarnessFault("bubblewrap could not make a sandbox (see `grading/grade --help`)") from None
+
+
+def _limits(limits: Limits) -> list[str]:
+    return [
+        tool("prlimit", "util-linux"),
+        f"--as={limits.memory_mib << 20}",
+        f"--nproc={limits.processes}",
+        f"--fsize={limits.file_mib << 20}",
+        f"--cpu={limits.cpu_s}",
+        "--core=0",
+        "--nofile=1024",
+    ]
+
+
+def _bubblewrap(cell: Cell, info: int, cwd: Path | None, environment: Mapping[str, str]) -> list[str]:
+    arguments = [tool("bwrap", "bubblewrap"), "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
+    arguments += ["--info-fd", str(info), "--clearenv"]
+    for name, value in {**ENVIRONMENT, **environment}.items():
+        arguments += ["--setenv", name, value]
+    arguments += ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
+    for path in SYSTEM_LINKS:
+        if os.path.islink(path):
+            arguments += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            arguments += ["--ro-bind", path, path]
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(cell.limits.file_mib << 20), "--tmpfs", "/tmp"]
+    for path in cell.read_only:
+        arguments += ["--ro-bind", str(path), str(path)]
+    if cell.folder:
+        arguments += ["--bind", str(cell.folder), str(cell.folder)]
+    if cwd:
+        arguments += ["--chdir", str(cwd)]
+    return arguments + (["--as-pid-1"] if cell.first_process else [])
+
+
+def new_uid() -> int:
+    """A user id for one cell: no account's, and different from those of cells near it in time."""
+    return FIRST_UID + (os.getpid() * 61 + next(_cells)) % UIDS
+
+
+def tool(name: str, package: str) -> str:
+    """The path of a program. Raises HarnessFault that names the package."""
+    found = shutil.which(name)
+    if found is None:
+        raise HarnessFault(f"{name} is not installed: apt install {package}")
+    return found
+
+
+def check_available() -> None:
+    """Tries a cell. Raises HarnessFault with the reason and the remedy."""
+    process = launch(["/usr/bin/true"], Cell(Limits(1024, 64, 64, 60)), stderr=subprocess.PIPE)
+    _, complaint = process.popen.communicate()
+    if process.popen.returncode != 0:
+        reason = complaint.decode(errors="replace").strip().split("\n")[-1]
+        raise HarnessFault(f"submissions need a sandbox, and bubblewrap can't make one here: {reason}")

@@ -1,0 +1,160 @@
+"""The guest's serial lines, drained by one thread so that the guest never blocks on them.
+
+The thread logs what arrives, keeps it for the readers and wakes them. A guest that floods a
+port costs a bounded amount of memory and disk: beyond FLOOD_LIMIT bytes everything is read and
+dropped, and the port is marked as flooded.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections import deque
+from pathlib import Path
+
+from grading.text import decode
+
+FLOOD_LIMIT = 4 << 20  # bytes a port may write in one machine's life
+WINDOW = 256 << 10  # bytes of a console kept for reading
+
+
+class SerialPort:
+    """One serial line. Fields are touched under the pump's lock only."""
+
+    def __init__(self, name: str, link: socket.socket, log: Path) -> None:
+        self.name = name
+        self.received = 0  # bytes in all
+        self.flooded = False
+        self.closed = False
+        self._link = link
+        self._log = open(log, "wb", buffering=0)  # noqa: SIM115 - closed by close()
+
+    def feed(self, data: bytes) -> None:
+        """Takes what arrived (at most FLOOD_LIMIT bytes in all)."""
+        room = FLOOD_LIMIT - self.received
+        self.received += len(data)
+        if len(data) > room:
+            self.flooded = True
+            data = data[: max(room, 0)]
+        if data:
+            self._log.write(data)
+            self.keep(data)
+
+    def keep(self, data: bytes) -> None:
+        """Stores `data` for whoever reads the port."""
+        raise NotImplementedError
+
+    def send_some(self, data: bytes) -> bytes:
+        """Sends what the line takes without waiting; returns the rest."""
+        try:
+            return data[self._link.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
+        except BlockingIOError:
+            return data
+        except OSError:
+            return b""  # the machine is gone; the reader finds out why
+
+    def close(self) -> None:
+        self._link.close()
+        self._log.close()
+
+
+class ConsolePort(SerialPort):
+    """COM1: keeps the last WINDOW bytes."""
+
+    def __init__(self, link: socket.socket, log: Path) -> None:
+        super().__init__("COM1", link, log)
+        self._window = bytearray()
+        self._start = 0  # position of the window's first byte in all that was received
+
+    def keep(self, data: bytes) -> None:
+        self._window += data
+        excess = len(self._window) - WINDOW
+        if excess > 0:
+            del self._window[:excess]
+            self._start += excess
+
+    def since(self, position: int) -> tuple[int, str]:
+        """The text kept from byte `position` on, and the position where that text starts."""
+        start = max(position, self._start)
+        return start, decode_keeping_length(bytes(self._window[start - self._start :]))
+
+    @property
+    def text(self) -> str:
+        return decode(bytes(self._window))
+
+
+class ChannelPort(SerialPort):
+    """COM2: keeps everything until the channel takes it."""
+
+    def __init__(self, link: socket.socket, log: Path) -> None:
+        super().__init__("COM2", link, log)
+        self._pending: deque[bytes] = deque()  # its operations are atomic, so take() needs no lock
+
+    def keep(self, data: bytes) -> None:
+        self._pending.append(data)
+
+    def take(self) -> bytes:
+        return b"".join(self._pending.popleft() for _ in range(len(self._pending)))
+
+
+class Pump(threading.Thread):
+    """Drains ports into their readers. `changed` is notified whenever something arrived or ended."""
+
+    def __init__(self, ports: dict[socket.socket, SerialPort]) -> None:
+        super().__init__(name="serial-pump", daemon=True)
+        self.changed = threading.Condition()
+        self._ports = ports
+        self._wake, self._waker = socket.socketpair()
+
+    def run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for link in self._ports:
+                selector.register(link, selectors.EVENT_READ)
+            selector.register(self._wake, selectors.EVENT_READ)
+            open_links = len(self._ports)
+            while open_links:
+                for key, _ in selector.select():
+                    if key.fileobj is self._wake:
+                        return
+                    if not self._drain(key.fileobj):
+                        selector.unregister(key.fileobj)
+                        open_links -= 1
+
+    def _drain(self, link: socket.socket) -> bool:
+        try:
+            data = link.recv(65536)
+        except ConnectionError:
+            data = b""
+        port = self._ports[link]
+        with self.changed:
+            if data:
+                port.feed(data)
+            else:
+                port.closed = True
+            self.changed.notify_all()
+        return bool(data)
+
+    @property
+    def received(self) -> int:
+        """Bytes received on all ports."""
+        return sum(port.received for port in self._ports.values())
+
+    @property
+    def ended(self) -> bool:
+        return all(port.closed for port in self._ports.values())
+
+    def flooded_port(self) -> SerialPort | None:
+        return next((port for port in self._ports.values() if port.flooded), None)
+
+    def stop(self) -> None:
+        """Ends the thread and closes the ports."""
+        self._waker.send(b"x")
+        self.join()
+        for end in (self._wake, self._waker, *self._ports.values()):
+            end.close()
+
+
+def decode_keeping_length(data: bytes) -> str:
+    """One character a byte, so that positions in the text are positions in the data."""
+    return data.decode("latin-1")
