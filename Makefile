@@ -30,8 +30,7 @@ CCACHE ?= $(shell command -v ccache)
 
 # ---- Make itself ----------------------------------------------------------------------------------
 
-jobs := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
-MAKEFLAGS += -rR --no-print-directory $(jobs)
+MAKEFLAGS += -rR --no-print-directory -j$(shell nproc)#  (a -j on the command line wins)
 unexport MAKEFLAGS MFLAGS GNUMAKEFLAGS
 SHELL := /bin/sh
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -41,7 +40,6 @@ show = $(if $(V),,@printf '  %-8s%s\n' $(1) $(2))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.SECONDARY:
 .SUFFIXES:
 
 # ---- Tools, stage ---------------------------------------------------------------------------------
@@ -98,7 +96,7 @@ kernel_flags = $(language_flags) $(call machine_flags,$(1)) -fno-pic -fno-pie -f
   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. -O2 -g \
   $(if $(DEBUG),-DCAIRN_DEBUG=1) $(warning_flags) -Ikernel
 assembly_flags := -g -ffile-prefix-map=$(CURDIR)=. -Ikernel
-link_flags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none -T kernel/boot/kernel.ld
+link_flags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --no-warn-rwx-segments -T kernel/boot/kernel.ld
 
 # A stamp holds the words its users were built with; it is rewritten when they change.
 stamp = $(if $(filter-out $(quiet_goals),$(goals)),$(shell \
@@ -172,6 +170,7 @@ $(BUILD)/user/start/%.o: user/start/% $(BUILD)/user/flags
 	$(done)
 
 vpath %.c $(program_folders)
+.SECONDARY: $(programs:%=$(BUILD)/user/%.elf)
 $(BUILD)/user/%.elf: %.c $(start_objects) $(BUILD)/user/flags
 	$(call show,CC,$<)
 	$(Q)$(CCACHE) $(MUSL_CC) $(program_flags) -MMD -MP -MF $@.d -MT $@ -c $< -o $@.o
@@ -230,7 +229,7 @@ gdb: $(OUT)/kernel.elf ## Attach GDB to the machine of `make qemu-gdb`
 wanted_labs := $(if $(LAB),$(LAB),$(LABS))
 
 grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder
-	@for lab in $(wanted_labs); do grading/grade $$lab $(if $(K),-k '$(K)') $(if $(TEST),-k '$(TEST)') \
+	@for lab in $(wanted_labs); do grading/grade $$lab $(if $(K)$(TEST),-k '$(or $(K),$(TEST))') \
 	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
 
 bench: image ## Count the instructions of the operations of LAB
