@@ -26,6 +26,18 @@ ANSWERS = """\
 walk = 31415
 # END SOLUTION
 """
+LAB_TOML = """\
+lab = "{letter}"
+title = "{title}"
+handout = "handouts/{letter}.md"
+files = []
+rooms = []
+line_limit = 500
+[items.{item}]
+title = "{title}"
+points = 100
+anchor = "{letter}1"
+"""
 
 
 def course(labs: str = "ab") -> dict[str, str]:
@@ -44,14 +56,14 @@ def course(labs: str = "ab") -> dict[str, str]:
         "grading/suite/test_starter.py": "secret suite\n",
         "grading/tests/a/test_walk.py": "def test_walk(): ...\n",
         "kernel/memory/walk.h": "int walk();\n",
-        "labs/a-paging/lab.toml": 'lab = "a"\ntitle = "Paging"\n',
+        "labs/a-paging/lab.toml": LAB_TOML.format(letter="a", title="Paging", item="A1"),
         "labs/a-paging/walk.cc": LAB_A,
         "labs/a-paging/answers.toml": ANSWERS,
     }
     if "b" in labs:
         files |= {
             "grading/tests/b/test_open.py": "def test_open(): ...\n",
-            "labs/b-files/lab.toml": 'lab = "b"\ntitle = "Files"\n',
+            "labs/b-files/lab.toml": LAB_TOML.format(letter="b", title="Files", item="B1"),
             "labs/b-files/open.cc": LAB_B,
         }
     return files

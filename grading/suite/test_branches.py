@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from grading import branches, markers, starter
+from grading.lab import all_labs
 from grading.suite.made_up import course
 
 STUDENT = {"GIT_AUTHOR_NAME": "Student", "GIT_AUTHOR_EMAIL": "student@localhost",
@@ -36,26 +37,26 @@ def work_through_all_labs(repository: Path, root: Path, work: Path) -> dict[str,
     Starter, own edits that replace each hole, next starter merged, and so on; at the end the
     official solution is merged too, which must change nothing.
     """
-    labs = starter.lab_folders(root)
+    labs = all_labs(root)
     git(repository.parent, "clone", "--quiet", str(repository), work.name)
-    for number, letter in enumerate(labs):
+    for number, lab in enumerate(labs):
         if number == 0:
-            git(work, "checkout", "--quiet", "-b", "work", f"origin/lab-{letter}")
+            git(work, "checkout", "--quiet", "-b", "work", f"origin/lab-{lab.letter}")
         else:
-            git(work, "merge", "--quiet", "--no-edit", f"origin/lab-{letter}")
-        for path, entry in starter.manifest(letter, root, solved=True).items():
-            if path.startswith(f"labs/{labs[letter]}/"):
+            git(work, "merge", "--quiet", "--no-edit", f"origin/lab-{lab.letter}")
+        for path, entry in starter.manifest(lab.letter, root, solved=True).items():
+            if path.startswith(f"labs/{lab.folder.name}/"):
                 (work / path).write_bytes(entry.data)
-        git(work, "commit", "--quiet", "-a", "-m", f"my lab {letter}")
+        git(work, "commit", "--quiet", "-a", "-m", f"my lab {lab.letter}")
     before = files_of(work)
-    git(work, "merge", "--quiet", "--no-edit", f"origin/lab-{letter}-solution")
+    git(work, "merge", "--quiet", "--no-edit", f"origin/lab-{lab.letter}-solution")
     assert files_of(work) == before
     return before
 
 
 def expected_files(root: Path) -> dict[str, bytes]:
     """What main has of the students' files, markers removed by a rule of one line."""
-    last = max(starter.lab_folders(root))
+    last = all_labs(root)[-1].letter
     expected = {}
     for path in starter.manifest(last, root):
         data = (root / starter.MOVED.get(path, path)).read_bytes()

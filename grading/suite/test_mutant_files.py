@@ -1,0 +1,76 @@
+"""Mutants' descriptions: read, applied, and refused with a line that names the fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grading import mutants
+
+SOURCE = "int walk() {\n  return level - 1;\n}\n"
+ENTRY = """\
+[[mutant]]
+name = "{name}"
+item = "A1"
+description = "Goes up instead of down."
+file = "labs/a-paging/walk.cc"
+find = "level - 1"
+replace = "level + 1"
+kills = ["test_walk"]
+"""
+
+
+def made_up(tree, *entries: str) -> Path:
+    return tree({"grading/mutants/a.toml": "".join(entries), "labs/a-paging/walk.cc": SOURCE})
+
+
+def test_a_mutant_changes_one_place(tree) -> None:
+    top = made_up(tree, ENTRY.format(name="up"))
+    [mutant] = mutants.load_mutants("a", top)
+    assert mutants.mutated_text(mutant, top) == "int walk() {\n  return level + 1;\n}\n"
+
+
+def test_students_have_no_mutants(tree) -> None:
+    top = tree({"labs/a-paging/walk.cc": SOURCE})
+    assert mutants.load_mutants("a", top) == []
+    assert mutants.isolation_mutants("a", top) == []
+
+
+def test_isolation_mutants_are_those_marked(tree) -> None:
+    top = made_up(tree, ENTRY.format(name="up"), ENTRY.format(name="seen") + "isolation = true\n")
+    assert [mutant.name for mutant in mutants.isolation_mutants("a", top)] == ["seen"]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ('find = "level - 1"', 'find = "level"\nfound = 1', "unknown key `found`"),
+    ('item = "A1"\n', "", "no key `item`"),
+    ('["test_walk"]', "[]", "names no test"),
+    ("[[mutant]]", "[[mutant]", "a.toml"),
+])
+def test_a_wrong_description_is_refused(tree, old: str, new: str, message: str) -> None:
+    top = made_up(tree, ENTRY.format(name="up").replace(old, new))
+    with pytest.raises(mutants.MutantError, match=message):
+        mutants.load_mutants("a", top)
+
+
+def test_two_mutants_of_one_name_are_refused(tree) -> None:
+    top = made_up(tree, ENTRY.format(name="up"), ENTRY.format(name="up"))
+    with pytest.raises(mutants.MutantError, match="two mutants are called up"):
+        mutants.load_mutants("a", top)
+
+
+@pytest.mark.parametrize("text", ["nothing", "level - 1; level - 1"])
+def test_a_mutant_must_apply_exactly_once(tree, text: str) -> None:
+    top = made_up(tree, ENTRY.format(name="up"))
+    (top / "labs/a-paging/walk.cc").write_text(text)
+    [mutant] = mutants.load_mutants("a", top)
+    with pytest.raises(mutants.MutantError, match=r"stands [02] times in labs/a-paging/walk\.cc"):
+        mutants.mutated_text(mutant, top)
+
+
+def test_an_unbuilt_reference_names_the_command(tree) -> None:
+    top = made_up(tree, ENTRY.format(name="up"))
+    [mutant] = mutants.load_mutants("a", top)
+    with pytest.raises(mutants.MutantError, match="make kernel LAB=a"):
+        mutants.kernel(mutant, "a", top)
