@@ -170,7 +170,7 @@ $(BUILD)/user/start/%.o: user/start/% $(BUILD)/user/flags
 	$(done)
 
 vpath %.c $(program_folders)
-.SECONDARY: $(programs:%=$(BUILD)/user/%.elf)
+.SECONDARY: $(programs:%=$(BUILD)/user/%.elf) $(start_objects)
 $(BUILD)/user/%.elf: %.c $(start_objects) $(BUILD)/user/flags
 	$(call show,CC,$<)
 	$(Q)$(CCACHE) $(MUSL_CC) $(program_flags) -MMD -MP -MF $@.d -MT $@ -c $< -o $@.o
@@ -251,16 +251,10 @@ test: image programs lint ## Run the project's own tests (within 45 minutes)
 test-all: image programs lint ## The same without sampling
 	@$(pytest) --all
 
-c_files := $(shell git ls-files '*.cc' '*.h' '*.c' 2>/dev/null)
-tidy := $(kernel_sources:%=$(BUILD)/lint/%.tidy)
-lint: $(BUILD)/lint/format $(filter %.cc.tidy,$(tidy)) ## Check layout, mistakes, locking, the order of the rooms
-	@$(PYTHON) grading/layers.py --headers
-
-$(BUILD)/lint/format: $(wildcard $(c_files)) .clang-format
-	$(call show,FORMAT)
-	@mkdir -p $(@D)
-	$(Q)clang-format --dry-run -Werror $(filter-out .clang-format,$^)
-	@touch $@
+c_files := git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c'
+lint: $(filter %.tidy,$(kernel_sources:%.cc=$(BUILD)/lint/%.cc.tidy)) ## Check layout, mistakes, locking, the order of the rooms
+	$(Q)clang-format --dry-run -Werror $$($(c_files))
+	$(Q)$(PYTHON) grading/layers.py --headers
 
 $(BUILD)/lint/%.cc.tidy: %.cc .clang-tidy $(OUT)/obj/%.cc.o | $(BUILD)/compile_commands.json
 	$(call show,LINT,$<)

@@ -24,13 +24,18 @@ present() {
   esac
 }
 
-# Sets `missing` to the packages, and `reasons` to a line for each, that the groups lack.
+# Sets `missing` to the packages that the groups lack, `wishes` to the optional ones (looked for with
+# a `?`), and `reasons` to a line for each. A missing wish alone is no reason to do anything.
 find_missing() {
-  missing= reasons=
+  missing= wishes= reasons=
   while read -r group package what why; do
     case $groups in *" $group "*) ;; *) continue ;; esac
-    present "${what%%>=*}" && continue
-    missing="$missing $package"
+    name=${what%%>=*}
+    present "${name#\?}" && continue
+    case $name in
+      \?*) wishes="$wishes $package" why="$why (can be done without)" ;;
+      *) missing="$missing $package" ;;
+    esac
     reasons="$reasons$(printf '  %-24s %s' "$package" "$why")
 "
   done <"$list"
@@ -44,7 +49,7 @@ install_missing() {
     root=sudo
   fi
   apt="$root env DEBIAN_FRONTEND=noninteractive apt-get -q"
-  install="$apt install -y --no-install-recommends$missing"
+  install="$apt install -y --no-install-recommends$missing$wishes"
   say "running: $install"
   if ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then
     $install >&2 && return 0
