@@ -233,7 +233,7 @@ grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder
 	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
 
 bench: image ## Count the instructions of the operations of LAB
-	@for lab in $(wanted_labs); do $(PYTHON) grading/bench.py $$lab || exit; done
+	@for lab in $(wanted_labs); do $(PYTHON) grading/bench.py $$lab --stage $(STAGE) || exit; done
 
 starter: ## Write the students' tree for LAB, build/starters/lab-LAB
 	@for lab in $(wanted_labs); do $(PYTHON) grading/starter.py $$lab --out $(BUILD)/starters/lab-$$lab || exit; done
