@@ -20,7 +20,7 @@ DEBUG ?=#       1 for a kernel with costly checks (poisoned heap, lock ranks)
 WERROR ?=#      1 to make warnings errors (CI)
 V ?=#           1 to see the commands
 
-BUILD ?= build
+BUILD := build
 CXX := g++
 CC := gcc
 LD := ld
@@ -188,7 +188,7 @@ $(BUILD)/user/programs.cpio: $(programs:%=$(BUILD)/user/%.flat) user/pack_progra
 
 # ---- Disks ----------------------------------------------------------------------------------------
 
-grub_modules := part_msdos ext2 multiboot2 serial terminal normal configfile test echo sleep halt
+grub_modules := part_msdos ext2 multiboot2 serial terminfo terminal normal configfile test echo sleep halt
 
 image: $(OUT)/disk.img $(if $(UEFI),$(BUILD)/esp.img) ## Build the disk that QEMU boots, build/STAGE/disk.img
 
