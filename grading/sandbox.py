@@ -1,13 +1,15 @@
 """Processes that end with the grader, and, for what a submission brings, see almost nothing.
 
 A cell is a bubblewrap sandbox: its own user, process, network and mount namespaces, the
-system's programs read-only, private /tmp, /proc and /dev, and one folder. When the grader runs
+system's programs read-only, a private /tmp and one folder, no /proc and
+no devices that never end. When the grader runs
 as root, each cell gets a user id of its own, since limits on processes don't bind root. Nothing
 in a cell can outlive the grader: the kernel kills it when its parent dies, however that happens.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -25,6 +27,7 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 WAIT_S = 60  # for a killed process to be gone
 FIRST_UID, UIDS = 20000, 30000
 SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+DEVICES = ("/dev/null", "/dev/urandom")  # no /dev/zero or terminals: reading them never ends
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8"}
 
 _cells = itertools.count()
@@ -45,8 +48,10 @@ class Cell:
     """What a sandboxed command may see and use."""
 
     limits: Limits
-    folder: Path | None = None  # writable, at the same path inside
+    folder: Path | None = None  # writable inside
+    inside: Path | None = None  # where `folder` is seen inside; at the same path by default
     read_only: tuple[Path, ...] = ()  # at the same paths inside
+    user: int | None = None  # when the grader is root: the cell's user id; one of its own by default
     first_process: bool = False  # the command is process 1, so that its pid is known outside
 
 
@@ -75,12 +80,9 @@ class Process:
     def kill(self) -> None:
         """Kills the command and waits for its end; harmless when it has ended."""
         if self.popen.poll() is None:
-            self.popen.kill()
-            if self.boxed and self.pid != self.popen.pid:
-                try:
-                    os.kill(self.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            for kill, target in ((os.killpg, self.popen.pid), (os.kill, self.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(target, signal.SIGKILL)
         self.popen.wait(WAIT_S)
 
     def wait(self) -> int:
@@ -122,7 +124,7 @@ def _launch_in_cell(
     try:
         boxed = [*_limits(cell.limits), *_bubblewrap(cell, info_write, cwd, environment), "--", *command]
         if os.geteuid() == 0:
-            user = new_uid()
+            user = cell.user if cell.user is not None else new_uid()
             options |= {"user": user, "group": user, "extra_groups": []}
         popen = subprocess.Popen(boxed, pass_fds=[*pass_fds, info_write], cwd="/", env=ENVIRONMENT, **options)
         os.close(info_write)
@@ -165,11 +167,13 @@ def _bubblewrap(cell: Cell, info: int, cwd: Path | None, environment: Mapping[st
             arguments += ["--symlink", os.readlink(path), path]
         elif os.path.isdir(path):
             arguments += ["--ro-bind", path, path]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(cell.limits.file_mib << 20), "--tmpfs", "/tmp"]
+    for device in DEVICES:
+        arguments += ["--dev-bind", device, device]
+    arguments += ["--size", str(cell.limits.file_mib << 20), "--tmpfs", "/tmp"]
     for path in cell.read_only:
         arguments += ["--ro-bind", str(path), str(path)]
     if cell.folder:
-        arguments += ["--bind", str(cell.folder), str(cell.folder)]
+        arguments += ["--bind", str(cell.folder), str(cell.inside or cell.folder)]
     if cwd:
         arguments += ["--chdir", str(cwd)]
     return arguments + (["--as-pid-1"] if cell.first_process else [])

@@ -1,0 +1,92 @@
+"""Turns what ended a test into words: expected, seen, the last serial lines, how to repeat it."""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from grading.check import CheckFailed
+from grading.failures import GuestFailure, HarnessFault, NotImplementedInLab
+from grading.lab import ROOT, Lab
+from grading.machine import Machine
+from grading.results import Failure
+from grading.run import Run
+from grading.text import printable
+
+CONSOLE_LINES = 12
+SEEN_LIMIT = 2000  # characters
+
+
+def host_is_to_blame(error: BaseException, second_try: bool) -> bool:
+    """Whether a test ended for reasons that are not the kernel's."""
+    if isinstance(error, HarnessFault):
+        return not (error.guest_may_cause and second_try)
+    return isinstance(error, (OSError, MemoryError)) or not isinstance(error, Exception)
+
+
+def explain(error: BaseException, item: pytest.Item, run: Run, lab: Lab, machines: Sequence[Machine]) -> Failure:
+    """The Failure that the reports show."""
+    failure = _explain_error(error, run, lab)
+    failure.expected, failure.seen = failure.expected[:SEEN_LIMIT], failure.seen[:SEEN_LIMIT]
+    failure.reproduce = run.reproduce(item.name)
+    if machines:
+        machine = machines[-1]
+        failure.console = machine.console.tail(CONSOLE_LINES) if hasattr(machine, "console") else ""
+        failure.log = shown_path(machine.log_folder)
+    return failure
+
+
+def _explain_error(error: BaseException, run: Run, lab: Lab) -> Failure:
+    if isinstance(error, NotImplementedInLab):
+        return Failure(summary=_not_implemented(error.item, run, lab), not_implemented=True)
+    if isinstance(error, CheckFailed):
+        return Failure(
+            summary=printable(f"{error.what} is wrong"),
+            what=printable(error.what),
+            expected=printable(error.expected),
+            seen=printable(error.seen),
+            hint=printable(error.hint),
+        )
+    if isinstance(error, (GuestFailure, HarnessFault)):
+        first, _, rest = printable(str(error)).partition("\n")
+        return Failure(summary=first[:SEEN_LIMIT], seen=rest)
+    where = traceback.extract_tb(error.__traceback__)
+    ours = next((frame for frame in reversed(where) if "grading/tests" in frame.filename), where[-1] if where else None)
+    place = f" ({shown_path(Path(ours.filename))}:{ours.lineno})" if ours else ""
+    text = printable(str(error)).strip() or "no reason given"
+    if isinstance(error, AssertionError):
+        return Failure(summary=text[:SEEN_LIMIT] + place)
+    return Failure(summary=f"the test could not go on{place}: {type(error).__name__}: {text[:SEEN_LIMIT]}")
+
+
+def _not_implemented(item_id: str, run: Run, lab: Lab) -> str:
+    text = f"{item_id} is not implemented yet"
+    if item_id in lab.items:
+        text += f": see {lab.section(item_id)}"
+    files = _files_of(item_id, run.student_files, lab)
+    return text + (f" ({', '.join(files)})" if files else "")
+
+
+def _files_of(item_id: str, folder: Path, lab: Lab) -> list[str]:
+    """The lab's files that hold the item: those that say they don't implement it, or else that name it."""
+    texts = {}
+    for path in lab.student_files():
+        try:
+            texts[f"labs/{lab.folder.name}/{path}"] = (folder / path).read_text(errors="replace")
+        except OSError:
+            continue
+    for pattern in (rf'not_implemented\("{item_id}"\)', rf"\b(LAB|ITEM|SOLUTION) {item_id}\b"):
+        found = [name for name, text in texts.items() if re.search(pattern, text)]
+        if found:
+            return found
+    return []
+
+
+def shown_path(path: Path) -> str:
+    """Relative to the root of the repository if it is below."""
+    return os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)

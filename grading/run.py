@@ -1,0 +1,55 @@
+"""What one grading is made of: the build under test and how to run it.
+
+The command `grading/grade` fills in a Run; it travels to the pytest workers as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """One grading. Paths are absolute."""
+
+    lab: str
+    seed: int
+    build: Path  # build/STAGE of the tree under test: kernel.elf, disk.img
+    programs: Path  # programs.cpio of the tree under test
+    student_files: Path  # the lab's folder with the files under test
+    logs: Path
+    boxed: bool = False  # run QEMU in a bubblewrap cell
+    choice: str = ""  # the -k argument
+    submission: str = ""  # the --submission argument
+    gdb_socket: Path | None = None
+
+    @property
+    def kernel(self) -> Path:
+        return self.build / "kernel.elf"
+
+    @property
+    def disk(self) -> Path:
+        return self.build / "disk.img"
+
+    @property
+    def esp(self) -> Path:
+        return self.build.parent / "esp.img"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Run:
+        values = json.loads(text)
+        for entry in fields(cls):
+            if "Path" in str(entry.type) and values[entry.name] is not None:
+                values[entry.name] = Path(values[entry.name])
+        return cls(**values)
+
+    def reproduce(self, test: str) -> str:
+        """The command that runs one test again with the same random choices."""
+        submission = f" SUBMISSION={shlex.quote(self.submission)}" if self.submission else ""
+        return f"make grade LAB={self.lab} K={shlex.quote(test)} SEED={self.seed}{submission}"

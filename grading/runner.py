@@ -1,0 +1,151 @@
+"""Runs the rubric's tests through pytest, on all cores, and gathers their results."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grading.failures import HarnessFault
+from grading.lab import ROOT, Lab, LabError
+from grading.progress_line import ProgressLine
+from grading.results import FAULT, Failure, TestResult, in_rubric_order
+from grading.rubric import share_out_items
+from grading.run import Run
+from grading.selection import choose
+
+PROPERTY = "cairn"  # of a test's report; holds a TestResult as JSON
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A test of the rubric and its points, in tenths."""
+
+    node: str
+    name: str
+    item: str
+    points: int
+
+
+def collect(lab: Lab, choice: str) -> list[Collected]:
+    """The chosen tests. Raises LabError when there are none, HarnessFault when the rubric is broken."""
+    seen = _Collection()
+    with _quiet() as output:
+        status = pytest.main([*_common(lab), "--collect-only", str(_folder(lab))], plugins=[seen])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise HarnessFault(f"the rubric of lab {lab.letter} can't be loaded: {_last_error(output)}")
+    tests = [(item, weight) for _, _, item, weight in seen.found]
+    unknown = sorted({item for item, _ in tests} - set(lab.items))
+    without = [item for item in lab.items if item not in {name for name, _ in tests}]
+    if unknown or without:
+        raise HarnessFault(f"the rubric of lab {lab.letter}: {'no tests for ' + ', '.join(without) if without else 'unknown items ' + ', '.join(unknown)}")
+    shares = share_out_items({item.id: item.points for item in lab.items.values()}, tests)
+    collected = [Collected(node, name, item, share) for (node, name, item, _), share in zip(seen.found, shares, strict=True)]
+    chosen = choose(choice, lab, [(test.name, test.item) for test in collected])
+    return [test for i, test in enumerate(collected) if i in chosen]
+
+
+def run(run: Run, lab: Lab, tests: list[Collected], jobs: int, progress: ProgressLine) -> list[TestResult]:
+    """Runs the tests; every one has a result. Raises HarnessFault or KeyboardInterrupt."""
+    gathered = _Gathering(len(tests), progress)
+    jobs = min(jobs, len(tests))
+    arguments = [*_common(lab), "--cairn-run", run.to_json(), "-n", str(jobs if jobs > 1 else 0)]
+    if run.gdb_socket:
+        arguments.append("-s")
+    run.logs.mkdir(parents=True, exist_ok=True)
+    with _quiet(run.logs / "pytest.log"):
+        status = pytest.main([*arguments, *(test.node for test in tests)], plugins=[gathered])
+    if status == pytest.ExitCode.INTERRUPTED and gathered.interrupted:
+        raise KeyboardInterrupt
+    results = {result.node: result for result in gathered.results}
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not results:
+        raise HarnessFault(f"pytest failed with status {int(status)}: see {run.logs / 'pytest.log'}")
+    complete = [_finished(results.get(test.node), test) for test in tests]
+    return in_rubric_order(lab, complete)
+
+
+def _finished(result: TestResult | None, test: Collected) -> TestResult:
+    if result is None:  # the worker died, or pytest itself failed
+        result = TestResult(test.node, test.name, FAULT, failure=Failure("the test's process ended without a result"))
+    result.item, result.points = test.item, test.points
+    return result
+
+
+def _folder(lab: Lab) -> Path:
+    return ROOT / "grading" / "tests" / lab.letter
+
+
+def _common(lab: Lab) -> list[str]:
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # whatever else is installed stays out
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    return [
+        *("-p", "grading.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider", "-p", "no:junitxml", "-q"),
+        *("-c", os.devnull, "--rootdir", str(ROOT), "--import-mode=importlib", "--tb=short"),
+    ]
+
+
+class _Collection:
+    """A pytest plugin that notes the tests found."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str, str, int]] = []  # node, name, item, weight
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for test in session.items:
+            marker = test.get_closest_marker("rubric")
+            item, weight = (marker.kwargs["item"], marker.kwargs["weight"]) if marker else (f"nothing ({test.name} has no @item)", 1)
+            self.found.append((test.nodeid, test.name, item, weight))
+
+
+class _Gathering:
+    """A pytest plugin that takes in results as the workers send them."""
+
+    def __init__(self, total: int, progress: ProgressLine) -> None:
+        self.results: list[TestResult] = []
+        self.interrupted = False
+        self._total = total
+        self._progress = progress
+        progress.show(f"testing (0 of {total})")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == PROPERTY:
+                self.results.append(TestResult.from_json(str(value)))
+                self._progress.show(f"testing ({len(self.results)} of {self._total})")
+
+    def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        self.interrupted = True
+
+
+@contextlib.contextmanager
+def _quiet(log: Path | None = None) -> Iterator[list[str]]:
+    """Keeps what pytest prints in a file, or in the list that is returned."""
+    lines: list[str] = []
+    with open(log or os.devnull, "w") as file, contextlib.redirect_stdout(_Tee(file, lines)):
+        yield lines
+
+
+class _Tee:
+    """A text file that also keeps its text in a list."""
+
+    def __init__(self, file: Any, lines: list[str]) -> None:
+        self._file, self._lines = file, lines
+
+    def write(self, text: str) -> int:
+        self._lines.append(text)
+        return int(self._file.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def _last_error(output: list[str]) -> str:
+    lines = [line.strip() for line in "".join(output).split("\n") if line.strip()]
+    errors = [line for line in lines if line.startswith("E ")]
+    return (errors or lines or ["no reason given"])[-1].removeprefix("E").strip()

@@ -1,0 +1,214 @@
+"""Takes a student's files out of a tree that isn't trusted, and builds them where they see nothing else.
+
+From the submission come only the files that lab.toml lists, and only if they are plain files of a
+sane size and name. They go into a private copy of this tree's sources that lacks everything a
+build doesn't need: no solution, no mutants, no tests. Objects of the unchanged kernel are copied
+too, so that only the lab's own files are compiled; the copies are the cell's alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from grading.build import BuildFailed, build
+from grading.failures import HarnessFault
+from grading.lab import GLOB_CHARACTERS, ROOT, Lab, all_labs
+from grading.sandbox import Cell, Limits, new_uid
+
+SIZE_LIMIT = 1 << 20  # bytes a file
+FILES_LIMIT = 64
+FOLDER_LIMIT = 10_000  # entries looked at in a folder
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
+LIMITS = Limits(memory_mib=1536, processes=256, file_mib=128, cpu_s=120)
+PREFIX = "cairn-submission-"
+SHARED = ("Makefile", "kernel", "user", "grading/lab.py", "grading/tools.sh", "grading/tools.txt")
+OBJECTS = ("build/{stage}/obj/kernel", "build/{stage}/obj/flags", "build/user/start", "build/user/flags")
+
+
+class Refused(Exception):
+    """The submission can't be taken; the text is one line that names the file and what is wrong with it."""
+
+
+def take_files(folder: Path, lab: Lab) -> dict[str, bytes]:
+    """The lab's files in a submission, by their names relative to the lab's folder. Raises Refused.
+
+    `folder` is a tree with labs/<lab>/ in it, or the lab's folder itself.
+    """
+    try:
+        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise Refused(f"{folder}: {error.strerror}: SUBMISSION must be a folder with a student's tree") from None
+    try:
+        inside = ("labs", lab.folder.name) if _exists(top, "labs") else ()
+        shown = "/".join((*inside, ""))
+        found: dict[str, bytes] = {}
+        for name in _listed(top, inside, lab.files, shown):
+            if len(found) == FILES_LIMIT:
+                raise Refused(f"more than {FILES_LIMIT} files match what lab {lab.letter} takes: remove some")
+            found[name] = _read(top, (*inside, *name.split("/")), shown + name)
+        return found
+    finally:
+        os.close(top)
+
+
+def _listed(top: int, inside: tuple[str, ...], patterns: tuple[str, ...], shown: str) -> Iterator[str]:
+    for pattern in patterns:
+        if not GLOB_CHARACTERS.search(pattern):
+            yield pattern
+            continue
+        parent, _, last = pattern.rpartition("/")
+        for name in _names(top, (*inside, *parent.split("/")) if parent else inside, shown + parent):
+            if fnmatch.fnmatchcase(name, last):
+                if not NAME.fullmatch(name):
+                    raise Refused(f"{shown}{parent}/{name!r}: rename it; letters, digits and _ . + - are allowed")
+                yield f"{parent}/{name}" if parent else name
+
+
+def _names(top: int, parts: tuple[str, ...], shown: str) -> list[str]:
+    """The names in a folder, sorted; [] when it doesn't exist."""
+    try:
+        folder = _open_folder(top, parts, shown)
+    except FileNotFoundError:
+        return []
+    try:
+        with os.scandir(folder) as entries:
+            names = []
+            for entry in entries:
+                names.append(entry.name)
+                if len(names) > FOLDER_LIMIT:
+                    raise Refused(f"{shown}: more than {FOLDER_LIMIT} entries: remove what doesn't belong there")
+            return sorted(names)
+    finally:
+        os.close(folder)
+
+
+def _open_folder(top: int, parts: tuple[str, ...], shown: str) -> int:
+    """Opens a folder below `top` without following a link anywhere on the way."""
+    current = os.dup(top)
+    for part in parts:
+        try:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
+        except NotADirectoryError:
+            raise Refused(f"{shown}: {part} is a link or a file: put a folder in its place") from None
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Refused(f"{shown}: {error.strerror}") from None
+        finally:
+            os.close(current)
+        current = below
+    return current
+
+
+def _read(top: int, parts: tuple[str, ...], shown: str) -> bytes:
+    try:
+        folder = _open_folder(top, parts[:-1], shown)
+        try:
+            descriptor = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=folder)
+        finally:
+            os.close(folder)
+    except FileNotFoundError:
+        raise Refused(f"{shown} is missing: the submission must have it") from None
+    except OSError as error:
+        what = "is a link: put the file itself in its place" if error.errno == errno.ELOOP else error.strerror
+        raise Refused(f"{shown} {what}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(f"{shown} is not a regular file: put a regular file in its place")
+        data = file.read(SIZE_LIMIT + 1)
+    if len(data) > SIZE_LIMIT:
+        raise Refused(f"{shown} is larger than {SIZE_LIMIT >> 10} KiB: make it smaller")
+    return data
+
+
+def _exists(top: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=top, follow_symlinks=False)
+        return True
+    except OSError:
+        return False
+
+
+class Overlay:
+    """A private tree with a submission's files in place of the solution; removed when left.
+
+    After build(), `folder` holds build/STAGE/kernel.elf and build/user/programs.cpio.
+    """
+
+    def __init__(self, submission: Path, lab: Lab) -> None:
+        self._taken = {other: take_files(submission, other) for other in all_labs() if other.letter <= lab.letter}
+        self._lab = lab
+        self._user = new_uid() if os.geteuid() == 0 else None
+        sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+
+    def __enter__(self) -> Overlay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def build(self, log: Path) -> None:
+        """Raises BuildFailed or HarnessFault. This tree must have been built before."""
+        stage = self._lab.letter
+        try:
+            self._fill(stage)
+        except OSError as error:
+            raise HarnessFault(f"can't copy the tree to {self.folder}: {error}") from None
+        # Seen at this tree's own path, so that the objects' flags, which name it, stay the same.
+        build(ROOT, stage, log, Cell(LIMITS, folder=self.folder, inside=ROOT, user=self._user))
+        for path in (self.folder / f"build/{stage}/kernel.elf", self.folder / "build/user/programs.cpio"):
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                raise BuildFailed(f"{path.name} is not a regular file")
+
+    def _fill(self, stage: str) -> None:
+        programs = [path.stem for path in (*ROOT.glob("user/programs/*.c"), *ROOT.glob("user/tests/*.c"))]
+        stamps = [str(path.relative_to(ROOT)) for path in ROOT.glob("build/tools-*")]
+        objects = [name.format(stage=stage) for name in OBJECTS]
+        objects += [str(path.relative_to(ROOT)) for program in programs for path in ROOT.glob(f"build/user/{program}.*")]
+        for name in (*SHARED, *stamps, *objects):
+            _copy(ROOT / name, self.folder / name)
+        for lab, files in self._taken.items():
+            folder = self.folder / "labs" / lab.folder.name
+            _copy(lab.folder / "lab.toml", folder / "lab.toml")
+            for name, data in files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(data)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Gives the tree to the user that the cell runs as, and makes it readable whatever our umask is."""
+        user = -1 if self._user is None else self._user
+        for path, folders, files in os.walk(self.folder):
+            os.chown(path, user, user)
+            os.chmod(path, 0o755)
+            for name in files:
+                file = os.path.join(path, name)
+                os.chown(file, user, user)
+                os.chmod(file, 0o755 if os.stat(file).st_mode & 0o100 else 0o644)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies a file or folder with its times; does nothing when there is none."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
+def sweep() -> None:
+    """Removes the trees of graders that were killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = path.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(path, ignore_errors=True)
