@@ -99,7 +99,7 @@ assembly_flags := -g -ffile-prefix-map=$(CURDIR)=. -Ikernel
 link_flags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --no-warn-rwx-segments -T kernel/boot/kernel.ld
 
 # A stamp holds the words its users were built with; it is rewritten when they change.
-stamp = $(if $(filter-out $(quiet_goals),$(goals)),$(shell \
+stamp = $(if $(LABS),$(shell \
   echo '$(2)' | cmp -s - $(1) || { mkdir -p $(dir $(1)) && echo '$(2)' >$(1); }))
 $(call stamp,$(OUT)/obj/flags,$(CXX) $(call kernel_flags,$(CXX)))
 $(call stamp,$(OUT)/obj/list,$(link_flags) $(kernel_objects))

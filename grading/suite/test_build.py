@@ -1,0 +1,160 @@
+"""The Makefile and grading/tools.sh, on a kernel of three lines: what is rebuilt, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+LINKER_SCRIPT = "ENTRY(entry)\nSECTIONS { . = 0x100000; .text : { *(.text*) } .rodata : { *(.rodata*) *(.symbols) } .data : { *(.data*) *(.bss*) } }\n"
+ENTRY = '.globl entry\nentry: hlt\n.section .note.GNU-stack, "", @progbits\n'
+HEADER = "#pragma once\nnamespace cairn { inline constexpr int kOne = 1; }\n"
+SOURCE = '#include "lib/one.h"\nnamespace cairn { int %s(int x) { return x + kOne; } }\n'
+ISOLATION_TEST = '#include "cairn.h"\nint main(void) { say("isolated\\n"); return 0; }\n'
+FROM_HERE = ("Makefile", "user", "fs-images", "grading/lab.py", "grading/tools.sh", "grading/tools.txt",
+             "kernel/debug/make_symbols.py", "labs/a-paging/lab.toml")
+LAB_FILES = ("page_table", "tlb", "frame_refs", "copy_on_write")
+
+
+@pytest.fixture
+def small(tree, root: Path) -> Path:
+    """A tree with the real Makefile and programs and a kernel of next to nothing."""
+    files = {"kernel/boot/kernel.ld": LINKER_SCRIPT, "kernel/boot/entry.S": ENTRY, "kernel/lib/one.h": HEADER,
+             "kernel/lib/alone.cc": "namespace cairn { int alone() { return 1; } }\n",
+             "labs/a-paging/tests/isolation_mine.c": ISOLATION_TEST}
+    top = tree(files | {f"labs/a-paging/{name}.cc": SOURCE % name for name in LAB_FILES})
+    for name in FROM_HERE:
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (root / name).is_dir() else shutil.copy
+        copy(root / name, top / name)
+    return top
+
+
+def make(top: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs make there, without what a make above us passes on."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "WERROR"))}
+    return subprocess.run(["make", *arguments], cwd=top, env=environment, capture_output=True, text=True, check=False)
+
+
+def built(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """The names in the lines that say what was done; fails where make failed."""
+    assert run.returncode == 0, run.stdout + run.stderr
+    return sorted(line.split()[-1] for line in run.stdout.splitlines() if line.startswith("  "))
+
+
+def error(run: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a refused command prints."""
+    assert run.returncode != 0 and run.stdout == ""
+    (line,) = run.stderr.splitlines()
+    return line
+
+
+def test_only_what_changed_is_built_again(small: Path) -> None:
+    everything = built(make(small, "image", "LAB=a"))
+    assert {"kernel/boot/entry.S", "labs/a-paging/tlb.cc", "build/a/disk.img"} <= set(everything)
+    assert built(make(small, "image", "LAB=a")) == []
+    (small / "labs/a-paging/tlb.cc").write_text(SOURCE % "other")
+    assert built(make(small, "image", "LAB=a")) == ["build/a/disk.img", "build/a/kernel.elf", "labs/a-paging/tlb.cc"]
+    (small / "kernel/lib/one.h").write_text(HEADER.replace("1", "2"))
+    assert built(make(small, "kernel", "LAB=a")) == ["build/a/kernel.elf", *sorted(f"labs/a-paging/{name}.cc" for name in LAB_FILES)]
+
+
+def test_a_changed_flag_builds_again_what_it_touches(small: Path) -> None:
+    built(make(small, "kernel", "programs", "LAB=a"))
+    again = built(make(small, "kernel", "programs", "LAB=a", "DEBUG=1"))
+    assert "kernel/lib/alone.cc" in again and not any("user" in name for name in again)
+
+
+def test_a_file_added_or_taken_away_is_noticed(small: Path) -> None:
+    built(make(small, "kernel", "LAB=a"))
+    (small / "kernel/lib/alone.cc").unlink()
+    assert built(make(small, "kernel", "LAB=a")) == ["build/a/kernel.elf"]
+    assert b"alone" not in (small / "build/a/kernel.elf").read_bytes()
+
+
+def test_every_c_file_of_a_labs_tests_becomes_a_program(small: Path) -> None:
+    built(make(small, "programs"))
+    run = subprocess.run([small / "build/user/isolation_mine.elf"], capture_output=True, check=True)
+    assert run.stdout == b"isolated\n"
+    assert b"isolation_mine\0" in (small / "build/user/programs.cpio").read_bytes()
+
+
+@pytest.mark.parametrize("lab", ["q", "aa", "A", "*"])
+def test_an_unknown_lab_is_refused(small: Path, lab: str) -> None:
+    assert f"there is no lab {lab}: LAB can be one of: a" in error(make(small, "kernel", f"LAB={lab}"))
+    assert not (small / "build" / lab).exists()
+
+
+def test_a_missing_lab_file_is_named(small: Path) -> None:
+    built(make(small, "kernel", "LAB=a"))
+    (small / "labs/a-paging/tlb.cc").unlink()
+    assert "labs/a-paging/tlb.cc is missing" in error(make(small, "kernel", "LAB=a"))
+
+
+def test_a_build_folder_that_cannot_be_written_is_named(small: Path) -> None:
+    (small / "build").write_text("in the way")
+    assert "cannot write to build/" in error(make(small, "kernel", "LAB=a"))
+
+
+def test_a_failed_compilation_leaves_nothing_behind(small: Path) -> None:
+    built(make(small, "kernel", "LAB=a"))
+    before = (small / "build/a/kernel.elf").read_bytes()
+    (small / "labs/a-paging/tlb.cc").write_text("wrong")
+    assert make(small, "kernel", "LAB=a").returncode != 0
+    assert (small / "build/a/kernel.elf").read_bytes() == before
+    (small / "labs/a-paging/tlb.cc").write_text(SOURCE % "tlb")
+    assert "build/a/kernel.elf" in built(make(small, "kernel", "LAB=a"))
+
+
+def test_help_has_a_line_for_each_target_and_needs_nothing(small: Path) -> None:
+    run = make(small, "help")
+    targets = [line.split()[0] for line in run.stdout.splitlines() if line.startswith("  ")]
+    assert {"qemu", "qemu-gdb", "gdb", "grade", "starter", "branches", "test", "test-all", "bench", "clean", "help"} <= set(targets)
+    assert not (small / "build").exists()
+
+
+# tools.sh
+
+ESSENTIAL = ("sh", "dirname", "id", "find", "grep", "head", "sort", "ls", "env", "touch")
+
+
+def tools(folder: Path, root: Path, wanted: str, apt: str | None) -> subprocess.CompletedProcess[str]:
+    """Runs tools.sh with one wanted tool, few commands on the PATH and the given apt-get."""
+    (folder / "bin").mkdir(parents=True)
+    for name in ESSENTIAL:
+        (folder / "bin" / name).symlink_to(shutil.which(name))
+    if apt is not None:
+        (folder / "bin/apt-get").write_text(f"#!/bin/sh\n{apt}\n")
+        (folder / "bin/apt-get").chmod(0o755)
+        (folder / "bin/sudo").symlink_to("env")
+    shutil.copy(root / "grading/tools.sh", folder)
+    (folder / "tools.txt").write_text(f"build some-package {wanted} makes this test pass\nother not-asked-for absent never\n")
+    return subprocess.run([folder / "tools.sh", "build"], env={"PATH": str(folder / "bin")}, capture_output=True, text=True, check=False)
+
+
+def test_a_missing_tool_is_installed(tmp_path: Path, root: Path) -> None:
+    tool = tmp_path / "wanted-tool"
+    run = tools(tmp_path, root, str(tool), f"case \"$*\" in *'install -y --no-install-recommends some-package') touch {tool};; esac")
+    assert run.returncode == 0, run.stderr
+    assert "some-package" in run.stderr and "makes this test pass" in run.stderr and "not-asked-for" not in run.stderr
+
+
+@pytest.mark.parametrize("apt", [None, "exit 100", "exit 0"])
+def test_a_tool_that_cannot_be_installed_stops_with_the_list(tmp_path: Path, root: Path, apt: str | None) -> None:
+    run = tools(tmp_path, root, "wanted-tool", apt)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].endswith("apt-get install --no-install-recommends some-package")
+
+
+def test_an_old_tool_is_named_with_both_versions(tmp_path: Path, root: Path) -> None:
+    run = tools(tmp_path, root, "grep>=999", None)
+    assert run.returncode == 1
+    assert "grep is " in run.stderr and "999 or newer is needed (package some-package)" in run.stderr
+
+
+def test_an_optional_tool_stops_nothing(tmp_path: Path, root: Path) -> None:
+    run = tools(tmp_path, root, "?wanted-tool", "exit 100")
+    assert (run.returncode, run.stderr) == (0, "")
