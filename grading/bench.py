@@ -16,6 +16,10 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from grading.channel import Channel, Value  # noqa: E402 - needs the path above
@@ -24,49 +28,59 @@ from grading.lab import ROOT, LabError, load_lab  # noqa: E402
 from grading.machine import Machine  # noqa: E402
 
 BUILD = ROOT / "build"
+WIDTH = 110  # columns where standard output is no terminal
 PROGRAM_LINE = r"bench: name=(\w+) instructions=(\d+)"
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What is known of an operation: `aim`, what a good kernel needs at most, and what other systems
+    took in the same QEMU under the same counting, each in instructions."""
+
+    what: str = ""
+    aim: int | None = None
+    linux: int | None = None  # 6.1
+    xv6: int | None = None
+    chickadee: int | None = None
+
+
+@dataclass(frozen=True)
 class Operation:
-    """One row. `aim` is what a good kernel needs at most, `linux` what Linux 6.1 takes in the same QEMU."""
+    """One row: an operation as measured."""
 
     name: str
     instructions: int
-    what: str
-    aim: int | None
-    linux: int | None
+    reference: Reference
 
 
-KNOWN: dict[str, tuple[str, int | None, int | None]] = {
-    "walk": ("find the entry of a mapped page", None, None),
-    "map": ("map one page in a warm table", 150, None),
-    "unmap": ("unmap one page in a warm table", 150, None),
-    "remap": ("change a page's frame or permissions", None, None),
-    "null_call": ("a system call that does nothing (getppid)", 100, 316),
-    "demand_zero": ("first write to a new page", 1500, 3094),
-    "cow_copy": ("write to a page shared since fork, with its copy", 1800, None),
-    "cow_reuse": ("write to a page whose other sharer is gone", None, None),
-    "fork_exit_wait": ("fork, exit and wait of a small static process", 25000, 84363),
+KNOWN: dict[str, Reference] = {
+    "walk": Reference("find the entry of a mapped page"),
+    "map": Reference("map one page in a warm table", aim=150),
+    "unmap": Reference("unmap one page in a warm table", aim=150),
+    "remap": Reference("change a page's frame or permissions"),
+    "null_call": Reference("a system call that does nothing", aim=100, linux=316, xv6=1397, chickadee=74),
+    "demand_zero": Reference("first write to a new page", aim=1500, linux=3094, xv6=1875),
+    "cow_copy": Reference("write to a page shared since fork", aim=1800),
+    "cow_reuse": Reference("the same, its other sharer being gone"),
+    "fork_exit_wait": Reference("fork, exit, wait of a small process", aim=25000, linux=84363, xv6=2003221),
 }
+LAST = "fork_exit_wait"  # of the program's lines
 
 
 def operation(name: str, instructions: int) -> Operation:
     """The row for a measured operation; unknown ones have no description."""
-    return Operation(name, instructions, *KNOWN.get(name, ("", None, None)))
+    return Operation(name, instructions, KNOWN.get(name, Reference()))
 
 
-def measure(folder: Path) -> list[Operation]:
-    """Boots the stage in `folder` and measures. Raises GuestFailure or HarnessFault."""
-    programs = folder.parent / "user" / "programs.cpio"
-    with Machine(folder / "kernel.elf", initrd=programs, icount=0) as machine:
-        rows = kernel_rows(machine.channel)
-        machine.channel.command("run bench")
-        for _ in range(len(KNOWN)):
-            match = machine.console.wait_for(PROGRAM_LINE)
-            rows.append(operation(match[1], int(match[2])))
-            if match[1] == "fork_exit_wait":
-                break
+def measure(machine: Machine) -> list[Operation]:
+    """Measures on a machine that counts instructions (icount=0). Raises GuestFailure."""
+    rows = kernel_rows(machine.channel)
+    machine.channel.command("run bench")
+    for _ in range(len(KNOWN)):
+        match = machine.console.wait_for(PROGRAM_LINE)
+        rows.append(operation(match[1], int(match[2])))
+        if match[1] == LAST:
+            break
     return rows
 
 
@@ -80,14 +94,25 @@ def kernel_rows(channel: Channel) -> list[Operation]:
     return rows
 
 
-def table(rows: list[Operation]) -> str:
-    """The figures as text, a row each; those over their aim are marked."""
-    lines = [f"{'operation':16} {'instructions':>12} {'aim':>8} {'Linux':>8}"]
+def table(rows: list[Operation]) -> Table:
+    """The figures, a row each; those over their aim are marked."""
+    result = Table(box=box.SIMPLE_HEAD, title="instructions an operation")
+    result.add_column("operation")
+    for heading in ("Cairn", "aim", "Linux 6.1", "xv6", "Chickadee"):
+        result.add_column(heading, justify="right")
+    result.add_column("")
     for row in rows:
-        over = "  over the aim" if row.aim and row.instructions > row.aim else ""
-        aim, linux = (f"{value:,}" if value else "" for value in (row.aim, row.linux))
-        lines.append(f"{row.name:16} {row.instructions:12,} {aim:>8} {linux:>8}  {row.what}{over}")
-    return "\n".join(lines)
+        known = row.reference
+        over = bool(known.aim and row.instructions > known.aim)
+        others = (f"{value:,}" if value else "" for value in (known.aim, known.linux, known.xv6, known.chickadee))
+        result.add_row(row.name, f"{row.instructions:,}", *others, known.what + (" [over the aim]" if over else ""),
+                       style="yellow" if over else "")
+    return result
+
+
+def row_json(row: Operation) -> dict[str, Value | None]:
+    """The row as the JSON file has it."""
+    return {"name": row.name, "instructions": row.instructions, **asdict(row.reference)}
 
 
 def main() -> int:
@@ -98,15 +123,17 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         lab = load_lab(arguments.lab)
-        rows = measure(BUILD / (arguments.stage or lab.letter))
+        folder = BUILD / (arguments.stage or lab.letter)
+        with Machine(folder / "kernel.elf", initrd=BUILD / "user" / "programs.cpio", icount=0) as machine:
+            rows = measure(machine)
     except (LabError, GuestFailure, HarnessFault) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 2
-    print(table(rows))
+    Console(width=WIDTH if not sys.stdout.isatty() else None, highlight=False, markup=False).print(table(rows))
     target = BUILD / "bench" / f"{lab.letter}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".part")
-    partial.write_text(json.dumps({"lab": lab.letter, "unit": "instructions", "operations": [asdict(row) for row in rows]}, indent=2) + "\n")
+    partial.write_text(json.dumps({"lab": lab.letter, "unit": "instructions", "operations": [row_json(row) for row in rows]}, indent=2) + "\n")
     os.replace(partial, target)
     return 0
 

@@ -1,0 +1,95 @@
+"""The student's isolation tests: run on a correct kernel, and on kernels with a known mistake."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from grading import mutants
+from grading.failures import GuestFailure, HarnessFault, NotImplementedInLab
+from grading.machine import Machine
+from grading.run import Run
+
+RUNS = 3  # on the correct kernel, so that a test that guesses is found out
+NOT_IMPLEMENTED = 2  # what a starter's tests exit with
+Boot = Callable[..., Machine]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one run of one test ended."""
+
+    test: str
+    ending: str  # "exited status=0", "killed signal=11", or how the machine ended
+
+    @property
+    def passed(self) -> bool:
+        return self.ending == "exited status=0"
+
+    def __str__(self) -> str:
+        return f"{self.test} {self.ending}"
+
+
+def test_names(run: Run) -> list[str]:
+    """The student's tests, as programs are named."""
+    return sorted(path.stem for path in (run.student_files / "tests").glob("isolation_*.c"))
+
+
+def run_tests(machine: Machine, names: list[str], times: int) -> list[Verdict]:
+    """Runs each test `times` times; a kernel that fails ends the list with how it did."""
+    verdicts: list[Verdict] = []
+    for name in names * times:
+        try:
+            line = machine.channel.command(f"run {name}").lines[-1]
+        except GuestFailure as failure:
+            return [*verdicts, Verdict(name, f"ended with the kernel: {failure}")]
+        verdicts.append(Verdict(name, line.partition(" ")[2]))
+    return verdicts
+
+
+def correct_kernel(run: Run) -> Path:
+    """The reference's kernel; in a student's tree, which has none, the student's own."""
+    reference = mutants.ROOT / "build" / run.lab / "kernel.elf"
+    return reference if reference.exists() and mutants.load_mutants(run.lab) else run.kernel
+
+
+def complaints(run: Run, boot: Boot) -> list[str]:
+    """What is wrong with the tests on a correct kernel; [] if nothing. Runs once for all workers.
+
+    Raises NotImplementedInLab when a test says that it isn't written.
+    """
+    names = test_names(run)
+    if not names:
+        return ["there is no file tests/isolation_*.c"]
+    kernel = correct_kernel(run)
+    key = hashlib.sha256(repr((run.seed, names)).encode() + kernel.read_bytes() + run.programs.read_bytes()).hexdigest()
+    run.logs.mkdir(parents=True, exist_ok=True)
+    with open(run.logs / "isolation-tests.json", "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known = json.loads(file.read() or "{}")
+        if known.get("key") != key:
+            known = {"key": key, "verdicts": [[v.test, v.ending] for v in run_tests(boot(kernel=kernel), names, RUNS)]}
+            file.truncate(0)
+            file.write(json.dumps(known))
+    verdicts = [Verdict(test, ending) for test, ending in known["verdicts"]]
+    if any(verdict.ending == f"exited status={NOT_IMPLEMENTED}" for verdict in verdicts):
+        raise NotImplementedInLab("A5")
+    return [str(verdict) for verdict in verdicts if not verdict.passed]
+
+
+def catchers(run: Run, boot: Boot, mutant: mutants.Mutant) -> list[str]:
+    """The tests that fail on a kernel with a known mistake."""
+    try:
+        kernel = mutants.kernel(mutant, run.lab)
+    except mutants.MutantError as error:
+        raise HarnessFault(str(error)) from error
+    try:
+        machine = boot(kernel=kernel)
+    except GuestFailure as failure:
+        raise HarnessFault(f"mutant {mutant.name} doesn't boot: {failure}") from failure
+    return [str(verdict) for verdict in run_tests(machine, test_names(run), 1) if not verdict.passed]

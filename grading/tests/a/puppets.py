@@ -1,0 +1,223 @@
+"""Conversations with user/tests/puppet.c: processes that do what the host says, line by line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from grading import page_walk
+from grading.failures import GuestFailure, GuestSilent
+from grading.machine import Machine
+from grading.tests.a.pattern import PAGE
+from grading.tests.a.tables import LARGE
+
+# Polls of `ps` through the channel, each a round trip of the guest, before a process counts as stuck.
+PATIENCE = 4000
+# Lines that puppets may hand back because they were meant for another one.
+PASSES = 200
+
+READ, WRITE, EXECUTE = 1, 2, 4
+PROT_RW = READ | WRITE
+
+
+class PuppetError(GuestFailure):
+    """A puppet died, or its operation failed where the test needs it to succeed."""
+
+
+@dataclass
+class Answer:
+    """The reply to one line: `result` or `errno`, and whatever other words it had."""
+
+    words: dict[str, str]
+    result: int | None = None
+    errno: int | None = None
+
+    def number(self, key: str) -> int:
+        """The word `key`, as a number."""
+        return int(self.words[key], 0)
+
+
+@dataclass
+class Puppets:
+    """All puppets of one machine."""
+
+    machine: Machine
+    sequence: int = field(default=0, init=False)
+
+    # -- processes ---------------------------------------------------------------------------------
+
+    def start(self) -> int:
+        """Runs a puppet in the background and waits until it asks for its first line; its pid."""
+        pid = self.machine.channel.command("run puppet &").number("pid")
+        self.machine.console.wait_for(rf"puppet: seq=0 pid={pid} ready=1")
+        self.until_blocked(pid)
+        return pid
+
+    def processes(self) -> dict[int, dict[str, str]]:
+        """The lines of `ps`, by pid."""
+        lines = self.machine.channel.command("ps").values()
+        return {int(line["pid"]): line for line in lines if "pid" in line}
+
+    def root(self, pid: int) -> int:
+        """The physical address of the process's top-level page table, as the kernel reports it."""
+        return int(self.processes()[pid]["root"], 0)
+
+    def until(self, pid: int, *states: str) -> str:
+        """Waits until the process is in one of the states (or "gone"); which one."""
+        for _ in range(PATIENCE):
+            process = self.processes().get(pid)
+            state = process["state"] if process else "gone"
+            if state in states:
+                return state
+        raise GuestSilent(f"process {pid} to become {' or '.join(states)} (it is {state})")
+
+    def until_blocked(self, pid: int) -> None:
+        """Waits until the process is blocked, which for a puppet means: it waits for a line."""
+        if self.until(pid, "blocked", "zombie", "gone") != "blocked":
+            raise PuppetError(f"process {pid} ended where it should go on:\n{self.last_words(pid)}")
+
+    def last_words(self, pid: int) -> str:
+        """What the console says of a process that ended."""
+        lines = [line for line in self.machine.console.text.splitlines() if f"pid {pid} " in line]
+        return "\n".join(lines[-3:]) or "(no line on the console)"
+
+    # -- lines -------------------------------------------------------------------------------------
+
+    def send(self, pid: int, operation: str, *arguments: int) -> int:
+        """Sends a line to a puppet that waits for one; the sequence number. Doesn't wait for the answer."""
+        self.until_blocked(pid)
+        self.sequence += 1
+        words = " ".join(hex(argument & (1 << 64) - 1) for argument in arguments)
+        self.machine.console.send(f"{self.sequence} {pid} {operation} {words}".rstrip() + "\n")
+        return self.sequence
+
+    def answer(self, sequence: int) -> Answer:
+        """Waits for the answer to line `sequence`."""
+        match = self.machine.console.wait_for(rf"puppet: seq={sequence} (pid=[^\r\n]*)\r?\n")
+        words = dict(re.findall(r"(\w+)=(\S+)", match.group(1)))
+        number = {key: int(words[key], 0) if key in words else None for key in ("result", "errno")}
+        return Answer(words, **number)
+
+    def ask(self, pid: int, operation: str, *arguments: int) -> Answer:
+        """One operation of one puppet, whatever becomes of it."""
+        for _ in range(PASSES):
+            answer = self.answer(self.send(pid, operation, *arguments))
+            if "pass" not in answer.words:
+                return answer
+        raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
+
+    def do(self, pid: int, operation: str, *arguments: int) -> int:
+        """One operation that must succeed; its result."""
+        answer = self.ask(pid, operation, *arguments)
+        if answer.result is None:
+            shown = " ".join([operation, *map(hex, arguments)])
+            raise PuppetError(f"`{shown}` in process {pid} failed: {answer.words}")
+        return answer.result
+
+    # -- operations --------------------------------------------------------------------------------
+
+    def fork(self, pid: int) -> int:
+        """Forks; the child's pid. Both wait for their next lines."""
+        child = self.do(pid, "fork")
+        self.until_blocked(child)
+        self.until_blocked(pid)
+        return child
+
+    def area(self, pid: int, pages: int, seed: int | None = None, protection: int = PROT_RW) -> int:
+        """A private anonymous area of `pages` pages, filled from `seed` if given; its address."""
+        address = self.do(pid, "mmap", pages, protection)
+        if seed is not None:
+            self.do(pid, "fill", address, pages, seed)
+        return address
+
+    def read_line(self, pid: int, address: int, text: str) -> bytes:
+        """Lets a puppet read() a line with `text` in it into memory at `address`; the bytes it should have read."""
+        self.do_until(pid, "reading", "readin", address, 256)
+        for _ in range(PASSES):
+            self.until_blocked(pid)
+            self.sequence += 1
+            line = f"{self.sequence} {pid} {text}\n"
+            self.machine.console.send(line)
+            match = self.machine.console.wait_for(rf"puppet: seq=(\d+) pid={pid} result=(\S+)|puppet: seq={self.sequence} .*pass=1")
+            if match.group(1):
+                return line.encode()
+        raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
+
+    def do_until(self, pid: int, word: str, operation: str, *arguments: int) -> None:
+        """Starts an operation that first answers with `word`, and then does something that blocks."""
+        answer = self.ask(pid, operation, *arguments)
+        if word not in answer.words:
+            raise PuppetError(f"`{operation}` in process {pid}: {answer.words}")
+
+    def crash(self, pid: int, operation: str, *arguments: int) -> str:
+        """An operation that must end the process by a fault; what the console says of it."""
+        for _ in range(PASSES):
+            sequence = self.send(pid, operation, *arguments)
+            for _ in range(PATIENCE):
+                state = self.processes().get(pid, {"state": "gone"})["state"]
+                said = re.search(rf"puppet: seq={sequence} (pid=[^\r\n]*)\r?\n", self.machine.console.text)
+                if state in ("zombie", "gone") or said:
+                    break
+            if said and "pass=1" in said.group(1):
+                continue
+            if said:
+                raise PuppetError(f"`{operation}` in process {pid} should have ended it; it answered: {said.group(1)}")
+            return self.last_words(pid)
+        raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
+
+    def ended_or_answered(self, pid: int, sequence: int) -> bool:
+        """Waits until the puppet has answered line `sequence` (True) or has ended (False)."""
+        for _ in range(PATIENCE):
+            if f"puppet: seq={sequence} pid={pid} " in self.machine.console.text:
+                return True
+            if self.processes().get(pid, {"state": "gone"})["state"] in ("zombie", "gone"):
+                return False
+        raise GuestSilent(f"process {pid} to answer or end")
+
+    def leave(self, pid: int, status: int = 0) -> None:
+        """Makes a puppet exit, and waits until it is a zombie or gone."""
+        for _ in range(PASSES):
+            sequence = self.send(pid, "exit", status)
+            if self._left(pid, sequence):
+                return
+        raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
+
+    def _left(self, pid: int, sequence: int) -> bool:
+        passed = re.compile(rf"puppet: seq={sequence} pid=\d+ pass=1")
+        for _ in range(PATIENCE):
+            process = self.processes().get(pid)
+            if process is None or process["state"] == "zombie":
+                return True
+            if passed.search(self.machine.console.text):
+                return False
+        raise GuestSilent(f"process {pid} to exit")
+
+    def reap(self, parent: int, child: int) -> int:
+        """The parent waits for the child, which has exited; its wait status."""
+        answer = self.ask(parent, "wait", child)
+        if answer.result != child:
+            raise PuppetError(f"wait for {child} in process {parent}: {answer.words}")
+        return answer.number("status")
+
+    def end(self, pid: int) -> None:
+        """Kills and reaps a puppet that the monitor started; all its memory goes back."""
+        self.machine.channel.command(f"kill {pid}")
+        self.machine.channel.command(f"wait {pid}")
+
+    # -- from outside ------------------------------------------------------------------------------
+
+    def pages(self, pid: int) -> dict[int, page_walk.Mapping]:
+        """What the process's page table maps, by 4 KiB page, found by walking it from outside."""
+        pages: dict[int, page_walk.Mapping] = {}
+        for address, mapping in page_walk.walk(self.machine, self.root(pid)).items():
+            if mapping.size == PAGE:
+                pages[address] = mapping
+                continue
+            for offset in range(0, LARGE, PAGE):
+                pages[address + offset] = replace(mapping, virtual=address + offset, physical=mapping.physical + offset)
+        return pages
+
+    def regions(self, pid: int) -> list[tuple[range, str, str]]:
+        """The lines of `vm`: (addresses, access such as "rw-", kind)."""
+        lines = self.machine.channel.command(f"vm {pid}").values()
+        return [(range(int(line["start"], 0), int(line["end"], 0)), line["access"], line["kind"]) for line in lines]

@@ -1,0 +1,318 @@
+"""A4: references, many forks, large processes, no memory, permissions, and giving everything back."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+from grading import page_walk
+from grading.check import check, check_that
+from grading.machine import Machine
+from grading.rubric import item
+from grading.tests.a.census import Census
+from grading.tests.a.layout import check_census, check_content
+from grading.tests.a.pattern import PAGE, area_sum, page_bytes, pattern_word
+from grading.tests.a.puppets import EXECUTE, PROT_RW, READ, Puppets
+from grading.tests.a.tables import FRAME_MASK, draw_word, new_frame, use_kernel_table
+
+ENOMEM, SIGSEGV = 12, 11
+REFS_HINT = "frame_get() for each entry that comes to map the frame, frame_put() for each that goes"
+
+
+def references(machine: Machine, frame: int) -> int:
+    """frame_references()."""
+    return machine.channel.command(f"frame refs {frame:#x}").number("references")
+
+
+@item("A4", points=2)
+def test_reference_counts(machine: Machine, rng: random.Random) -> None:
+    """frame_get(), frame_put() and frame_references() count; the last put frees the frame."""
+    new_frame(machine)
+    free = Census.take(machine).free
+    frames = {new_frame(machine): 1 for _ in range(6)}
+    check(expected=6, seen=len(frames), what="different frames among six allocated")
+    for _ in range(120):
+        frame = rng.choice(sorted(frames))
+        grow = rng.random() < 0.5 or frames[frame] == 1
+        frames[frame] += 1 if grow else -1
+        reply = machine.channel.command(f"frame {'get' if grow else 'put'} {frame:#x}")
+        check(expected=frames[frame], seen=reply.number("references"), what=f"references of {frame:#x} after `{reply.command}`")
+    check(expected=free - 6, seen=Census.take(machine).free, what="free frames while six have references")
+    for frame, count in frames.items():
+        check(expected=count, seen=references(machine, frame), what=f"references of {frame:#x}")
+        for left in range(count - 1, -1, -1):
+            reply = machine.channel.command(f"frame put {frame:#x}")
+            check(expected=left, seen=reply.number("references"), what=f"references of {frame:#x} after frame_put()")
+    check(expected=free, seen=Census.take(machine).free, what="free frames after the last frame_put() of each",
+          hint="frame_put() frees the frame when its last reference goes, not earlier")
+
+
+@item("A4", points=3)
+def test_references_equal_mappings(machine: Machine, rng: random.Random) -> None:
+    """Each frame of processes' own memory has as many references as entries map it, seen from outside."""
+    puppets = Puppets(machine)
+    family = [puppets.start()]
+    count = 12
+    area = puppets.area(family[0], count, draw_word(rng))
+    puppets.do(family[0], "stack", rng.randrange(2, 6))
+    zero = machine.channel.command("frame zero").number("frame")
+    for _ in range(4):
+        family.append(puppets.fork(rng.choice(family)))
+        for number in rng.sample(range(count), 3):
+            puppets.do(rng.choice(family), "poke", area + number * PAGE, draw_word(rng))
+    hole = rng.randrange(count)
+    puppets.do(family[1], "munmap", area + hole * PAGE, 1)
+
+    def compare(when: str) -> None:
+        mapped: Counter[int] = Counter()
+        own: set[int] = set()
+        for pid in family:
+            writable = [addresses for addresses, access, _ in puppets.regions(pid) if "w" in access]
+            for page, mapping in puppets.pages(pid).items():
+                mapped[mapping.physical] += 1
+                if any(page in addresses for addresses in writable):
+                    own.add(mapping.physical)
+        for frame in own - {zero}:
+            seen = references(machine, frame)
+            # A frame of the program's file that nobody wrote to may be kept by a page cache as well.
+            check(expected=mapped[frame], seen=seen, what=f"references of frame {frame:#x}, {when}", hint=REFS_HINT)
+
+    compare("five processes after writes and an munmap")
+    last = family.pop()
+    parent = int(puppets.processes()[last]["ppid"])
+    puppets.leave(last)
+    puppets.reap(parent, last)
+    compare("after one of five exited")
+
+
+@item("A4", points=3)
+def test_thousands_of_forks(machine: Machine, rng: random.Random) -> None:
+    """3,000 forks, many alive at once, each child writing: counts and census come back exactly."""
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    seed, count, batch = draw_word(rng), 8, rng.randrange(8, 16)
+    area = puppets.area(parent, count, seed)
+    frames = [puppets.pages(parent)[area + i * PAGE].physical for i in range(count)]
+    puppets.do(parent, "storm", 2 * batch, batch, area, count)
+    before = Census.take(machine)
+    forks = 3000 // batch * batch
+    expected = sum(pattern_word(seed, i % count) & 0x3F for i in range(forks))
+    check(expected=expected, seen=puppets.do(parent, "storm", forks, batch, area, count),
+          what=f"the sum of what {forks} children read before they wrote", hint="a child's write must not reach its parent's page")
+    check_census(before, Census.take(machine), f"after {forks} forks", REFS_HINT)
+    pages = puppets.pages(parent)
+    for number, frame in enumerate(frames):
+        page = area + number * PAGE
+        check(expected=frame, seen=pages[page].physical, what=f"the frame of page {page:#x} after {forks} forks")
+        check(expected=1, seen=references(machine, frame), what=f"references of frame {frame:#x} after {forks} forks", hint=REFS_HINT)
+        check_content(machine, frame, page_bytes(pattern_word(seed, number)), f"page {page:#x} after {forks} forks")
+
+
+@item("A4", points=3)
+def test_fork_of_more_than_half_of_memory(boot: Callable[..., Machine], rng: random.Random) -> None:
+    """A process with 36 of 64 MiB forks: that takes no more than page tables, and content stays right."""
+    machine = boot(memory_mib=64)
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    seed, count = draw_word(rng), 36 << 8
+    area = puppets.area(parent, count, seed)
+    free = Census.take(machine).free
+    check_that(free < count, expected=f"less than the area's {count}", seen=free, what="free frames of a machine with 64 MiB")
+    child = puppets.fork(parent)
+    changes: dict[int, dict[int, int]] = {parent: {}, child: {}}
+    for _ in range(24):
+        pid, offset, word = rng.choice([parent, child]), rng.randrange(0, count * PAGE, 8), draw_word(rng)
+        puppets.do(pid, "poke", area + offset, word)
+        changes[pid][offset] = word
+    for pid, who in ((parent, "the parent"), (child, "the child")):
+        check(expected=area_sum(seed, count, changes[pid]), seen=puppets.do(pid, "sum", area, count),
+              what=f"the sum over 36 MiB as {who} reads them")
+    puppets.leave(child)
+    puppets.reap(parent, child)
+    child = puppets.fork(parent)
+    check(expected=area_sum(seed, count, changes[parent]), seen=puppets.do(child, "sum", area, count),
+          what="the sum over 36 MiB as the second child reads them")
+
+
+@item("A4", points=4)
+def test_out_of_memory_in_fork(machine: Machine, rng: random.Random) -> None:
+    """Whichever allocation fails in fork, it is ENOMEM, everything is undone and the process goes on."""
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    seed, count = draw_word(rng), 6
+    starts = [rng.randrange(1 << 8, 1 << 16) << 29 for _ in range(3)]
+    for start in starts:  # far from each other, so that the child needs many tables
+        puppets.do(parent, "mmap", count, PROT_RW, start)
+        puppets.do(parent, "fill", start, count, seed)
+    child = puppets.fork(parent)  # once, so that heap and stacks have what fork takes
+    puppets.leave(child)
+    puppets.reap(parent, child)
+    before, processes = Census.take(machine), set(puppets.processes())
+    frames = {page: mapping.physical for page, mapping in puppets.pages(parent).items()}
+    failed = 0
+    for number in range(1, 100):
+        machine.channel.command(f"fail allocation {number}")
+        answer = puppets.ask(parent, "fork")
+        machine.channel.command("fail allocation 0")
+        if answer.result is not None:
+            break
+        failed += 1
+        check(expected=ENOMEM, seen=answer.errno, what=f"errno of fork with allocation {number} failing (12 is ENOMEM)")
+        check_census(before, Census.take(machine), f"after fork failed at allocation {number}",
+                     "the child's part is destroyed: each page it had been given drops its reference")
+        check(expected=processes, seen=set(puppets.processes()), what=f"the processes after fork failed at allocation {number}")
+        after = {page: mapping.physical for page, mapping in puppets.pages(parent).items()}
+        check(expected=frames, seen=after, what=f"the parent's pages and frames after fork failed at allocation {number}")
+        start = rng.choice(starts)
+        puppets.do(parent, "poke", start, pattern_word(seed, 0))
+    check_that(failed >= 8, expected="at least 8: a root and tables for areas far apart", seen=failed,
+               what="allocations of fork that can fail")
+    child = int(answer.result or 0)
+    puppets.until_blocked(child)
+    for start in starts:
+        number, word = rng.randrange(count), draw_word(rng)
+        puppets.do(child, "poke", start + number * PAGE, word)
+        check(expected=area_sum(seed, count), seen=puppets.do(parent, "sum", start, count),
+              what=f"the sum over the area at {start:#x} in the parent, after failed forks and a write in the child")
+        check(expected=area_sum(seed, count, {number * PAGE: word}), seen=puppets.do(child, "sum", start, count),
+              what=f"the sum over the area at {start:#x} in the child")
+    puppets.leave(child)
+    puppets.reap(parent, child)
+    check_census(before, Census.take(machine), "after all forks", REFS_HINT)
+
+
+@item("A4", points=2)
+def test_out_of_memory_in_a_copy(machine: Machine, rng: random.Random) -> None:
+    """A write for which no copy can be made may end its process, but never reaches the other's memory."""
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    seed, count = draw_word(rng), 4
+    area = puppets.area(parent, count, seed)
+    before = Census.take(machine)
+    child = puppets.fork(parent)
+    page = area + rng.randrange(count) * PAGE
+    machine.channel.command("fail allocation 1")
+    answer = puppets.ask(child, "clock", page)  # the kernel writes: no copy means an error, not a death
+    machine.channel.command("fail allocation 0")
+    check_that(answer.errno in (ENOMEM, 14), expected="ENOMEM (12) or EFAULT (14)", seen=answer.words,
+               what="clock_gettime() into a shared page that can't be copied")
+    machine.channel.command("fail allocation 1")
+    sequence = puppets.send(child, "poke", page, draw_word(rng))
+    survived = puppets.ended_or_answered(child, sequence)
+    machine.channel.command("fail allocation 0")
+    check(expected=area_sum(seed, count), seen=puppets.do(parent, "sum", area, count),
+          what="the sum over the parent's area after a write in the child that found no memory")
+    if survived:
+        puppets.leave(child)
+    puppets.reap(parent, child)
+    check_census(before, Census.take(machine), "after the child ended", REFS_HINT)
+
+
+@item("A4", points=3)
+def test_permissions_survive_fork(machine: Machine, rng: random.Random) -> None:
+    """Read-only pages stay read-only in parent and child, mprotect holds on shared pages, in one process only."""
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    seed, count = draw_word(rng), 4
+    shut, open_ = (puppets.area(parent, count, seed + i) for i in range(2))
+    puppets.do(parent, "mprotect", shut, count, READ)
+    child = puppets.fork(parent)
+    for pid, who in ((parent, "the parent"), (child, "the child")):
+        pages = puppets.pages(pid)
+        writable = [page for page in range(shut, shut + count * PAGE, PAGE) if page in pages and pages[page].writable]
+        check(expected=[], seen=writable, what=f"pages of the read-only area that are writable in {who}")
+    victim = puppets.fork(child)
+    puppets.crash(victim, "poke", shut + rng.randrange(count) * PAGE, 1)
+    check(expected=SIGSEGV, seen=puppets.reap(child, victim) & 0x7F,
+          what="the signal that ended a process for writing to a read-only area after fork",
+          hint="copy-on-write makes a page writable only if its region permits writing")
+    # Opened in the child alone: writing separates it there; the parent's stays shut and as it was.
+    page, word = shut + rng.randrange(count) * PAGE, draw_word(rng)
+    puppets.do(child, "mprotect", shut, count, PROT_RW)
+    puppets.do(child, "poke", page, word)
+    check(expected=area_sum(seed, count, {page - shut: word}), seen=puppets.do(child, "sum", shut, count),
+          what="the sum over the area that mprotect opened in the child")
+    check(expected=area_sum(seed, count), seen=puppets.do(parent, "sum", shut, count), hint="mprotect must not make a shared frame writable",
+          what="the sum over the parent's area, which mprotect opened in the child only")
+    # Shut in the parent while shared: the child still writes to its own.
+    puppets.do(parent, "mprotect", open_, count, READ)
+    page, word = open_ + rng.randrange(count) * PAGE, draw_word(rng)
+    puppets.do(child, "poke", page, word)
+    check(expected=area_sum(seed + 1, count), seen=puppets.do(parent, "sum", open_, count), what="the sum over the parent's other area")
+    victim = puppets.fork(parent)
+    puppets.crash(victim, "poke", page, 1)
+    check(expected=SIGSEGV, seen=puppets.reap(parent, victim) & 0x7F, what="the signal for writing where mprotect took the right")
+
+
+@item("A4", points=3)
+def test_everything_is_given_back(machine: Machine, rng: random.Random) -> None:
+    """munmap frees frames at once, exit and kill free everything, whoever goes first."""
+    puppets = Puppets(machine)
+    puppets.end(puppets.start())
+    before = Census.take(machine)
+    parent = puppets.start()
+    seed, count = draw_word(rng), 40
+    area = puppets.area(parent, count, seed)
+    alone = Census.take(machine)
+    puppets.do(parent, "munmap", area + 8 * PAGE, 16)
+    check(expected=alone.user - 16, seen=Census.take(machine).user, what="frames of user memory after munmap of 16 pages")
+    child = puppets.fork(parent)
+    shared = Census.take(machine)
+    puppets.do(parent, "munmap", area, 8)
+    check(expected=shared.user, seen=Census.take(machine).user, what="frames of user memory after munmap of 8 pages that the child shares",
+          hint="munmap drops a reference; the child still has one")
+    words = [pattern_word(seed, number) for number in range(8)]
+    for number, word in enumerate(words):
+        check(expected=word, seen=puppets.do(child, "peek", area + number * PAGE + 8 * rng.randrange(512)),
+              what=f"a word of page {area + number * PAGE:#x} in the child after munmap in the parent")
+    puppets.do(child, "munmap", area, 8)
+    check(expected=shared.user - 8, seen=Census.take(machine).user, what="frames of user memory after munmap of the 8 pages in both")
+    puppets.fork(child)
+    puppets.do(child, "poke", area + 30 * PAGE, draw_word(rng))
+    puppets.end(parent)  # before its child and grandchild
+    for pid in sorted(set(puppets.processes()) & set(range(parent + 1, parent + 100))):
+        machine.channel.command(f"kill {pid}")
+        puppets.until(pid, "zombie", "gone")
+        machine.channel.try_command(f"wait {pid}")
+    check_census(before, Census.take(machine), "after the last process ended", REFS_HINT)
+
+
+@item("A4", points=2)
+def test_address_spaces_are_safe(machine: Machine, rng: random.Random) -> None:
+    """In every process: no page both writable and executable, no kernel page for user code, no stray tables."""
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    puppets.area(parent, 8, draw_word(rng))
+    puppets.area(parent, 8)
+    puppets.do(parent, "stack", 5)
+    child = puppets.fork(parent)
+    where = puppets.ask(child, "where")
+    puppets.do(child, "poke", where.number("data"), 1)
+    kernel_frames = {frame for mapping in page_walk.kernel_half(machine, use_kernel_table(machine)).values()
+                     if mapping.executable for frame in mapping.frames()}
+    for pid in (parent, child):
+        root = puppets.root(pid)
+        pages = page_walk.walk(machine, root)
+        check(expected=[], seen=pages.findings, what=f"entries that make no sense in process {pid}'s page table")
+        check(expected=[], seen=[str(page) for page in pages.values() if page.writable and page.executable],
+              what=f"pages of process {pid} that are writable and executable")
+        check(expected=[], seen=[str(page) for page in pages.values() if page.physical in kernel_frames],
+              what=f"pages of process {pid} that show the kernel's own text")
+        check(expected=[], seen=[str(page) for page in page_walk.kernel_half(machine, root).values() if page.user],
+              what=f"kernel pages that process {pid} can reach")
+        tables = {root & FRAME_MASK, *pages.tables}
+        check(expected=[], seen=[str(page) for page in pages.values() if page.physical in tables],
+              what=f"pages of process {pid} that show its own page tables")
+        text = pages.at(where.number("text"))
+        check_that(text and text.executable and not text.writable, expected="executable, read-only", seen=str(text), what="the program's text")
+    data = puppets.do(child, "mmap", 1, PROT_RW)
+    puppets.do(child, "poke", data, 0xC3)  # `ret`, in memory that isn't executable
+    puppets.crash(child, "call", data)
+    check(expected=SIGSEGV, seen=puppets.reap(parent, child) & 0x7F, what="the signal for jumping into data")
+    reply = puppets.ask(parent, "mmap", 1, PROT_RW | EXECUTE)
+    if reply.result is not None:
+        puppets.do(parent, "poke", reply.result, 0xC3)
+        pages = page_walk.walk(machine, puppets.root(parent))
+        check(expected=[], seen=[str(page) for page in pages.values() if page.writable and page.executable],
+              what="pages writable and executable after mmap asked for both")
