@@ -15,6 +15,7 @@ import secrets
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
+    arguments.submission, arguments.out = (path and path.absolute() for path in (arguments.submission, arguments.out))
     os.chdir(ROOT)
     try:
         lab = load_lab(arguments.lab)
@@ -53,6 +55,9 @@ def main(argv: list[str] | None = None) -> int:
         return failed(arguments.lab, "interrupted; earlier results are left as they were")
     except OSError as error:
         return failed(arguments.lab, f"{error.filename or 'the host'}: {error.strerror or error}")
+    except Exception:  # noqa: BLE001 - Python's own exit status would be 1, which means lost points
+        traceback.print_exc()
+        return failed(arguments.lab, "a mistake in the grader, see above")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,7 +86,6 @@ def positive(text: str) -> int:
 @contextlib.contextmanager
 def locked(out: Path, lab: Lab) -> Iterator[Path]:
     """Keeps other gradings out of the folder. Raises HarnessFault."""
-    out = out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     with open(out / ".lock", "w") as lock:
         try:
@@ -105,7 +109,7 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
         try:
             if arguments.submission:
                 check_available()
-                overlay = stack.enter_context(Overlay(Path(arguments.submission), lab))
+                overlay = stack.enter_context(Overlay(arguments.submission, lab))
                 tree = overlay.folder
             progress.show("building")
             for file in lab.student_files() if tree == ROOT else []:
@@ -127,7 +131,7 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
                 logs=out / "logs",
                 boxed=tree != ROOT,
                 choice=arguments.choice,
-                submission=str(arguments.submission or ""),
+                submission=arguments.submission,
                 gdb_socket=gdb_socket,
             )
             results.tests = runner.run(run, lab, tests, 1 if arguments.gdb else arguments.jobs, progress)

@@ -34,6 +34,7 @@ def explain(error: BaseException, item: pytest.Item, run: Run, lab: Lab, machine
     failure = _explain_error(error, run, lab)
     failure.expected, failure.seen = failure.expected[:SEEN_LIMIT], failure.seen[:SEEN_LIMIT]
     failure.reproduce = run.reproduce(item.name)
+    failure.debug = "" if run.submission else f"{failure.reproduce} GDB=1"
     if machines:
         machine = machines[-1]
         failure.console = machine.console.tail(CONSOLE_LINES) if hasattr(machine, "console") else ""

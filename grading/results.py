@@ -27,6 +27,7 @@ class Failure:
     console: str = ""  # the last serial lines
     log: str = ""  # the folder with the logs, relative to the root of the repository if it is below
     reproduce: str = ""  # the command that repeats it
+    debug: str = ""  # the command that repeats it under GDB
     not_implemented: bool = False
 
 
@@ -66,7 +67,7 @@ class Results:
     seed: int
     tests: list[TestResult] = field(default_factory=list)
     seconds: float = 0.0
-    build_failure: str = ""  # the compiler's text, when the lab didn't build
+    build_failure: str = ""  # why no test could be run: the compiler's text, or what is wrong with the submission
     choice: str = ""  # the -k argument: only these tests were run
 
     def of_item(self, item: Item) -> list[TestResult]:

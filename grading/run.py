@@ -23,7 +23,7 @@ class Run:
     logs: Path
     boxed: bool = False  # run QEMU in a bubblewrap cell
     choice: str = ""  # the -k argument
-    submission: str = ""  # the --submission argument
+    submission: Path | None = None  # the --submission argument
     gdb_socket: Path | None = None
 
     @property
@@ -51,5 +51,7 @@ class Run:
 
     def reproduce(self, test: str) -> str:
         """The command that runs one test again with the same random choices."""
-        submission = f" SUBMISSION={shlex.quote(self.submission)}" if self.submission else ""
-        return f"make grade LAB={self.lab} K={shlex.quote(test)} SEED={self.seed}{submission}"
+        words = [f"LAB={self.lab}", f"K={test}", f"SEED={self.seed}"]
+        if self.submission:
+            words.append(f"SUBMISSION={self.submission}")
+        return "make grade " + " ".join(shlex.quote(word) for word in words)

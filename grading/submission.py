@@ -120,11 +120,13 @@ def _read(top: int, parts: tuple[str, ...], shown: str) -> bytes:
     except OSError as error:
         what = "is a link: put the file itself in its place" if error.errno == errno.ELOOP else error.strerror
         raise Refused(f"{shown} {what}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refused(f"{shown} is not a regular file: put a regular file in its place")
-        data = file.read(SIZE_LIMIT + 1)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > SIZE_LIMIT:
         raise Refused(f"{shown} is larger than {SIZE_LIMIT >> 10} KiB: make it smaller")
     return data
@@ -145,7 +147,7 @@ class Overlay:
     """
 
     def __init__(self, submission: Path, lab: Lab) -> None:
-        self._taken = {other: take_files(submission, other) for other in all_labs() if other.letter <= lab.letter}
+        self._taken = [(other, take_files(submission, other)) for other in all_labs() if other.letter <= lab.letter]
         self._lab = lab
         self._user = new_uid() if os.geteuid() == 0 else None
         sweep()
@@ -177,7 +179,7 @@ class Overlay:
         objects += [str(path.relative_to(ROOT)) for program in programs for path in ROOT.glob(f"build/user/{program}.*")]
         for name in (*SHARED, *stamps, *objects):
             _copy(ROOT / name, self.folder / name)
-        for lab, files in self._taken.items():
+        for lab, files in self._taken:
             folder = self.folder / "labs" / lab.folder.name
             _copy(lab.folder / "lab.toml", folder / "lab.toml")
             for name, data in files.items():

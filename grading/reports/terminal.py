@@ -16,7 +16,7 @@ WIDTH = 100  # columns when the output is no terminal
 def terminal(results: Results, console: Console) -> None:
     """Prints failures first and the table after them, so that the table is what remains in sight."""
     if results.build_failure:
-        console.print(Text("The lab could not be built:", style="bold red"))
+        console.print(Text("No test could be run:", style="bold red"))
         console.print(Text(results.build_failure))
         console.print()
     for test in results.tests:
