@@ -18,6 +18,7 @@ PASSES = 200
 
 READ, WRITE, EXECUTE = 1, 2, 4
 PROT_RW = READ | WRITE
+MAP_HUGETLB = 0x40000
 
 
 class PuppetError(GuestFailure):

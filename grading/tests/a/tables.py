@@ -7,12 +7,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from grading.machine import Machine, Reply
+from grading.channel import Reply
+from grading.machine import Machine
 from grading.tests.a.pattern import PAGE
 
 LARGE = 2 << 20
 ENTRIES = 512
 USER_END = 0x7FFF_FFFF_F000  # kUserEnd: the user half is [0, USER_END)
+DRAWN_END = USER_END & -(4 << 20)  # pages are drawn below this, so that the 2 MiB around them are inside, too
 PHYSICAL_BITS = 40  # what QEMU's TCG CPUs have
 
 PRESENT, WRITABLE, USER = 1 << 0, 1 << 1, 1 << 2
@@ -46,7 +48,7 @@ def draw_page(rng: random.Random) -> int:
         l4 = rng.choice([0, 1, 255, rng.randrange(256)])
         rest = [rng.choice([0, 511, *(rng.randrange(ENTRIES) for _ in range(3))]) for _ in range(3)]
         page = address_of(l4, *rest)
-        if PAGE <= page < USER_END:
+        if PAGE <= page < DRAWN_END:
             return page
 
 
@@ -59,7 +61,7 @@ def draw_pages(rng: random.Random, count: int) -> list[int]:
             near = rng.choice(sorted(pages))
             level = rng.choice([1, 1, 2, 3])
             page = near & ~(span(level + 1) - 1) | rng.randrange(ENTRIES) * span(level)
-        if PAGE <= page < USER_END:
+        if PAGE <= page < DRAWN_END:
             pages.add(page)
     result = sorted(pages)
     rng.shuffle(result)
@@ -121,7 +123,7 @@ class Table:
     def new(cls, machine: Machine) -> Table:
         """A new table with an empty user half."""
         reply = machine.channel.command("table new")
-        return cls(machine, int(reply.one("table")), int(reply.one("root")))
+        return cls(machine, reply.number("table"), reply.number("root"))
 
     # Commands that must succeed.
 
@@ -131,7 +133,7 @@ class Table:
 
     def unmap(self, page: int, large: bool = False) -> int:
         """unmap_page(); the frame it returned."""
-        return int(self._command("unmap", page, large=large).one("frame"))
+        return self._command("unmap", page, large=large).number("frame")
 
     def remap(self, page: int, frame: int, flags: str, large: bool = False) -> None:
         """remap_page()."""
@@ -154,7 +156,7 @@ class Table:
     def entry(self, address: int) -> tuple[int, int]:
         """get_page_table_entry(): the physical address of the entry, and its value."""
         reply = self._command("entry", address)
-        return int(reply.one("entry")), int(reply.one("value"))
+        return reply.number("entry"), reply.number("value")
 
     def use(self) -> None:
         """Loads the table into CR3."""
@@ -163,11 +165,11 @@ class Table:
     def peek(self, address: int) -> int | None:
         """Reads 8 bytes through the guest's MMU with this table loaded; None if that faulted."""
         reply = self._command("peek", address)
-        return int(reply.one("value")) if "value" in reply.values()[0] else None
+        return None if reply.all("error") else reply.number("value")
 
     def poke(self, address: int, value: int) -> bool:
         """Writes 8 bytes through the guest's MMU with this table loaded; False if that faulted."""
-        return "error" not in self._command("poke", address, value).values()[0]
+        return not self._command("poke", address, value).all("error")
 
     def free(self) -> None:
         """Frees the root, whose user half must be empty."""
@@ -189,12 +191,12 @@ class Table:
 
 def use_kernel_table(machine: Machine) -> int:
     """Loads the kernel's own root into CR3; its physical address."""
-    return int(machine.channel.command("table use 0").one("cr3")) & FRAME_MASK
+    return machine.channel.command("table use 0").number("cr3") & FRAME_MASK
 
 
 def new_frame(machine: Machine, large: bool = False) -> int:
     """A frame (or 2 MiB) from the frame allocator, with one reference."""
-    return int(machine.channel.command("frame alloc 2m" if large else "frame alloc").one("frame"))
+    return machine.channel.command("frame alloc 2m" if large else "frame alloc").number("frame")
 
 
 class PlantedTables:

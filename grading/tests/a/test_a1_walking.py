@@ -13,7 +13,7 @@ from grading.machine import Machine
 from grading.rubric import item
 from grading.tests.a.census import Census
 from grading.tests.a.tables import (ENTRIES, HUGE, LARGE, PAGE, USER_END, PlantedTables, Step, address_of, draw_frame,
-                                    index, span)
+                                    span)
 
 HINT = "the index of a level is 9 bits of the address: 47-39, 38-30, 29-21, 20-12 (handout, A1)"
 

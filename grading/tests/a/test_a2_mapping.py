@@ -29,6 +29,8 @@ def test_map_random_pages(machine: Machine, rng: random.Random) -> None:
     table = Table.new(machine)
     before = Census.take(machine)
     layout = map_random(table, rng, 160)
+    layout[USER_END - PAGE] = Page(draw_frame(rng), "rwu")
+    table.map(USER_END - PAGE, layout[USER_END - PAGE].frame, "rwu")
     check_layout(machine, table.root, layout, "after mapping")
     made = len(page_walk.tables(machine, table.root))
     check(expected=before.tables + made, seen=Census.take(machine).tables, what="frames used for page tables",

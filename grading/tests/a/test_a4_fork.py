@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import random
 
+from grading import page_walk
 from grading.check import check, check_that
 from grading.machine import Machine
 from grading.rubric import item
 from grading.tests.a.census import Census, counters
 from grading.tests.a.layout import COPY_HINT, check_content
 from grading.tests.a.pattern import PAGE, area_sum, page_bytes, pattern_word
-from grading.tests.a.puppets import Puppets
-from grading.tests.a.tables import draw_word
+from grading.tests.a.puppets import MAP_HUGETLB, PROT_RW, Puppets
+from grading.tests.a.tables import LARGE, draw_word
 
 SHARE_HINT = "share_copy_on_write() maps the parent's frame in the child and takes the right to write from both"
 OWN_PAGES = 12  # pages that two C programs may write between fork() and the next line: stack, data, TLS
@@ -245,3 +246,38 @@ def test_random_families(machine: Machine, rng: random.Random) -> None:
         changes = {number * PAGE + offset: word for number, change in enumerate(family.changes[pid]) for offset, word in change.items()}
         check(expected=area_sum(family.seed, family.count, changes), seen=family.puppets.do(pid, "sum", family.area, family.count),
               what=f"the sum over the area as process {pid} reads it")
+
+
+@item("A4", points=2)
+def test_large_pages_stay_large(machine: Machine, rng: random.Random) -> None:
+    """fork shares a 2 MiB page as one; a write splits it and copies only the 4 KiB written to."""
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    seed, count = draw_word(rng), LARGE // PAGE
+    area = puppets.do(parent, "mmap", count, PROT_RW, 0, MAP_HUGETLB)
+    puppets.do(parent, "fill", area, count, seed)
+    memory = page_walk.walk(machine, puppets.root(parent)).get(area)
+    check(expected=LARGE, seen=memory.size if memory else "not mapped", what=f"the size of the page at {area:#x} (bytes)",
+          hint="a fault in a region of 2 MiB pages maps a zeroed 2 MiB page if one can be had")
+    before = Census.take(machine).user
+    child = puppets.fork(parent)
+    for pid, who in ((parent, "the parent"), (child, "the child")):
+        page = page_walk.walk(machine, puppets.root(pid)).get(area)
+        check(expected=(memory.physical, LARGE, False), seen=(page.physical, page.size, page.writable) if page else "not mapped",
+              what=f"memory, size and writability of the 2 MiB page in {who} after fork", hint=SHARE_HINT)
+    check_that(Census.take(machine).user - before <= OWN_PAGES, expected=f"at most {OWN_PAGES} more", seen=Census.take(machine).user,
+               what="frames of user memory after fork")
+    writes: dict[int, dict[int, int]] = {parent: {}, child: {}}
+    for pid, number in zip((child, parent, child), rng.sample(range(count), 3)):
+        offset, word = number * PAGE + rng.randrange(0, PAGE, 8), draw_word(rng)
+        user = Census.take(machine).user
+        puppets.do(pid, "poke", area + offset, word)
+        writes[pid][offset] = word
+        check(expected=user + 1, seen=Census.take(machine).user, hint="split the 2 MiB page, then copy the 4 KiB written to",
+              what="frames of user memory after a write to 4 KiB of a shared 2 MiB page")
+        for other, who in ((parent, "the parent"), (child, "the child")):
+            check(expected=area_sum(seed, count, writes[other]), seen=puppets.do(other, "sum", area, count),
+                  what=f"the sum over the 2 MiB as {who} reads them")
+    puppets.leave(child)
+    puppets.reap(parent, child)
+    check(expected=before, seen=Census.take(machine).user, what="frames of user memory after the child exited")
