@@ -152,7 +152,7 @@ class Machine:
         cell = None
         if self._sandbox:
             limits = Limits(self.memory_mib + GUARD_MIB, processes=64, file_mib=256, cpu_s=CELL_CPU_S)
-            cell = Cell(limits, read_only=self._files, first_process=True)
+            cell = Cell(limits, files=self._files, first_process=True)
         with open(self.log_folder / "qemu.stderr", "wb") as errors:
             return launch(command, cell, pass_fds=list(descriptors.values()), stdout=errors, stderr=errors)
 

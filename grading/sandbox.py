@@ -16,6 +16,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ class Cell:
     limits: Limits
     folder: Path | None = None  # writable inside
     inside: Path | None = None  # where `folder` is seen inside; at the same path by default
-    read_only: tuple[Path, ...] = ()  # at the same paths inside
+    files: tuple[Path, ...] = ()  # copied in, at the same paths; only the grader needs to be able to read them
     user: int | None = None  # when the grader is root: the cell's user id; one of its own by default
     first_process: bool = False  # the command is process 1, so that its pid is known outside
 
@@ -120,22 +121,16 @@ def launch(
 def _launch_in_cell(
     command: Sequence[str], cell: Cell, pass_fds: list[int], cwd: Path | None, environment: Mapping[str, str], options: dict[str, Any]
 ) -> Process:
-    info_read, info_write = os.pipe()
-    try:
-        boxed = [*_limits(cell.limits), *_bubblewrap(cell, info_write, cwd, environment), "--", *command]
+    with contextlib.ExitStack() as stack:
+        info, info_write = (stack.enter_context(open(end, mode)) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
+        files = {stack.enter_context(open(path, "rb")).fileno(): path for path in cell.files}
+        boxed = [*_limits(cell.limits), *_bubblewrap(cell, files, info_write.fileno(), cwd, environment), "--", *command]
         if os.geteuid() == 0:
             user = cell.user if cell.user is not None else new_uid()
             options |= {"user": user, "group": user, "extra_groups": []}
-        popen = subprocess.Popen(boxed, pass_fds=[*pass_fds, info_write], cwd="/", env=ENVIRONMENT, **options)
-        os.close(info_write)
-        info_write = -1
-        with os.fdopen(info_read, "rb") as info:
-            info_read = -1
-            text = info.read()
-    finally:
-        for descriptor in (info_read, info_write):
-            if descriptor >= 0:
-                os.close(descriptor)
+        popen = subprocess.Popen(boxed, pass_fds=[*pass_fds, info_write.fileno(), *files], cwd="/", env=ENVIRONMENT, **options)
+        info_write.close()
+        text = info.read()
     try:
         return Process(popen, int(json.loads(text)["child-pid"]), boxed=True)
     except (ValueError, KeyError):
@@ -156,7 +151,7 @@ def _limits(limits: Limits) -> list[str]:
     ]
 
 
-def _bubblewrap(cell: Cell, info: int, cwd: Path | None, environment: Mapping[str, str]) -> list[str]:
+def _bubblewrap(cell: Cell, files: Mapping[int, Path], info: int, cwd: Path | None, environment: Mapping[str, str]) -> list[str]:
     arguments = [tool("bwrap", "bubblewrap"), "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
     arguments += ["--info-fd", str(info), "--clearenv"]
     for name, value in {**ENVIRONMENT, **environment}.items():
@@ -170,8 +165,8 @@ def _bubblewrap(cell: Cell, info: int, cwd: Path | None, environment: Mapping[st
     for device in DEVICES:
         arguments += ["--dev-bind", device, device]
     arguments += ["--size", str(cell.limits.file_mib << 20), "--tmpfs", "/tmp"]
-    for path in cell.read_only:
-        arguments += ["--ro-bind", str(path), str(path)]
+    for descriptor, path in files.items():
+        arguments += ["--ro-bind-data", str(descriptor), str(path)]
     if cell.folder:
         arguments += ["--bind", str(cell.folder), str(cell.inside or cell.folder)]
     if cwd:
@@ -190,6 +185,14 @@ def tool(name: str, package: str) -> str:
     if found is None:
         raise HarnessFault(f"{name} is not installed: apt install {package}")
     return found
+
+
+def temporary_folder() -> str:
+    """Where a folder for a cell can stand: every user must be able to reach it."""
+    for path in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        if all(os.stat(above).st_mode & 0o001 for above in (Path(path), *Path(path).parents)):
+            return path
+    raise HarnessFault("no temporary folder can be reached by all users: set TMPDIR to one that can")
 
 
 def check_available() -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from grading.build import BuildFailed, build
 from grading.failures import HarnessFault
 from grading.lab import GLOB_CHARACTERS, ROOT, Lab, all_labs
-from grading.sandbox import Cell, Limits, new_uid
+from grading.sandbox import Cell, Limits, new_uid, temporary_folder
 
 SIZE_LIMIT = 1 << 20  # bytes a file
 FILES_LIMIT = 64
@@ -151,7 +151,7 @@ class Overlay:
         self._lab = lab
         self._user = new_uid() if os.geteuid() == 0 else None
         sweep()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=temporary_folder()))
 
     def __enter__(self) -> Overlay:
         return self
@@ -210,7 +210,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def sweep() -> None:
     """Removes the trees of graders that were killed."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for path in Path(temporary_folder()).glob(f"{PREFIX}*"):
         owner = path.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             shutil.rmtree(path, ignore_errors=True)
