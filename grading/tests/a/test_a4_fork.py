@@ -249,7 +249,7 @@ def test_random_families(machine: Machine, rng: random.Random) -> None:
 
 
 @item("A4", points=2)
-def test_large_pages_stay_large(machine: Machine, rng: random.Random) -> None:
+def test_large_pages_of_processes(machine: Machine, rng: random.Random) -> None:
     """fork shares a 2 MiB page as one; a write splits it and copies only the 4 KiB written to."""
     puppets = Puppets(machine)
     parent = puppets.start()

@@ -13,22 +13,29 @@
 // STARTER: int main(void) {
 // STARTER:   return 2;  // not implemented
 // STARTER: }
-enum { kPages = 12, kWords = kPages * kPageSize / 8, kMagic = 0x5eed };
+enum { kPages = 12, kWords = kPages * kPageSize / 8, kStep = kPageSize / 8 };
 
-static uint64_t kept(uint64_t round, long i) { return (round << 32) + (uint64_t)i * kMagic; }
+static uint64_t old_word(uint64_t round, long i) { return (round << 32) + (uint64_t)i * 0x5eed; }
 
 static void fill(volatile uint64_t* words, uint64_t round) {
-  for (long i = 0; i < kWords; i++) words[i] = kept(round, i);
+  for (long i = 0; i < kWords; i++) words[i] = old_word(round, i);
 }
 
-static void expect(volatile uint64_t* words, uint64_t round) {
+// Changes one word of each page. The other 511 must stay what they were.
+static void change(volatile uint64_t* words, uint64_t mark) {
+  for (long i = 0; i < kPages; i++) words[i * kStep + i] = mark;
+}
+
+// Leaves with 1 unless the pages hold what fill() and, with a mark other than 0, change() wrote.
+static void expect(volatile uint64_t* words, uint64_t round, uint64_t mark) {
   for (long i = 0; i < kWords; i++) {
-    if (words[i] != kept(round, i)) _exit(1);
+    int changed = mark != 0 && i % kStep == i / kStep;
+    if (words[i] != (changed ? mark : old_word(round, i))) exit(1);
   }
 }
 
 static void expect_success(pid_t child) {
-  if (wait_for(child) != 0) exit(1);
+  if (child < 0 || wait_for(child) != 0) exit(1);
 }
 
 int main(void) {
@@ -38,23 +45,25 @@ int main(void) {
     fill(words, round);
     pid_t child = fork();
     if (child == 0) {
-      // The parent writes while we sleep; we see the old words, and our own.
-      nanosleep(&moment, NULL);
-      expect(words, round);
+      nanosleep(&moment, NULL);  // the parent writes meanwhile
+      expect(words, round, 0);
       pid_t grandchild = fork();
-      if (grandchild == 0) fill(words, 100 + round);
-      if (grandchild == 0) _exit(0);
+      if (grandchild == 0) {
+        change(words, 1);
+        expect(words, round, 1);
+        exit(0);
+      }
       expect_success(grandchild);
-      expect(words, round);
-      fill(words, 200 + round);
-      expect(words, 200 + round);
-      _exit(0);
+      expect(words, round, 0);
+      change(words, 2);
+      expect(words, round, 2);
+      exit(0);
     }
-    fill(words, 300 + round);
+    change(words, 3);
     expect_success(child);
-    expect(words, 300 + round);
-    fill(words, 400 + round);  // alone again
-    expect(words, 400 + round);
+    expect(words, round, 3);
+    change(words, 4);  // nobody else has them now
+    expect(words, round, 4);
   }
   return 0;
 }
