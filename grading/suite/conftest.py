@@ -1,14 +1,33 @@
-"""Shared by the project's own tests: `make test` runs them all, `make test-all` unsampled."""
+"""Shared by the project's own tests: `make test` runs them, `make test-all` without sampling."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import random
+import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+T = TypeVar("T")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="leave nothing out")
+    parser.addoption("--suite-seed", type=int, default=1, metavar="N",
+                     help="which samples are drawn without --all, and the rubric's random choices")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    seed = config.getoption("--suite-seed")
+    return f"cairn: {'everything' if config.getoption('--all') else 'sampled'}, --suite-seed {seed}"
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +36,45 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def seed(pytestconfig: pytest.Config) -> int:
+    """The suite's seed."""
+    return int(pytestconfig.getoption("--suite-seed"))
+
+
 @pytest.fixture
-def tree(tmp_path: Path):
+def sample(pytestconfig: pytest.Config, seed: int, request: pytest.FixtureRequest
+           ) -> Callable[[Sequence[T], int], list[T]]:
+    """sample(values, count): `count` of the values, in order; all of them with --all."""
+    def draw(values: Sequence[T], count: int) -> list[T]:
+        if pytestconfig.getoption("--all") or count >= len(values):
+            return list(values)
+        chosen = random.Random(f"{seed} {request.node.name}").sample(range(len(values)), count)
+        return [values[i] for i in sorted(chosen)]
+    return draw
+
+
+@pytest.fixture(scope="session")
+def built(root: Path) -> Path:
+    """build/a, with kernel, programs and disk images made; the tests of one run make them once."""
+    run_make(root, "image", "LAB=a", "UEFI=1")
+    return root / "build" / "a"
+
+
+def run_make(tree: Path, *arguments: str) -> str:
+    """Runs make in a tree, one at a time for all workers; what it printed. Fails the test if it fails."""
+    (tree / "build").mkdir(exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+    with open(tree / "build" / "suite.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(["make", *arguments], cwd=tree, env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout[-4000:]}"
+    return done.stdout
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
     """Writes a small made-up tree: tree({"kernel/lib/a.h": "text"}) -> its top folder."""
     def write(files: dict[str, str]) -> Path:
         top = tmp_path / "tree"
