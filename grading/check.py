@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
+
+TEXT_LIMIT = 1000  # characters
+SHOWN = 16  # entries of a list
+FIRST_HEX = 4096  # integers from here on are shown in hex
 
 
 class CheckFailed(AssertionError):
@@ -40,23 +45,28 @@ def fail(what: str, *, expected: Any, seen: Any, hint: str = "") -> None:
     raise CheckFailed(what, show(expected), show(seen), hint)
 
 
-def show(value: Any, depth: int = 0) -> str:
+def show(value: Any) -> str:
     """A value as a failure report prints it: large integers (addresses) in hex, long ones cut."""
+    text = _show(value, 0)
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + " …"
+
+
+def _show(value: Any, depth: int) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or value is None:
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:#x}" if abs(value) >= 4096 else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:#x}" if abs(value) >= FIRST_HEX else str(value)
     if isinstance(value, bytes):
         return value[:64].hex(" ") + (f" … ({len(value)} bytes)" if len(value) > 64 else "")
     if isinstance(value, dict) and depth < 2:
-        shown = [f"{show(key, depth + 1)}: {show(entry, depth + 1)}" for key, entry in list(value.items())[:16]]
-        return "{" + ", ".join(shown) + (f", … {len(value)} in all" if len(value) > 16 else "") + "}"
+        pairs = [f"{_show(key, depth + 1)}: {_show(entry, depth + 1)}" for key, entry in itertools.islice(value.items(), SHOWN)]
+        return "{" + _cut(pairs, len(value)) + "}"
     if isinstance(value, (set, frozenset)):
-        value = sorted(value, key=repr)
+        value = sorted(value, key=lambda entry: (isinstance(entry, str), entry) if isinstance(entry, (int, str)) else (True, repr(entry)))
     if isinstance(value, (list, tuple)) and depth < 2:
-        shown = [show(entry, depth + 1) for entry in value[:16]]
-        return "[" + ", ".join(shown) + (f", … {len(value)} in all" if len(value) > 16 else "") + "]"
-    text = str(value)
-    return text if len(text) <= 400 else text[:400] + " …"
+        return "[" + _cut([_show(entry, depth + 1) for entry in value[:SHOWN]], len(value)) + "]"
+    return str(value)[:TEXT_LIMIT]
+
+
+def _cut(shown: list[str], count: int) -> str:
+    return ", ".join(shown) + (f", … {count} in all" if count > len(shown) else "")

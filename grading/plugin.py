@@ -23,7 +23,7 @@ from grading.explain import explain, host_is_to_blame
 from grading.failures import HarnessFault
 from grading.lab import Lab, load_lab
 from grading.machine import Machine
-from grading.results import FAILED, FAULT, PASSED, TestResult
+from grading.results import FAILED, FAULT, PASSED, Outcome
 from grading.run import Run
 from grading.runner import PROPERTY
 
@@ -88,7 +88,7 @@ def _attach_result(item: pytest.Item, reports: list[pytest.TestReport]) -> None:
     status = PASSED
     if failed is not None:
         status = FAULT if _blamed_host in item.stash else FAILED
-    result = TestResult(
+    result = Outcome(
         node=item.nodeid,
         name=item.name,
         title=(getattr(getattr(item, "function", None), "__doc__", None) or "").strip().split("\n")[0],

@@ -32,7 +32,7 @@ class Failure:
 
 
 @dataclass
-class TestResult:
+class Outcome:
     """One test. Points are tenths."""
 
     node: str  # pytest's name for it
@@ -52,7 +52,7 @@ class TestResult:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> TestResult:
+    def from_json(cls, text: str) -> Outcome:
         values = json.loads(text)
         if values["failure"] is not None:
             values["failure"] = Failure(**values["failure"])
@@ -65,12 +65,12 @@ class Results:
 
     lab: Lab
     seed: int
-    tests: list[TestResult] = field(default_factory=list)
+    tests: list[Outcome] = field(default_factory=list)
     seconds: float = 0.0
     build_failure: str = ""  # why no test could be run: the compiler's text, or what is wrong with the submission
     choice: str = ""  # the -k argument: only these tests were run
 
-    def of_item(self, item: Item) -> list[TestResult]:
+    def of_item(self, item: Item) -> list[Outcome]:
         return [test for test in self.tests if test.item == item.id]
 
     @property
@@ -89,7 +89,7 @@ class Results:
         return sum(test.points for test in (self.of_item(item) if item else self.tests))
 
     @property
-    def faults(self) -> list[TestResult]:
+    def faults(self) -> list[Outcome]:
         return [test for test in self.tests if test.status == FAULT]
 
     @property
@@ -116,7 +116,7 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def in_rubric_order(lab: Lab, tests: Sequence[TestResult]) -> list[TestResult]:
+def in_rubric_order(lab: Lab, tests: Sequence[Outcome]) -> list[Outcome]:
     """Items in lab.toml's order; within an item the order given."""
     order = {item_id: i for i, item_id in enumerate(lab.items)}
     return sorted(tests, key=lambda test: order.get(test.item, len(order)))

@@ -15,12 +15,12 @@ import pytest
 from grading.failures import HarnessFault
 from grading.lab import ROOT, Lab, LabError
 from grading.progress_line import ProgressLine
-from grading.results import FAULT, Failure, TestResult, in_rubric_order
+from grading.results import FAULT, Failure, Outcome, in_rubric_order
 from grading.rubric import share_out_items
 from grading.run import Run
 from grading.selection import choose
 
-PROPERTY = "cairn"  # of a test's report; holds a TestResult as JSON
+PROPERTY = "cairn"  # of a test's report; holds a Outcome as JSON
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def collect(lab: Lab, choice: str) -> list[Collected]:
     return [test for i, test in enumerate(collected) if i in chosen]
 
 
-def run(run: Run, lab: Lab, tests: list[Collected], jobs: int, progress: ProgressLine) -> list[TestResult]:
+def run(run: Run, lab: Lab, tests: list[Collected], jobs: int, progress: ProgressLine) -> list[Outcome]:
     """Runs the tests; every one has a result. Raises HarnessFault or KeyboardInterrupt."""
     gathered = _Gathering(len(tests), progress)
     jobs = min(jobs, len(tests))
@@ -70,9 +70,9 @@ def run(run: Run, lab: Lab, tests: list[Collected], jobs: int, progress: Progres
     return in_rubric_order(lab, complete)
 
 
-def _finished(result: TestResult | None, test: Collected) -> TestResult:
+def _finished(result: Outcome | None, test: Collected) -> Outcome:
     if result is None:  # the worker died, or pytest itself failed
-        result = TestResult(test.node, test.name, FAULT, failure=Failure("the test's process ended without a result"))
+        result = Outcome(test.node, test.name, FAULT, failure=Failure("the test's process ended without a result"))
     result.item, result.points = test.item, test.points
     return result
 
@@ -107,7 +107,7 @@ class _Gathering:
     """A pytest plugin that takes in results as the workers send them."""
 
     def __init__(self, total: int, progress: ProgressLine) -> None:
-        self.results: list[TestResult] = []
+        self.results: list[Outcome] = []
         self.interrupted = False
         self._total = total
         self._progress = progress
@@ -116,7 +116,7 @@ class _Gathering:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
             if name == PROPERTY:
-                self.results.append(TestResult.from_json(str(value)))
+                self.results.append(Outcome.from_json(str(value)))
                 self._progress.show(f"testing ({len(self.results)} of {self._total})")
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:

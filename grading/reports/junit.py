@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from grading.reports.plain import failure_text
-from grading.results import FAILED, FAULT, Failure, Results, TestResult
+from grading.results import FAILED, FAULT, Failure, Results, Outcome
 from grading.rubric import show_points
 
 
@@ -35,10 +35,10 @@ def junit(results: Results) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _build(results: Results) -> TestResult:
+def _build(results: Results) -> Outcome:
     """A case that stands for the build, when it failed and no test was run."""
     failure = Failure(summary=results.build_failure)
-    return TestResult("build", "build", FAILED, item="build", points=results.possible(), failure=failure)
+    return Outcome("build", "build", FAILED, item="build", points=results.possible(), failure=failure)
 
 
 def _properties(element: ElementTree.Element, values: dict[str, str]) -> None:

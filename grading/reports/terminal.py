@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grading.reports.plain import failure_text
-from grading.results import PASSED, Results, TestResult
+from grading.results import PASSED, Results, Outcome
 from grading.rubric import show_points
 
 WIDTH = 100  # columns when the output is no terminal
@@ -25,7 +25,7 @@ def terminal(results: Results, console: Console) -> None:
     _table(results, console)
 
 
-def _failure(test: TestResult, console: Console) -> None:
+def _failure(test: Outcome, console: Console) -> None:
     head = Text.assemble((f"{test.item} {test.name}", "bold red"), f"  {show_points(test.points)} points")
     if test.title:
         head.append(f"\n  {test.title}", style="dim")
@@ -55,6 +55,6 @@ def _table(results: Results, console: Console) -> None:
     console.print()
 
 
-def _notes(tests: list[TestResult]) -> list[str]:
+def _notes(tests: list[Outcome]) -> list[str]:
     """The item's messages that say something isn't written yet, each once."""
     return list(dict.fromkeys(test.failure.summary for test in tests if test.failure and test.failure.not_implemented))

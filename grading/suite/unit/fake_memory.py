@@ -1,0 +1,46 @@
+"""A guest's physical memory for tests of the page walk: tables are dictionaries of entries."""
+
+from __future__ import annotations
+
+PAGE = 4096
+P, W, U, HUGE, NX = 1, 2, 4, 0x80, 1 << 63
+
+
+class FakeMemory:
+    """`ram` bytes of memory; what isn't written is zero."""
+
+    def __init__(self, ram: int = 64 << 20) -> None:
+        self.ram = ram
+        self.reads = 0
+        self._pages: dict[int, bytearray] = {}
+        self._next = 0x10_0000
+
+    def table(self) -> int:
+        """A new empty table's address."""
+        self._next += PAGE
+        return self._next
+
+    def put(self, table: int, index: int, entry: int) -> None:
+        page = self._pages.setdefault(table, bytearray(PAGE))
+        page[8 * index : 8 * index + 8] = entry.to_bytes(8, "little")
+
+    def map(self, root: int, indices: tuple[int, ...], entry: int, above: int = P | W | U) -> None:
+        """Maps at (PML4, PDPT, …) indices, making tables with flags `above` on the way."""
+        table = root
+        for index in indices[:-1]:
+            old = int.from_bytes(self.read_phys(table + 8 * index, 8), "little")
+            if not old & P:
+                old = self.table() | above
+                self.put(table, index, old)
+            table = old & 0x000F_FFFF_FFFF_F000
+        self.put(table, indices[-1], entry)
+
+    def is_ram(self, address: int, size: int = 1) -> bool:
+        return 0 <= address and address + size <= self.ram
+
+    def read_phys(self, address: int, size: int) -> bytes:
+        assert self.is_ram(address, size), "the walk read outside of memory"
+        self.reads += 1
+        page = self._pages.get(address & ~(PAGE - 1), bytes(PAGE))
+        offset = address & (PAGE - 1)
+        return bytes(page[offset : offset + size])

@@ -1,0 +1,165 @@
+// LAB A4: fork shares, a write separates. Contract: kernel/address_space/copy_on_write.h.
+// handouts/a-paging.md#a4 explains it; check with: make grade LAB=a K=A4
+#include "address_space/copy_on_write.h"
+
+#include "lib/not_implemented.h"
+#include "lib/string.h"
+#include "memory/frame_allocator.h"
+#include "memory/frame_refs.h"
+
+namespace cairn {
+
+CAIRN_COUNTER(cow_shared_count, "cow.shared");
+CAIRN_COUNTER(cow_copied_count, "cow.copied");
+CAIRN_COUNTER(cow_reused_count, "cow.reused");
+CAIRN_COUNTER(zero_filled_count, "faults.zero_filled");
+CAIRN_COUNTER(zero_mapped_count, "faults.zero_mapped");
+
+// BEGIN SOLUTION A4
+// STARTER:
+namespace {
+
+/// Our copy-on-write bit: one of those that the processor ignores. It marks pages that fork
+/// write-protected; whether a write must copy is decided by the reference count alone.
+constexpr Pte kCopyOnWrite = Pte(1ull << 9);
+
+constexpr uint64_t frames_in(PageSize size) { return uint64_t(size) / kPageSize; }
+
+void copy_page(FrameNumber to, FrameNumber from) {
+  memcpy(direct_map(frame_address(to)), direct_map(frame_address(from)), kPageSize);
+}
+
+/// Maps a frame whose reference we hold, or drops that reference.
+FaultOutcome map_or_put(PageTable& table, VirtAddr page, FrameNumber frame, Pte flags) {
+  if (table.map_page(page, frame_address(frame), flags).ok()) return FaultOutcome::kRetry;
+  frame_put(frame);
+  return FaultOutcome::kOutOfMemory;
+}
+
+FaultOutcome map_zeros(PageTable& table, const Region& region, VirtAddr page, bool write) {
+  if (!write) {
+    frame_get(zero_frame());
+    zero_mapped_count.increment();
+    return map_or_put(table, page, zero_frame(), without(region.page_flags(), Pte::kWritable));
+  }
+  auto frame = allocate_zeroed_frame(FrameUse::kUser);
+  if (!frame.ok()) return FaultOutcome::kOutOfMemory;
+  zero_filled_count.increment();
+  return map_or_put(table, page, *frame, region.page_flags());
+}
+
+/// A 2 MiB page of zeros, if the region has room for one around `page` and memory a run.
+bool map_huge_zeros(PageTable& table, const Region& region, VirtAddr page) {
+  VirtAddr start(align_down(page.value, kHugePageSize));
+  if (start < region.range.start || region.range.end < start + kHugePageSize) return false;
+  auto run = allocate_frames(kHugeOrder, FrameUse::kUser);
+  if (!run.ok()) return false;
+  memset(direct_map(frame_address(*run)), 0, kHugePageSize);
+  if (table.map_page(start, frame_address(*run), region.page_flags(), PageSize::k2MiB).ok()) {
+    zero_filled_count.increment(frames_in(PageSize::k2MiB));
+    return true;
+  }
+  free_frames(*run, kHugeOrder);
+  return false;
+}
+
+FaultOutcome map_source_page(PageTable& table, const Region& region, VirtAddr page, bool write) {
+  auto source = region.source->page(region.source_offset_of(page));
+  if (!source.ok()) return FaultOutcome::kOutOfMemory;
+  if (!write) {
+    return map_or_put(table, page, *source, without(region.page_flags(), Pte::kWritable));
+  }
+  auto copy = allocate_frame(FrameUse::kUser);
+  if (copy.ok()) copy_page(*copy, *source);
+  frame_put(*source);
+  if (!copy.ok()) return FaultOutcome::kOutOfMemory;
+  cow_copied_count.increment();
+  return map_or_put(table, page, *copy, region.page_flags());
+}
+
+/// A write to a page that is mapped read-only in a region that may be written.
+FaultOutcome make_writable(PageTable& table, const Region& region, PageWalk walk, VirtAddr page) {
+  TlbGather gather(table);
+  if (walk.page_size() == PageSize::k2MiB) {
+    // Sharers of a 2 MiB page may differ by part, so its 4 KiB pages are treated one by one.
+    if (!table.split_page(page, gather).ok()) return FaultOutcome::kOutOfMemory;
+    walk = table.walk_page_table(page);
+  }
+  FrameNumber old_frame = frame_of(walk.entry().address());
+  if (frame_references(old_frame) == 1) {
+    walk.entry().set(frame_address(old_frame), region.page_flags() | Pte::kPresent);
+    gather.add(page);
+    cow_reused_count.increment();
+    return FaultOutcome::kRetry;
+  }
+  auto copy = old_frame == zero_frame() ? allocate_zeroed_frame(FrameUse::kUser)
+                                        : allocate_frame(FrameUse::kUser);
+  if (!copy.ok()) return FaultOutcome::kOutOfMemory;
+  if (old_frame == zero_frame()) {
+    zero_filled_count.increment();
+  } else {
+    copy_page(*copy, old_frame);
+    cow_copied_count.increment();
+  }
+  walk.entry().set(frame_address(*copy), region.page_flags() | Pte::kPresent);
+  gather.add(page);
+  gather.put_frame(frame_address(old_frame));
+  return FaultOutcome::kRetry;
+}
+
+}  // namespace
+// END SOLUTION
+
+// LAB A4: share_copy_on_write() (handouts/a-paging.md#a4). Check: make grade LAB=a K=A4
+Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, const Region& region,
+                                 TlbGather& gather) {
+  // BEGIN SOLUTION A4
+  PageTable& from = parent.page_table_locked();
+  PageTable& to = child.page_table_locked();
+  for (VirtAddr page = region.range.start; page < region.range.end;) {
+    PageWalk walk = from.walk_page_table(page);
+    VirtAddr next = walk.end(page);
+    if (walk.is_mapped()) {
+      PageSize size = walk.page_size();
+      PhysAddr frame = walk.entry().address();
+      Pte flags = without(walk.entry().flags() & kPermissionBits, Pte::kWritable);
+      TRY(to.map_page(page, frame, flags, size));
+      for (uint64_t i = 0; i < frames_in(size); i++) frame_get(frame_of(frame) + i);
+      if (has(walk.entry().flags(), Pte::kWritable)) {
+        Pte shared = without(walk.entry().flags(), Pte::kWritable) | kCopyOnWrite;
+        walk.entry().set(frame, shared);
+        gather.add(page, size);
+        cow_shared_count.increment(frames_in(size));
+      }
+      if (has(walk.entry().flags(), kCopyOnWrite)) {
+        PageTableEntry& copy = *to.get_page_table_entry(page).take();
+        copy.set(frame, copy.flags() | kCopyOnWrite);
+      }
+    }
+    page = next;
+  }
+  return {};
+  // END SOLUTION
+}
+
+// LAB A4: handle_page_fault() (handouts/a-paging.md#a4). Check: make grade LAB=a K=A4
+FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault) {
+  // BEGIN SOLUTION A4
+  PageTable& table = space.page_table_locked();
+  VirtAddr page(align_down(fault.address.value, kPageSize));
+  PageWalk walk = table.walk_page_table(page);
+  if (!walk.is_mapped()) {
+    if (region.source) return map_source_page(table, region, page, fault.write);
+    if (region.huge && map_huge_zeros(table, region, page)) return FaultOutcome::kRetry;
+    return map_zeros(table, region, page, fault.write);
+  }
+  if (fault.write && !has(walk.entry().flags(), Pte::kWritable)) {
+    return make_writable(table, region, walk, page);
+  }
+  // Somebody else was faster, or this processor's translation is out of date.
+  flush_tlb_single(page);
+  return FaultOutcome::kRetry;
+  // END SOLUTION
+}
+
+}  // namespace cairn

@@ -1,0 +1,194 @@
+// LAB A1, A2: walking and changing page tables. Contract: kernel/memory/page_table.h.
+// handouts/a-paging.md explains each item; check with: make grade LAB=a K=A1 (or K=A2)
+#include "memory/page_table.h"
+
+#include "lib/not_implemented.h"
+#include "memory/tlb.h"
+
+namespace cairn {
+
+// BEGIN SOLUTION A1
+// STARTER:
+namespace {
+
+constexpr int kRootLevel = 4;
+
+/// The 9 bits of `address` that select the entry at `level`.
+constexpr unsigned index_at(VirtAddr address, int level) {
+  return unsigned(address.value >> (kPageShift + 9 * (level - 1))) % kEntriesPerTable;
+}
+
+}  // namespace
+// END SOLUTION
+
+// LAB A1: walk_page_table() (handouts/a-paging.md#a1). Check: make grade LAB=a K=A1
+PageWalk PageTable::walk_page_table(VirtAddr address) const {
+  // BEGIN SOLUTION A1
+  PageWalk walk;
+  if (!is_user_address(address)) return walk;
+  PhysAddr table = root_;
+  for (int level = kRootLevel; level >= 1; level--) {
+    PageTableEntry& entry = table_at(table).entries[index_at(address, level)];
+    walk.entries[level] = &entry;
+    walk.level = level;
+    if (!entry.present() || (level == 2 && entry.huge())) break;
+    table = entry.address();
+  }
+  return walk;
+  // END SOLUTION
+}
+
+// LAB A1: get_page_table_entry() (handouts/a-paging.md#a1). Check: make grade LAB=a K=A1
+Result<PageTableEntry*> PageTable::get_page_table_entry(VirtAddr address) const {
+  // BEGIN SOLUTION A1
+  PageWalk walk = walk_page_table(address);
+  if (walk.level == 0) return Errno::kEINVAL;
+  if (!walk.is_mapped()) return Errno::kENOENT;
+  return &walk.entry();
+  // END SOLUTION
+}
+
+// BEGIN SOLUTION A2
+// STARTER:
+namespace {
+
+// Tables restrict nothing: what a page may be used for is said by its leaf alone.
+constexpr Pte kTableFlags = Pte::kPresent | Pte::kWritable | Pte::kUser;
+// The bits that the processor ignores, and so belong to software: 9–11 and 52–58.
+constexpr uint64_t kSoftwareBits = 0x07f0'0000'0000'0e00;
+
+constexpr int leaf_level(PageSize size) { return size == PageSize::k2MiB ? 2 : 1; }
+constexpr Pte leaf_flags(Pte flags, PageSize size) {
+  return flags | Pte::kPresent | (size == PageSize::k2MiB ? Pte::kHuge : Pte::kNone);
+}
+
+/// EINVAL unless page and frame are aligned to `size` and the page lies in the user half.
+Result<void> check_page(VirtAddr page, PhysAddr frame, Pte flags, PageSize size) {
+  bool aligned = is_aligned(page.value | frame.value, uint64_t(size));
+  bool known_flags = without(flags, kPermissionBits | Pte::kPresent) == Pte::kNone;
+  bool fits = is_user_range(page, uint64_t(size)) && (frame.value & ~kPteFrameMask) == 0;
+  if (!aligned || !known_flags || !fits) return Errno::kEINVAL;
+  return {};
+}
+
+/// The table that holds an entry, from the entry's own address.
+PhysAddr table_of(const PageTableEntry* entry) {
+  return physical_of(reinterpret_cast<const void*>(align_down(uint64_t(entry), kPageSize)));
+}
+
+void set_absent_entry(PageTableEntry& entry, PhysAddr address, Pte flags) {
+  table_entry_count(table_of(&entry))++;
+  entry.set(address, flags);
+}
+
+/// Clears the present entry that the walk ended at, and every table on the way that it empties.
+void clear_entry(const PageWalk& walk, TlbGather& gather) {
+  for (int level = walk.level; level <= kRootLevel; level++) {
+    PageTableEntry* entry = walk.entries[level];
+    entry->clear();
+    PhysAddr table = table_of(entry);
+    if (--table_entry_count(table) > 0 || level == kRootLevel) return;
+    gather.free_table(table);
+  }
+}
+
+/// The walk to the leaf that maps exactly the page of `size` at `page`, after splitting a 2 MiB page
+/// around it if it must.
+Result<PageWalk> walk_to_page(PageTable& table, VirtAddr page, TlbGather& gather, PageSize size) {
+  TRY(check_page(page, PhysAddr(0), Pte::kNone, size));
+  PageWalk walk = table.walk_page_table(page);
+  if (!walk.is_mapped()) return Errno::kENOENT;
+  if (walk.level == leaf_level(size)) return walk;
+  if (size == PageSize::k2MiB) return Errno::kENOENT;  // only parts are mapped
+  TRY(table.split_page(page, gather));
+  return table.walk_page_table(page);
+}
+
+}  // namespace
+// END SOLUTION
+
+// LAB A2: map_page() (handouts/a-paging.md#a2). Check: make grade LAB=a K=A2
+Result<void> PageTable::map_page(VirtAddr page, PhysAddr frame, Pte flags, PageSize size) {
+  // BEGIN SOLUTION A2
+  TRY(check_page(page, frame, flags, size));
+  PageWalk walk = walk_page_table(page);
+  int target = leaf_level(size);
+  // A 2 MiB page also collides with a table in its place: a table exists only while it maps something.
+  if (walk.level < target || walk.entry().present()) return Errno::kEEXIST;
+  // Build the missing tables bottom-up, unlinked, so that running out of memory leaves no trace.
+  PhysAddr below = frame;
+  Pte below_flags = leaf_flags(flags, size);
+  for (int level = target; level < walk.level; level++) {
+    auto table = allocate_table();
+    if (!table.ok()) {
+      for (int built = level - 1; built >= target; built--) {
+        PhysAddr unused = below;
+        below = table_at(unused).entries[index_at(page, built)].address();
+        free_table(unused);
+      }
+      return table.error();
+    }
+    set_absent_entry(table_at(*table).entries[index_at(page, level)], below, below_flags);
+    below = *table;
+    below_flags = kTableFlags;
+  }
+  set_absent_entry(walk.entry(), below, below_flags);
+  return {};
+  // END SOLUTION
+}
+
+// LAB A2: unmap_page() (handouts/a-paging.md#a2). Check: make grade LAB=a K=A2
+Result<PhysAddr> PageTable::unmap_page(VirtAddr page, TlbGather& gather, PageSize size) {
+  // BEGIN SOLUTION A2
+  PageWalk walk = TRY(walk_to_page(*this, page, gather, size));
+  PhysAddr frame = walk.entry().address();
+  clear_entry(walk, gather);
+  gather.add(page, size);
+  return frame;
+  // END SOLUTION
+}
+
+// LAB A2: remap_page() (handouts/a-paging.md#a2). Check: make grade LAB=a K=A2
+Result<void> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather& gather,
+                                   PageSize size) {
+  // BEGIN SOLUTION A2
+  TRY(check_page(page, frame, flags, size));
+  PageWalk walk = TRY(walk_to_page(*this, page, gather, size));
+  uint64_t before = walk.entry().value();
+  uint64_t kept = before & kSoftwareBits;
+  uint64_t wanted = frame.value | uint64_t(leaf_flags(flags, size)) | kept;
+  constexpr auto kSeenBits = uint64_t(Pte::kAccessed | Pte::kDirty);
+  if ((before & ~kSeenBits) == wanted) return {};
+  walk.entry().exchange(wanted);
+  gather.add(page, size);
+  return {};
+  // END SOLUTION
+}
+
+// LAB A2: split_page() (handouts/a-paging.md#a2). Check: make grade LAB=a K=A2
+Result<void> PageTable::split_page(VirtAddr page, TlbGather& gather) {
+  // BEGIN SOLUTION A2
+  PageWalk walk = walk_page_table(page);
+  if (walk.level == 0) return Errno::kEINVAL;
+  if (!walk.is_mapped()) return Errno::kENOENT;
+  if (walk.page_size() == PageSize::k4KiB) return {};
+  PhysAddr table = TRY(allocate_table());
+  Pte flags = without(walk.entry().flags(), Pte::kHuge);
+  for (unsigned i = 0; i < kEntriesPerTable; i++) {
+    table_at(table).entries[i].set(walk.entry().address() + i * kPageSize, flags);
+  }
+  table_entry_count(table) = kEntriesPerTable;
+  walk.entry().set(table, kTableFlags);
+  gather.add(VirtAddr(align_down(page.value, kHugePageSize)), PageSize::k2MiB);
+  return {};
+  // END SOLUTION
+}
+
+// LAB A2: is_mapped() (handouts/a-paging.md#a2). Check: make grade LAB=a K=A2
+bool PageTable::is_mapped(VirtAddr address) const {
+  // BEGIN SOLUTION A2
+  return walk_page_table(address).is_mapped();
+  // END SOLUTION
+}
+
+}  // namespace cairn
