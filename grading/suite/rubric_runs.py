@@ -14,7 +14,7 @@ from pathlib import Path
 
 from grading import starter
 from grading.lab import ROOT, load_lab
-from grading.results import TestResult
+from grading.results import Outcome
 from grading.run import Run
 from grading.runner import PROPERTY
 
@@ -28,7 +28,7 @@ def node_of(letter: str, test: str) -> str:
 
 
 def run_tests(letter: str, kernel: Path, tests: Sequence[str], logs: Path, seed: int, *,
-              stop_at_first: bool) -> list[TestResult]:
+              stop_at_first: bool) -> list[Outcome]:
     """Results of the tests that ran; with `stop_at_first`, none after the first that fails."""
     run = Run(lab=letter, seed=seed, build=kernel.parent, logs=logs,
               programs=ROOT / "build" / "user" / "programs.cpio",
@@ -48,7 +48,7 @@ def run_tests(letter: str, kernel: Path, tests: Sequence[str], logs: Path, seed:
     assert report.exists(), f"pytest failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     values = [entry.get("value", "") for entry in ET.parse(report).iter("property")
               if entry.get("name") == PROPERTY]
-    results = {result.node: result for result in map(TestResult.from_json, values)}
+    results = {result.node: result for result in map(Outcome.from_json, values)}
     return list(results.values())
 
 

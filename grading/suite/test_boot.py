@@ -1,0 +1,234 @@
+"""The kernel boots by every way, with little and much memory, and says what is wrong when it can't."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from grading import page_walk
+from grading.failures import GuestFailure
+from grading.machine import Machine
+from grading.suite.conftest import ROOT
+
+PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
+ESP = ROOT / "build" / "esp.img"
+FRAME = 4096
+RESERVED_MIB = 24  # of memory, at most: firmware, the kernel, its tables, the programs
+
+
+def start(built: Path, boot: str = "pvh", **arguments) -> Machine:
+    """A machine with the kernel of build/a."""
+    files = {"kernel": built / "kernel.elf", "initrd": PROGRAMS} if boot == "pvh" else {
+        "disk": built / "disk.img", "esp": ESP if boot == "uefi" else None}
+    return Machine(**{**files, "boot": boot, **arguments})
+
+
+@pytest.mark.parametrize("boot", ["pvh", "grub", "uefi"])
+def test_boots_to_the_prompt(built: Path, boot: str) -> None:
+    with start(built, boot, options="") as machine:
+        machine.console.wait_for("cairn> $")
+        machine.console.send("run hello\n")
+        machine.console.wait_for(r"pid=\d+ exited status=0")
+        machine.console.wait_for("cairn> $")
+
+
+@pytest.mark.parametrize("boot", ["grub", "uefi"])
+def test_options_arrive_through_grub(built: Path, boot: str) -> None:
+    with start(built, boot) as machine:
+        machine.channel.command("help")
+
+
+@pytest.mark.parametrize(("boot", "memory"), [
+    *(("pvh", memory) for memory in (32, 33, 64, 1024, 2048, 2815, 2816, 3072, 4096, 8192)),
+    *(("grub", memory) for memory in (32, 3072, 8192)),
+    ("uefi", 4096),
+])
+def test_uses_all_of_the_memory(built: Path, boot: str, memory: int) -> None:
+    with start(built, boot, memory_mib=memory) as machine:
+        line = machine.channel.command("frames").values()[0]
+        total = int(line["total"]) * FRAME >> 20
+        assert memory - (RESERVED_MIB if boot != "uefi" else 64) - memory // 128 <= total <= memory
+        assert machine.channel.command("run hello").lines[-1].endswith("exited status=0")
+
+
+@pytest.mark.parametrize("memory", [4, 8, 12])
+def test_too_little_memory_is_said(built: Path, memory: int) -> None:
+    with start(built, memory_mib=memory, options="") as machine:
+        machine.console.wait_for(r"(?i)memory.*(32|at least|need)|(32|at least|need).*memory")
+        assert "cairn> " not in machine.console.text
+
+
+def test_every_command_of_help_is_explained(built: Path) -> None:
+    with start(built) as machine:
+        names = [line.split()[0] for line in machine.channel.command("help").lines]
+        wanted = {"help", "run", "ps", "kill", "pt", "vm", "frames", "metrics", "log", "reboot", "halt"}
+        assert wanted <= set(names)
+        for name in names:
+            assert machine.channel.command(f"help {name}").lines
+
+
+def test_monitor_follows_a_program(built: Path) -> None:
+    with start(built) as machine:
+        command = machine.channel.command
+        pid = command("run spin &").number("pid")
+        process = next(line for line in command("ps").values() if line["pid"] == str(pid))
+        assert process["name"] == "spin"
+        regions = command(f"vm {pid}").values()
+        text = next(int(region["start"], 16) for region in regions if region["access"] == "r-x")
+        walk = command(f"pt {pid} {text:#x}").values()
+        assert [line["level"] for line in walk] == ["4", "3", "2", "1"]
+        assert command(f"pt {pid}").lines
+        assert command("metrics tlb").all("tlb.flush_single")
+        assert command("log").lines is not None
+        command(f"kill {pid}")
+        assert command(f"wait {pid}").lines[-1] == f"pid={pid} killed signal=9"
+        assert all(line["pid"] != str(pid) for line in command("ps").values())
+
+
+@pytest.mark.parametrize(("line", "errno", "hint"), [
+    ("hlep", "EINVAL", "'help'"),
+    ("zzzz", "EINVAL", "'help' lists"),
+    ("kill", "EINVAL", "usage"),
+    ("kill 99999", "ESRCH", "'ps'"),
+    ("kill x", "EINVAL", "not a number"),
+    ("run nothing", "ENOENT", "there are"),
+    ("pt 99999", "ESRCH", "'ps'"),
+    ("x " * 100, "E2BIG", "too many words"),
+])
+def test_a_wrong_command_gets_a_hint(built: Path, line: str, errno: str, hint: str) -> None:
+    with start(built) as machine:
+        reply = machine.channel.try_command(line)
+        assert reply.errno == errno
+        assert hint in reply.message
+
+
+@pytest.mark.parametrize("keys", [
+    "hlep\x7f\x7f\x7felp",  # backspace
+    "hlep\x08\x08\x08elp",
+    "nonsense\x15help",  # ^U: everything away
+    "elp\x01h",  # ^A: to the start
+    "hel\x01\x05p",  # ^E: to the end
+    "helXp\x02\x02\x04\x05",  # ^B ^B ^D: one back, delete under the cursor
+    "hep\x1b[Dl",  # cursor left, insert
+    "hlp\x1b[D\x1b[D\x1b[D\x1b[Ce",  # left and right
+    "elp\x1b[Hh",  # Home
+    "help me\x1b[D\x1b[D\x1b[D\x0b",  # ^K: the rest away
+    "helpX\x1b[D\x1b[3~",  # Delete
+])
+def test_line_editing(built: Path, keys: str) -> None:
+    with start(built, options="") as machine:
+        machine.console.wait_for("cairn> $")
+        machine.console.send(keys + "\n")
+        machine.console.wait_for(r"^help +\[COMMAND\]")
+        machine.console.wait_for(r"^halt ")
+        machine.console.wait_for("cairn> $")
+
+
+def test_history(built: Path) -> None:
+    with start(built, options="") as machine:
+        machine.console.wait_for("cairn> $")
+        for line in ("metrics tlb.flush_single", "frames", "ps"):
+            machine.console.send(line + "\n")
+            machine.console.wait_for("cairn> $")
+        machine.console.send("half a li\x1b[A\x1b[A\x1b[A\n")  # up three times
+        machine.console.wait_for(r"^tlb\.flush_single=\d+")
+        machine.console.wait_for("cairn> $")
+        machine.console.send("metrics\x1b[A\x1b[B tlb.flush_all\n")  # up and down again: what was typed
+        machine.console.wait_for(r"^tlb\.flush_all=\d+")
+
+
+def test_a_line_of_noise_does_no_harm(built: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    with start(built, options="") as machine:
+        machine.console.wait_for("cairn> $")
+        for _ in range(20):
+            noise = "".join(chr(rng.randrange(1, 127)) for _ in range(rng.randrange(200)))
+            machine.console.send(re.sub("halt|reboot", "", noise) + "\x15\n")
+        machine.console.send("\x15\nmetrics tlb.flush_all\n")
+        machine.console.wait_for(r"^tlb\.flush_all=\d+")
+
+
+@pytest.mark.parametrize(("command", "reason"), [("halt", "shutdown"), ("reboot", "reset")])
+def test_halt_and_reboot(built: Path, command: str, reason: str) -> None:
+    with start(built, options="") as machine:
+        machine.console.wait_for("cairn> $")
+        machine.console.send(command + "\n")
+        with pytest.raises(GuestFailure) as ended:
+            machine.console.wait_for("never printed")
+        assert ended.value.reason == reason
+
+
+@pytest.mark.parametrize("options", ["", "log=debug", "nonsense", "log=loud graded=7 " + "x" * 200])
+def test_unknown_options_are_no_obstacle(built: Path, options: str) -> None:
+    with start(built, options=options) as machine:
+        machine.console.wait_for("cairn> $")
+
+
+def test_no_kernel_page_is_for_users_or_both_writable_and_executable(built: Path) -> None:
+    with start(built) as machine:
+        root = int(machine.channel.command("table use 0").one("cr3"))
+        pages = list(page_walk.kernel_half(machine, root).values())
+        assert any(page.executable for page in pages)
+        assert [str(page) for page in pages if page.user] == []
+        assert [str(page) for page in pages if page.writable and page.executable] == []
+
+
+# Modules that aren't as they should be.
+
+def broken(tmp_path: Path, change) -> Path:
+    data = bytearray(PROGRAMS.read_bytes())
+    file = tmp_path / "programs.cpio"
+    file.write_bytes(change(data))
+    return file
+
+
+def test_without_programs_the_monitor_says_so(built: Path) -> None:
+    with start(built, initrd=None, options="channel") as machine:
+        reply = machine.channel.try_command("run hello")
+        assert reply.errno == "ENOENT"
+        assert "no programs" in reply.message
+
+
+def flip_in_program(data: bytearray) -> bytearray:
+    """Changes one byte in the middle of the program `hello`."""
+    at = data.index(b"CAIRNFLT", data.index(b"hello\0"))
+    data[at + 500] ^= 0x10
+    return data
+
+
+@pytest.mark.parametrize("change", [
+    pytest.param(lambda data: bytes(1000), id="zeros"),
+    pytest.param(lambda data: b"\x7fELF" + bytes(data[:5000]), id="another-format"),
+    pytest.param(lambda data: data[:len(data) // 2], id="cut-in-half"),
+    pytest.param(lambda data: data[:50], id="cut-in-header"),
+    pytest.param(lambda data: data.replace(b"070701", b"07070x"), id="bad-magic"),
+    pytest.param(flip_in_program, id="flipped-bit"),
+    pytest.param(lambda data: data.replace(b"CAIRNFLT\x01", b"CAIRNFLT\x63"), id="unknown-version"),
+])
+def test_a_corrupt_module_is_one_line_and_a_living_monitor(built: Path, tmp_path: Path, change) -> None:
+    with start(built, initrd=broken(tmp_path, change), options="channel") as machine:
+        reply = machine.channel.try_command("run hello")
+        assert reply.errno is not None or reply.lines[-1].endswith("exited status=0")
+        said = machine.console.text + reply.message
+        assert re.search(r"(?i)(module|programs?|hello)\b.*", said)
+        machine.channel.command("ps")
+
+
+def test_hostile_module_headers_never_harm_the_kernel(built: Path, tmp_path: Path, seed: int, sample
+                                                      ) -> None:
+    rng = random.Random(seed)
+    fields = list(range(8, 80, 4))  # of the flat program's header
+    for field in sample(fields, 6):
+        value = rng.choice([0, 0xFFFFFFFF, 0x80000000, rng.randrange(1 << 32)])
+
+        def change(data: bytearray) -> bytearray:
+            at = data.index(b"CAIRNFLT", data.index(b"hello\0"))
+            data[at + field:at + field + 4] = value.to_bytes(4, "little")
+            return data
+
+        with start(built, initrd=broken(tmp_path, change), options="channel") as machine:
+            machine.channel.try_command("run hello")
+            machine.channel.command("ps")

@@ -1,0 +1,64 @@
+"""Forged submissions get nothing, and neither fail nor delay the grader.
+
+A forgery whose machines hang costs seconds for each test of the rubric, so `make test` runs each
+against a sample of the tests; --all against every one.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from grading import runner
+from grading.lab import ROOT, all_labs, load_lab
+from grading.suite.rubric_runs import grade, submission
+
+FORGERIES = [pytest.param(lab.letter, folder, id=f"{lab.letter}-{folder.name}")
+             for lab in all_labs()
+             for folder in sorted((ROOT / "grading" / "forgeries" / lab.letter).glob("*/"))
+             if folder.is_dir()]
+LEAST = {"a": 5}
+SAMPLE = 10  # tests of the rubric
+LONGEST_S = 45  # for a test of the rubric: what the limits on silence and CPU time allow, and slack
+
+
+@pytest.fixture(scope="module")
+def rubric() -> dict[str, list[str]]:
+    """For each lab the names of its rubric's tests."""
+    return {lab.letter: [test.name for test in runner.collect(lab, "")] for lab in all_labs()}
+
+
+@pytest.mark.parametrize(("letter", "forgery"), FORGERIES)
+def test_a_forgery_gets_nothing(letter: str, forgery: Path, built: Path, rubric, sample, seed: int,
+                                tmp_path: Path) -> None:
+    tests = sample(rubric[letter], SAMPLE)
+    if (forgery / "tests").is_dir():
+        tests += [test for test in rubric[letter] if "isolation_tests" in test and test not in tests]
+    choice = "|".join(f"^{re.escape(test)}$" for test in tests)
+    folder = submission(letter, tmp_path / "forged", forgery, solved=False)
+    start = time.monotonic()
+    graded = grade(letter, tmp_path / "out", "--submission", folder, "--seed", seed, "-k", choice)
+    seconds = time.monotonic() - start
+    assert graded.status == 1, graded.output[-3000:]
+    assert re.fullmatch(rf"lab {letter}: 0/[1-9][0-9.]*", graded.last_line), graded.output[-3000:]
+    assert seconds < 60 + LONGEST_S * len(tests), "the forgery holds the grader up"
+
+
+@pytest.mark.parametrize("letter", LEAST)
+def test_there_are_enough_forgeries(letter: str) -> None:
+    names = {parameters.values[1].name for parameters in FORGERIES if parameters.values[0] == letter}
+    assert len(names) >= LEAST[letter]
+    listed = (ROOT / "grading" / "forgeries" / letter / "README.md").read_text()
+    assert all(f"| `{name}` |" in listed for name in names)
+
+
+@pytest.mark.parametrize(("letter", "forgery"), FORGERIES)
+def test_a_forgery_replaces_only_files_that_are_taken(letter: str, forgery: Path) -> None:
+    lab = load_lab(letter)
+    for file in forgery.rglob("*"):
+        if file.is_file():
+            name = file.relative_to(forgery)
+            assert any(name.match(pattern) for pattern in lab.files), f"{name} isn't in lab.toml"
