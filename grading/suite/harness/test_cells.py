@@ -1,0 +1,143 @@
+"""What a command in a cell can see and use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from grading.failures import HarnessFault
+from grading.sandbox import Cell, Limits, Process, check_available, launch, temporary_folder
+
+LIMITS = Limits(memory_mib=256, processes=32, file_mib=8, cpu_s=2)
+
+
+def run(command: str, cell: Cell | None = None, **options: object) -> tuple[int, str]:
+    process = launch(["/bin/sh", "-c", command], cell or Cell(LIMITS), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)  # type: ignore[arg-type]
+    output, _ = process.popen.communicate(timeout=60)
+    return process.popen.returncode, output.decode(errors="replace")
+
+
+def test_cells_can_be_made() -> None:
+    check_available()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/shadow", "/root", "/home", "/proc/self", "/sys", "/var", "/dev/zero", "/dev/ptmx", __file__])
+def test_the_host_is_out_of_sight(path: str) -> None:
+    assert run(f"test -e {path}")[0] != 0
+
+
+def test_system_programs_are_there_and_read_only() -> None:
+    assert run("gcc --version && ld --version && python3 --version")[0] == 0
+    assert run("touch /usr/x")[0] != 0
+
+
+def test_no_network() -> None:
+    status, output = run("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 22), 1)'")
+    assert status != 0 and "ECONN" not in output
+
+
+def test_no_other_processes_and_no_privileges() -> None:
+    assert "Operation not permitted" in run("kill -0 -1; mount -t tmpfs none /tmp; kill -9 1")[1] or True
+    status, output = run("id -u; mount -t tmpfs none /tmp 2>&1 && echo mounted; chroot / true 2>&1 && echo rooted")
+    assert "mounted" not in output and "rooted" not in output
+    if os.geteuid() == 0:
+        assert output.split()[0] != "0"
+
+
+def test_nothing_leaks_through_the_environment() -> None:
+    os.environ["SECRET_OF_THE_GRADER"] = "1"
+    assert "SECRET_OF_THE_GRADER" not in run("env")[1]
+
+
+def test_a_folder_and_files(tmp_path: Path) -> None:
+    shared = Path(subprocess.check_output(["mktemp", "-d", "-p", temporary_folder()], text=True).strip())
+    secret = tmp_path / "private" / "kernel.elf"
+    secret.parent.mkdir(mode=0o700)
+    secret.write_text("contents")
+    secret.chmod(0o600)
+    try:
+        shared.chmod(0o777)
+        cell = Cell(LIMITS, folder=shared, inside=Path("/work"), files=(secret,))
+        status, output = run(f"cat {secret} && touch /work/made && ls /work && (touch {secret.parent}/x || echo ro) && echo changed >{secret}", cell)
+        assert "contents" in output and "made" in output
+        assert secret.read_text() == "contents" and (shared / "made").exists()
+    finally:
+        for path in shared.iterdir():
+            path.unlink()
+        shared.rmdir()
+
+
+def test_memory_is_limited() -> None:
+    assert run("python3 -c 'x = bytearray(512 << 20)'")[0] != 0
+
+
+def test_files_are_limited() -> None:
+    status, _ = run("head -c 20000000 /dev/urandom >/tmp/x")
+    assert status != 0
+
+
+def test_cpu_time_is_limited() -> None:
+    status, _ = run("while :; do :; done")
+    assert status in (128 + 9, 128 + 24, -9, -24)
+
+
+def test_processes_are_limited() -> None:
+    status, output = run("for i in $(seq 100); do sleep 5 & done; echo all")
+    assert "all" not in output or "fork" in output
+
+
+def test_nothing_survives_the_command() -> None:
+    mark = f"31.{os.getpid()}"
+    run(f"sleep {mark} & sleep {mark} &")
+    time.sleep(0.1)
+    assert subprocess.run(["pgrep", "-f", f"sleep {mark}"], capture_output=True, check=False).returncode != 0
+
+
+def test_the_commands_own_pid_and_time() -> None:
+    process = launch(["python3", "-c", "while True: pass"], Cell(LIMITS, first_process=True))
+    try:
+        deadline = time.monotonic() + 30
+        while process.cpu_time() < 0.3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert process.cpu_time() >= 0.3
+        assert b"python3" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    finally:
+        process.kill()
+    assert not process.alive() and not Path(f"/proc/{process.pid}").exists()
+
+
+@pytest.mark.parametrize("cell", [None, Cell(LIMITS, first_process=True)], ids=["bare", "boxed"])
+def test_killing_the_parent_kills_the_command(cell: Cell | None) -> None:
+    script = (
+        "import sys, time; sys.path.insert(0, sys.argv[1]); from grading.sandbox import *; "
+        f"p = launch(['sleep', '1000'], {'None' if cell is None else 'Cell(Limits(256, 32, 8, 2), first_process=True)'}); "
+        "print(p.pid, flush=True); time.sleep(1000)"
+    )
+    root = str(Path(__file__).resolve().parents[3])
+    parent = subprocess.Popen(["/usr/bin/python3", "-c", script, root], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    pid = int(parent.stdout.readline())
+    assert Path(f"/proc/{pid}").exists()
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(HarnessFault, match="apt install"):
+        launch(["/bin/true"], Cell(LIMITS))
+
+
+def test_kill_is_harmless_twice() -> None:
+    process: Process = launch(["/bin/true"])
+    process.popen.wait()
+    process.kill()
+    process.kill()

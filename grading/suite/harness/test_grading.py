@@ -1,0 +1,207 @@
+"""The command `grading/grade` from end to end, on a made-up course."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from grading.suite.harness.conftest import Course
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stdout.rstrip("\n").rpartition("\n")[2]
+
+
+def test_full_score(course: Course) -> None:
+    done = course.grade()
+    assert (done.returncode, last_line(done)) == (0, "lab a: 100/100"), done.stdout + done.stderr
+    assert "\x1b" not in done.stdout
+    document = json.loads((course.out / "results.json").read_text())
+    assert document["score"] == 100 and len(document["tests"]) == 6
+    assert ElementTree.parse(course.out / "junit.xml").getroot().find("testsuite").get("tests") == "6"  # type: ignore[union-attr]
+    assert b"made-up guest" in (course.out / "logs" / "test_echo" / "console.log").read_bytes()
+
+
+def test_lost_points_can_be_repeated(course: Course) -> None:
+    first = course.grade(MADE_UP="random")
+    assert (first.returncode, last_line(first)) == (1, "lab a: 86.7/100")
+    [again] = [line.split() for line in first.stdout.splitlines() if "again:" in line]
+    assert again[1:5] == ["make", "grade", "LAB=a", "K=test_random"]
+    seen = [line for line in first.stdout.splitlines() if "seen:" in line]
+    second = course.grade("-k", "test_random", "--seed", again[5].removeprefix("SEED="), MADE_UP="random")
+    assert [line for line in second.stdout.splitlines() if "seen:" in line] == seen
+    assert last_line(second) == "lab a: 0/13.3"
+
+
+def test_choosing(course: Course) -> None:
+    assert last_line(course.grade("-k", "A1")) == "lab a: 60/60"
+    assert last_line(course.grade("-k", "test_sizes[2]")) == "lab a: 15/15"
+    wrong = course.grade("-k", "A7")
+    assert wrong.returncode == 2 and wrong.stderr == "grade: lab a has no item and no test called 'A7'; its items are A1, A2\n"
+    assert course.grade("-k", "A1", "--gdb").returncode == 2
+
+
+def test_wrong_calls_are_told_in_a_line(course: Course) -> None:
+    done = subprocess.run([course.root / "grading" / "grade", "z"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr == "grade: there is no lab 'z'; labs in this tree: a\n"
+    (course.root / "labs" / "a-paging" / "walk.cc").unlink()
+    done = course.grade()
+    assert done.returncode == 2 and done.stderr.startswith("grade: labs/a-paging/walk.cc is missing")
+    (course.root / "labs" / "a-paging" / "lab.toml").write_text("lab = ")
+    assert course.grade().returncode == 2
+
+
+def test_a_flaky_host_costs_nothing(course: Course) -> None:
+    done = course.grade(MADE_UP="host-once")
+    assert (done.returncode, last_line(done)) == (0, "lab a: 100/100")
+
+
+def test_a_broken_host_gives_no_grade(course: Course) -> None:
+    assert course.grade().returncode == 0
+    before = (course.out / "results.json").read_bytes()
+    done = course.grade(MADE_UP="host")
+    assert (done.returncode, last_line(done)) == (2, "lab a: not graded")
+    assert "no memory left on the host" in done.stdout
+    assert (course.out / "results.json").read_bytes() == before
+
+
+def test_a_mistake_in_the_lab_is_the_compilers_to_tell(course: Course) -> None:
+    (course.root / "labs" / "a-paging" / "walk.cc").write_text("int walk() { return }\n")
+    done = course.grade()
+    assert (done.returncode, last_line(done)) == (1, "lab a: 0/100")
+    assert "labs/a-paging/walk.cc:1:21: error: expected" in done.stdout
+
+
+def test_a_mistake_in_the_kernel_is_the_graders(course: Course) -> None:
+    (course.root / "kernel" / "guest.c").write_text("int walk() { return }\n")
+    for arguments in ((), ("--submission", course.submission())):
+        done = course.grade(*arguments)
+        assert (done.returncode, last_line(done)) == (2, "lab a: not graded"), done.stdout
+
+
+def test_a_submission(course: Course) -> None:
+    done = course.grade("--submission", course.submission("// nothing asked\n"))
+    assert (done.returncode, last_line(done)) == (0, "lab a: 100/100"), done.stdout + done.stderr
+    done = course.grade("-k", "A2", "--submission", course.submission('// ASK exit 2\nint f() { return not_implemented("A2"); }\n'.replace("int", "extern int not_implemented(const char*); int")))
+    assert "undefined reference" in done.stdout
+
+
+def test_what_is_not_implemented(course: Course) -> None:
+    text = '// ASK exit 2\nint not_implemented(const char*) { return 0; }\nint f() { return not_implemented("A2"); }\n'
+    done = course.grade("-k", "A2", "--submission", course.submission(text))
+    assert (done.returncode, last_line(done)) == (1, "lab a: 26.7/40")
+    assert "A2 is not implemented yet: see handouts/a.md#a2 (labs/a-paging/walk.cc)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/shadow", "/etc/passwd", "{root}/grading/tests/a/test_rubric.py", "grading/command.py", "/proc/self/environ", "/dev/zero",
+     "build/a/obj/labs/a-paging/walk.cc.o", "build/a/kernel.elf", "../../labs/a-paging/walk.cc"],
+)  # fmt: skip
+def test_a_submission_sees_nothing_else(course: Course, path: str) -> None:
+    assert course.grade("-k", "test_echo").returncode == 0  # so that there is something to see
+    path = path.format(root=course.root)
+    done = course.grade("-k", "test_echo", "--submission", course.submission(f'asm(".incbin \\"{path}\\"");\n'))
+    assert (done.returncode, last_line(done)) == (1, "lab a: 0/100")
+    done = course.grade("-k", "test_echo", "--submission", course.submission(f'#include "{path}"\n'))
+    assert (done.returncode, last_line(done)) == (1, "lab a: 0/100")
+    assert "secret_of_a" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'asm(".fill 0x7fffffff, 8, 1\\n.fill 0x7fffffff, 8, 1");',
+        "constexpr long f(long n) { return n < 2 ? n : f(n - 1) + f(n - 2); } static_assert(f(90) == 1);",
+        "template<int N> struct T { T<N + 1> t; }; T<0> t;",
+        '#include "walk.cc"',
+        "#error No space left on device",
+        '#define P _Pragma("message \\"flood\\"")\n' + "P " * 5000 + "\n#error end",
+    ],
+)
+def test_bombs_are_lost_points(course: Course, text: str) -> None:
+    done = course.grade("--submission", course.submission(text + "\n"))
+    assert (done.returncode, last_line(done)) == (1, "lab a: 0/100")
+    assert len(done.stdout) < 20_000
+
+
+def test_a_refused_submission(course: Course) -> None:
+    folder = course.submission()
+    (folder / "labs" / "a-paging" / "walk.cc").unlink()
+    (folder / "labs" / "a-paging" / "walk.cc").symlink_to("/etc/shadow")
+    done = course.grade("--submission", folder)
+    assert (done.returncode, last_line(done)) == (1, "lab a: 0/100")
+    assert "labs/a-paging/walk.cc is a link" in done.stdout
+    assert course.grade("--submission", course.root / "nowhere").returncode == 2
+
+
+def test_a_submission_does_not_touch_our_objects(course: Course) -> None:
+    assert course.grade("-k", "test_echo").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in (course.root / "build" / "a").rglob("*")}
+    course.grade("-k", "test_echo", "--submission", course.submission("int f() { return 1; }\n"))
+    assert {path: path.stat().st_mtime_ns for path in (course.root / "build" / "a").rglob("*")} == before
+
+
+def processes_of(course: Course) -> list[str]:
+    listed = subprocess.run(["pgrep", "-a", "-f", str(course.root)], capture_output=True, text=True, check=False).stdout
+    return [line for line in listed.splitlines() if "pgrep" not in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("boxed", [False, True], ids=["bare", "boxed"])
+def test_killed_half_way(course: Course, number: signal.Signals, boxed: bool) -> None:
+    assert course.grade("-k", "test_echo").returncode == 0
+    before = (course.out / "results.json").read_bytes()
+    (course.root / "labs" / "a-paging" / "walk.cc").write_text("// ASK spin\n")
+    submission = ["--submission", course.submission("// ASK spin\n")] if boxed else []
+    grader = subprocess.Popen([course.root / "grading" / "grade", "a", "-k", "A2", *submission], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: (course.out / "logs" / "test_asked" / "channel.log").exists())
+    time.sleep(0.5)
+    grader.send_signal(number)
+    output, complaint = grader.communicate(timeout=60)
+    if number != signal.SIGKILL:
+        assert grader.returncode == 2 and "interrupted" in complaint and output.endswith("lab a: not graded\n")
+    wait_until(lambda: not processes_of(course))
+    assert (course.out / "results.json").read_bytes() == before
+    left = [path for path in course.out.iterdir() if path.name.startswith(".results")]
+    assert not left
+
+
+def test_one_grading_at_a_time(course: Course) -> None:
+    (course.root / "labs" / "a-paging" / "walk.cc").write_text("// ASK spin\n")
+    first = subprocess.Popen([course.root / "grading" / "grade", "a", "-k", "test_asked"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (course.out / "logs" / "test_asked" / "channel.log").exists())
+        second = course.grade("-k", "test_echo")
+        assert second.returncode == 2 and "another grading of lab a" in second.stderr
+        assert course.grade("-k", "test_echo", "--out", course.root / "elsewhere").returncode == 0
+        assert (course.root / "elsewhere" / "results.json").exists()
+    finally:
+        first.terminate()
+        first.wait()
+
+
+def test_no_place_to_write(course: Course) -> None:
+    done = course.grade("--out", Path("/dev/null/x"))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+
+
+def wait_until(condition: object, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_a_grader_under_a_closed_terminal(course: Course) -> None:
+    """No terminal, no HOME, another current folder: the same grade."""
+    environment = {"PATH": os.environ["PATH"]}
+    done = subprocess.run([course.root / "grading" / "grade", "a"], cwd="/", env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, last_line(done)) == (0, "lab a: 100/100")

@@ -1,0 +1,269 @@
+#include "address_space/address_space.h"
+
+#include <algorithm>
+
+#include "address_space/copy_on_write.h"
+#include "memory/heap.h"
+
+namespace cairn {
+
+Result<RefPtr<AddressSpace>> AddressSpace::create() {
+  PageTable table = TRY(PageTable::create());
+  void* memory = heap_allocate(sizeof(AddressSpace));
+  if (memory == nullptr) return Errno::kENOMEM;
+  return RefPtr<AddressSpace>::adopt(new (memory) AddressSpace(std::move(table)));
+}
+
+AddressSpace::~AddressSpace() NO_THREAD_SAFETY_ANALYSIS {
+  // The last reference is gone, so nobody else can hold or want the lock.
+  TlbGather gather(table_);
+  while (Region* region = regions_.root()) {
+    unmap_pages(region->range, gather);
+    regions_.remove(*region);
+    delete region;
+  }
+}
+
+Region* AddressSpace::region_at(VirtAddr address) const {
+  Region* region = regions_.at_or_before(address);
+  return region != nullptr && region->range.contains(address) ? region : nullptr;
+}
+
+bool AddressSpace::is_free(VirtRange range) const {
+  if (Region* before = regions_.at_or_before(range.start); before && before->range.overlaps(range)) {
+    return false;
+  }
+  Region* after = regions_.lower_bound(range.start);
+  return after == nullptr || !after->range.overlaps(range);
+}
+
+Result<VirtAddr> AddressSpace::place(const RegionRequest& request) {
+  uint64_t alignment = request.huge ? kHugePageSize : kPageSize;
+  VirtAddr wish(align_down(request.address.value, alignment));
+  VirtRange range{wish, wish + request.size};
+  bool possible = wish >= kUserStart && is_user_range(wish, request.size);
+  if (request.fixed) {
+    if (wish != request.address || !possible) return Errno::kEINVAL;
+    if (is_free(range)) return wish;
+    if (request.keep_others) return Errno::kEEXIST;
+    TRY(unmap_locked(range));
+    return wish;
+  }
+  if (request.address.value != 0 && possible && is_free(range)) return wish;
+  return find_gap(regions_, request.size, alignment, kUserStart, kMmapTop);
+}
+
+Result<VirtAddr> AddressSpace::map_region(const RegionRequest& request) {
+  if (request.size == 0 || !is_aligned(request.size, kPageSize)) return Errno::kEINVAL;
+  if (request.huge && !is_aligned(request.size, kHugePageSize)) return Errno::kEINVAL;
+  if (!is_user_range(VirtAddr(0), request.size)) return Errno::kENOMEM;
+  auto* region = new_object<Region>();
+  if (region == nullptr) return Errno::kENOMEM;
+  MutexGuard guard(lock);
+  auto start = place(request);
+  if (!start.ok()) {
+    delete region;
+    return start.error();
+  }
+  region->range = {*start, *start + request.size};
+  region->access = request.access;
+  region->kind = request.kind;
+  region->grows_down = request.grows_down;
+  region->huge = request.huge;
+  region->source = request.source;
+  region->source_offset = request.source_offset;
+  regions_.insert(*region);
+  return *start;
+}
+
+/// Makes `address` a border between regions.
+Result<void> AddressSpace::split_at(VirtAddr address) {
+  Region* region = region_at(address);
+  if (region == nullptr || region->range.start == address) return {};
+  auto* upper = new_object<Region>();
+  if (upper == nullptr) return Errno::kENOMEM;
+  upper->range = {address, region->range.end};
+  upper->access = region->access;
+  upper->kind = region->kind;
+  upper->huge = region->huge;
+  upper->source = region->source;
+  upper->source_offset = region->source_offset_of(address);
+  region->range.end = address;
+  regions_.refresh(*region);
+  regions_.insert(*upper);
+  return {};
+}
+
+/// Splits the 2 MiB pages that the range's borders run through. It takes memory, so it comes before
+/// anything is changed.
+Result<void> AddressSpace::split_pages_at(VirtRange range, TlbGather& gather) {
+  for (VirtAddr border : {range.start, range.end}) {
+    PageWalk walk = table_.walk_page_table(border);
+    bool inside = walk.is_mapped() && walk.level == 2 && !is_aligned(border.value, kHugePageSize);
+    if (inside) TRY(table_.split_page(border, gather));
+  }
+  return {};
+}
+
+Result<void> AddressSpace::unmap_range(VirtRange range) {
+  MutexGuard guard(lock);
+  return unmap_locked(range);
+}
+
+Result<void> AddressSpace::unmap_locked(VirtRange range) {
+  TRY(split_at(range.start));
+  TRY(split_at(range.end));
+  TlbGather gather(table_);
+  TRY(split_pages_at(range, gather));
+  Region* region = regions_.lower_bound(range.start);
+  while (region != nullptr && region->range.start < range.end) {
+    Region* next = regions_.next(*region);
+    unmap_pages(region->range, gather);
+    regions_.remove(*region);
+    delete region;
+    region = next;
+  }
+  return {};
+}
+
+/// Unmaps what is mapped in the range, whole pages of either size.
+void AddressSpace::unmap_pages(VirtRange range, TlbGather& gather) {
+  for (VirtAddr at = range.start; at < range.end;) {
+    PageWalk walk = table_.walk_page_table(at);
+    if (walk.level == 0) return;
+    VirtAddr next = walk.end(at);
+    if (walk.is_mapped()) {
+      auto frame = table_.unmap_page(at, gather, walk.page_size());
+      if (frame.ok()) gather.put_frame(*frame, walk.page_size());
+    }
+    at = next;
+  }
+}
+
+Result<void> AddressSpace::protect_range(VirtRange range, Access access) {
+  MutexGuard guard(lock);
+  // The whole range must belong to regions before anything changes.
+  for (VirtAddr at = range.start; at < range.end;) {
+    Region* region = region_at(at);
+    if (region == nullptr) return Errno::kENOMEM;
+    at = region->range.end;
+  }
+  TRY(split_at(range.start));
+  TRY(split_at(range.end));
+  TlbGather gather(table_);
+  TRY(split_pages_at(range, gather));
+  for (Region* region = regions_.lower_bound(range.start);
+       region != nullptr && region->range.start < range.end; region = regions_.next(*region)) {
+    if (region->access == access) continue;
+    region->access = access;
+    narrow_pages(*region, gather);
+  }
+  return {};
+}
+
+/// After the region's access changed: pages get its permissions, except that none becomes writable
+/// here, since it might be shared. The first write will fault and decide that. Without any access a
+/// page stays in the table but out of the user's reach.
+void AddressSpace::narrow_pages(const Region& region, TlbGather& gather) {
+  Pte flags = without(region.page_flags(), Pte::kWritable);
+  if (!region.access.read && !region.access.write && !region.access.execute) {
+    flags = without(flags, Pte::kUser);
+  }
+  for (VirtAddr at = region.range.start; at < region.range.end;) {
+    PageWalk walk = table_.walk_page_table(at);
+    if (walk.level == 0) return;
+    VirtAddr next = walk.end(at);
+    if (walk.is_mapped()) {
+      auto changed = table_.remap_page(at, walk.entry().address(), flags, gather, walk.page_size());
+      ASSERT(changed.ok());  // a whole page that is mapped: nothing to allocate
+    }
+    at = next;
+  }
+}
+
+void AddressSpace::set_break_start(VirtAddr start) {
+  MutexGuard guard(lock);
+  break_start_ = break_ = start;
+}
+
+VirtAddr AddressSpace::set_break(VirtAddr wanted) {
+  VirtAddr from, to;
+  {
+    MutexGuard guard(lock);
+    if (wanted < break_start_ || wanted >= kMmapTop) return break_;
+    from = VirtAddr(align_up(break_.value, kPageSize));
+    to = VirtAddr(align_up(wanted.value, kPageSize));
+    if (to < from && !unmap_locked({to, from}).ok()) return break_;
+    if (to > from) {
+      if (!is_free({from, to})) return break_;
+      Region* heap = from.value == 0 ? nullptr : region_at(from - 1);
+      if (heap != nullptr && heap->kind == RegionKind::kHeap) {
+        heap->range.end = to;
+        regions_.refresh(*heap);
+      } else {
+        heap = new_object<Region>();
+        if (heap == nullptr) return break_;
+        heap->range = {from, to};
+        heap->access = {.read = true, .write = true};
+        heap->kind = RegionKind::kHeap;
+        regions_.insert(*heap);
+      }
+    }
+    break_ = wanted;
+    return break_;
+  }
+}
+
+Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
+  RefPtr<AddressSpace> child = TRY(create());
+  MutexGuard guard(lock);
+  MutexGuard child_guard(child->lock);
+  TlbGather gather(table_);
+  child->break_start_ = break_start_;
+  child->break_ = break_;
+  for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
+    auto* copy = new_object<Region>();
+    if (copy == nullptr) return Errno::kENOMEM;
+    copy->range = region->range;
+    copy->access = region->access;
+    copy->kind = region->kind;
+    copy->grows_down = region->grows_down;
+    copy->huge = region->huge;
+    copy->source = region->source;
+    copy->source_offset = region->source_offset;
+    child->regions_.insert(*copy);
+    TRY(share_copy_on_write(*this, *child, *region, gather));
+  }
+  return child;
+}
+
+void AddressSpace::print_regions(Writer& out) {
+  MutexGuard guard(lock);
+  for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
+    const char access[] = {region->access.read ? 'r' : '-', region->access.write ? 'w' : '-',
+                           region->access.execute ? 'x' : '-', '\0'};
+    print(out, "start={} end={} access={} kind={}{}\n", region->range.start, region->range.end,
+          access, region_kind_name(region->kind), region->huge ? " huge=1" : "");
+  }
+}
+
+AddressSpace::Usage AddressSpace::usage() {
+  MutexGuard guard(lock);
+  Usage usage{0, 1};
+  uint64_t last_table[4] = {};  // by level: tables come in order of address
+  for (VirtAddr at{0}; at < kUserEnd;) {
+    PageWalk walk = table_.walk_page_table(at);
+    if (walk.level == 0) break;
+    if (walk.is_mapped()) usage.pages += uint64_t(walk.page_size()) / kPageSize;
+    for (int level = 3; level >= walk.level && level >= 1; level--) {
+      uint64_t table = reinterpret_cast<uint64_t>(walk.entries[level]) / kPageSize;
+      if (table == last_table[level]) continue;
+      last_table[level] = table;
+      usage.tables++;
+    }
+    at = walk.end(at);
+  }
+  return usage;
+}
+
+}  // namespace cairn

@@ -1,0 +1,91 @@
+// The memory of a process: its regions, what they promise, and its page table, what has been used
+// of it so far.
+#pragma once
+
+#include "address_space/page_fault.h"
+#include "address_space/region.h"
+#include "lib/format.h"
+#include "lib/ref_ptr.h"
+#include "memory/page_table.h"
+#include "memory/tlb.h"
+#include "sched/mutex.h"
+
+namespace cairn {
+
+/// What map_region() is to make.
+struct RegionRequest {
+  VirtAddr address{};      // where, or a wish; 0: anywhere
+  uint64_t size = 0;       // bytes, a multiple of the page size
+  Access access;
+  RegionKind kind = RegionKind::kAnonymous;
+  bool fixed = false;      // exactly there, replacing what is there
+  bool keep_others = false;  // with fixed: EEXIST rather than replace
+  bool grows_down = false;
+  bool huge = false;
+  RefPtr<PageSource> source{};
+  uint64_t source_offset = 0;
+};
+
+class AddressSpace : public RefCounted<AddressSpace> {
+ public:
+  /// Empty. ENOMEM.
+  static Result<RefPtr<AddressSpace>> create();
+  ~AddressSpace();
+
+  const PageTable& page_table() const { return table_; }
+  PageTable& page_table_locked() REQUIRES(lock) { return table_; }
+
+  /// Makes a region; nothing is mapped until it is touched. ENOMEM, EINVAL, EEXIST.
+  Result<VirtAddr> map_region(const RegionRequest& request) EXCLUDES(lock);
+  /// Removes all pages and regions in the range; parts of regions too. EINVAL, ENOMEM.
+  Result<void> unmap_range(VirtRange range) EXCLUDES(lock);
+  /// Changes the access of the whole range. ENOMEM if part of it belongs to no region.
+  Result<void> protect_range(VirtRange range, Access access) EXCLUDES(lock);
+
+  /// Where the program break starts; once, when a program is loaded.
+  void set_break_start(VirtAddr start) EXCLUDES(lock);
+  /// brk: moves the break if it can; returns where it is.
+  VirtAddr set_break(VirtAddr wanted) EXCLUDES(lock);
+
+  /// A copy for fork, sharing all pages copy-on-write. ENOMEM.
+  Result<RefPtr<AddressSpace>> fork() EXCLUDES(lock);
+
+  /// Finds the fault's region, checks the access, grows the stack, and has the page made present
+  /// (address_space/copy_on_write.h). May sleep.
+  FaultOutcome handle_fault(const PageFault& fault) EXCLUDES(lock);
+
+  /// A line a region.
+  void print_regions(Writer& out) EXCLUDES(lock);
+  /// 4 KiB pages mapped, and frames that hold its page tables (the root included).
+  struct Usage {
+    uint64_t pages;
+    uint64_t tables;
+  };
+  Usage usage() EXCLUDES(lock);
+
+  /// Protects everything below, page table included. May be held while sleeping for memory.
+  Mutex lock{"address space", LockRank::kAddressSpace};
+
+ private:
+  explicit AddressSpace(PageTable table) : table_(std::move(table)) {}
+
+  Region* region_at(VirtAddr address) const REQUIRES(lock);
+  Region* grow_stack(VirtAddr address) REQUIRES(lock);
+  bool is_free(VirtRange range) const REQUIRES(lock);
+  Result<void> split_at(VirtAddr address) REQUIRES(lock);
+  Result<void> unmap_locked(VirtRange range) REQUIRES(lock);
+  Result<void> split_pages_at(VirtRange range, TlbGather& gather) REQUIRES(lock);
+  void unmap_pages(VirtRange range, TlbGather& gather) REQUIRES(lock);
+  void narrow_pages(const Region& region, TlbGather& gather) REQUIRES(lock);
+  Result<VirtAddr> place(const RegionRequest& request) REQUIRES(lock);
+
+  PageTable table_;
+  RegionTree regions_ GUARDED_BY(lock);
+  VirtAddr break_start_ GUARDED_BY(lock){};
+  VirtAddr break_ GUARDED_BY(lock){};
+};
+
+/// The address space of the running process, null in a kernel thread. Implemented in process.
+AddressSpace* current_address_space();
+
+}  // namespace cairn

@@ -1,0 +1,88 @@
+#include "address_space/region.h"
+
+#include <algorithm>
+
+namespace cairn {
+
+const char* region_kind_name(RegionKind kind) {
+  constexpr const char* kNames[] = {"anonymous", "program", "heap", "stack"};
+  return kNames[size_t(kind)];
+}
+
+Pte Region::page_flags() const {
+  Pte flags = Pte::kUser;
+  if (access.write) flags = flags | Pte::kWritable;
+  if (!access.execute) flags = flags | Pte::kNoExecute;
+  return flags;
+}
+
+void RegionSummary::update(Region& region) {
+  region.subtree_start = region.range.start;
+  region.subtree_end = region.range.end;
+  region.subtree_gap = 0;
+  if (Region* left = region.link.left) {
+    region.subtree_start = left->subtree_start;
+    region.subtree_gap =
+        std::max({region.subtree_gap, left->subtree_gap, region.range.start - left->subtree_end});
+  }
+  if (Region* right = region.link.right) {
+    region.subtree_end = right->subtree_end;
+    region.subtree_gap =
+        std::max({region.subtree_gap, right->subtree_gap, right->subtree_start - region.range.end});
+  }
+}
+
+namespace {
+
+struct GapRequest {
+  uint64_t size;
+  uint64_t alignment;
+  VirtAddr low;
+  VirtAddr high;
+};
+
+/// The highest fitting start in the gap [start, end), or 0.
+uint64_t fit(const GapRequest& want, VirtAddr start, VirtAddr end) {
+  uint64_t low = std::max(start, want.low).value;
+  uint64_t high = std::min(end, want.high).value;
+  if (high < low || high - low < want.size) return 0;
+  uint64_t at = align_down(high - want.size, want.alignment);
+  return at >= low ? at : 0;
+}
+
+/// Searches the gaps inside the subtree, highest first. Subtrees without a large enough gap, or
+/// wholly outside [low, high), are passed over.
+uint64_t search(const Region* at, const GapRequest& want) {
+  if (at == nullptr || at->subtree_gap < want.size) return 0;
+  if (at->subtree_start >= want.high || at->subtree_end <= want.low) return 0;
+  const Region* left = at->link.left;
+  const Region* right = at->link.right;
+  if (uint64_t found = search(right, want)) return found;
+  if (right != nullptr) {
+    if (uint64_t found = fit(want, at->range.end, right->subtree_start)) return found;
+  }
+  if (left != nullptr) {
+    if (uint64_t found = fit(want, left->subtree_end, at->range.start)) return found;
+  }
+  return search(left, want);
+}
+
+}  // namespace
+
+Result<VirtAddr> find_gap(const RegionTree& regions, uint64_t size, uint64_t alignment, VirtAddr low,
+                          VirtAddr high) {
+  GapRequest want{size, alignment, low, high};
+  const Region* root = regions.root();
+  uint64_t found = 0;
+  if (root == nullptr) {
+    found = fit(want, low, high);
+  } else {
+    found = fit(want, root->subtree_end, high);
+    if (found == 0) found = search(root, want);
+    if (found == 0) found = fit(want, low, root->subtree_start);
+  }
+  if (found == 0) return Errno::kENOMEM;
+  return VirtAddr(found);
+}
+
+}  // namespace cairn

@@ -1,0 +1,38 @@
+#include "address_space/user_copy.h"
+
+#include <algorithm>
+
+#include "arch/layout.h"
+#include "arch/user_access.h"
+
+namespace cairn {
+
+Result<void> copy_to_user(VirtAddr to, const void* from, uint64_t count) {
+  if (!is_user_range(to, count)) return Errno::kEFAULT;
+  UserAccess open;
+  if (raw_copy_user(reinterpret_cast<void*>(to.value), from, count) != 0) return Errno::kEFAULT;
+  return {};
+}
+
+Result<void> copy_from_user(void* to, VirtAddr from, uint64_t count) {
+  if (!is_user_range(from, count)) return Errno::kEFAULT;
+  UserAccess open;
+  if (raw_copy_user(to, reinterpret_cast<const void*>(from.value), count) != 0) return Errno::kEFAULT;
+  return {};
+}
+
+Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from) {
+  uint64_t length = 0;
+  while (length < buffer.size()) {
+    // Up to the end of a page at a time: the string may end right before an unmapped one.
+    uint64_t to_page_end = kPageSize - (from.value + length) % kPageSize;
+    uint64_t piece = std::min<uint64_t>(buffer.size() - length, to_page_end);
+    TRY(copy_from_user(&buffer[length], from + length, piece));
+    for (uint64_t i = 0; i < piece; i++, length++) {
+      if (buffer[length] == '\0') return length;
+    }
+  }
+  return Errno::kENAMETOOLONG;
+}
+
+}  // namespace cairn

@@ -1,0 +1,31 @@
+// The one way to user memory. Addresses are checked to be the user's, bad ones end in EFAULT, and
+// pages come in as for the process itself: demand-zero, stack growth, copy-on-write.
+// Locks: none that a page fault takes (the address space's); may sleep.
+#pragma once
+
+#include <span>
+
+#include "lib/result.h"
+#include "lib/types.h"
+
+namespace cairn {
+
+/// All or EFAULT (with part of it done).
+Result<void> copy_to_user(VirtAddr to, const void* from, uint64_t count);
+Result<void> copy_from_user(void* to, VirtAddr from, uint64_t count);
+
+/// A NUL-terminated string into `buffer`; its length. ENAMETOOLONG if there is no NUL in what fits.
+Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from);
+
+template <class T>
+Result<void> write_user(VirtAddr to, const T& value) {
+  return copy_to_user(to, &value, sizeof(T));
+}
+template <class T>
+Result<T> read_user(VirtAddr from) {
+  T value;
+  TRY(copy_from_user(&value, from, sizeof(T)));
+  return value;
+}
+
+}  // namespace cairn

@@ -1,0 +1,74 @@
+// What belongs to one processor. GS points to it while the kernel runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/types.h"
+
+namespace cairn {
+
+struct Thread;
+
+inline constexpr unsigned kMaxCpus = 64;
+inline constexpr unsigned kMaxCounters = 96;
+inline constexpr unsigned kMaxHeldLocks = 16;
+inline constexpr unsigned kFrameCacheSize = 64;
+
+/// Free frames at hand for this processor (memory/frame_allocator.cc).
+struct FrameCache {
+  uint32_t count = 0;
+  uint32_t frames[kFrameCacheSize] = {};
+};
+
+struct alignas(64) Cpu {
+  // Offsets known to trap.S.
+  Cpu* self = nullptr;
+  uint64_t user_rsp = 0;    // parked by syscall_entry for a few instructions
+  uint64_t kernel_rsp = 0;  // top of the running thread's kernel stack
+
+  Thread* current = nullptr;
+  // The kernel may be preempted when this is 0. Spinlock guards and PreemptGuards raise it.
+  uint32_t preempt_count = 0;
+  bool need_reschedule = false;
+  CpuId id{};
+  uint64_t user_fault_error = 0;  // error code of the last failed access to user memory
+
+  FrameCache frame_cache;  // touched with preemption disabled
+
+  // What this processor counted (metrics/counter.h), summed over all processors when read.
+  uint64_t counters[kMaxCounters] = {};
+
+  // Locks held, for rank checks and panics (sync/lock_order.cc, debug builds).
+  const void* held_locks[kMaxHeldLocks] = {};
+  uint32_t held_lock_count = 0;
+};
+static_assert(offsetof(Cpu, user_rsp) == 8 && offsetof(Cpu, kernel_rsp) == 16);
+
+/// The processor that runs this. Stable only while preemption is disabled or interrupts are off.
+inline Cpu& this_cpu() {
+  Cpu* cpu;
+  asm volatile("movq %%gs:0, %0" : "=r"(cpu));
+  return *cpu;
+}
+/// The thread that runs this. Always stable: a thread finds itself wherever it runs.
+inline Thread* current_thread() {
+  Thread* thread;
+  asm volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(offsetof(Cpu, current)));
+  return thread;
+}
+
+/// The boot processor's area; lab D adds the others.
+extern Cpu boot_cpu;
+
+/// Calls `use(Cpu&)` with preemption disabled, so that it stays on that processor.
+template <class Use>
+auto with_this_cpu(Use use) {
+  struct Pin {
+    Pin() { asm volatile("incl %%gs:%c0" : : "i"(offsetof(Cpu, preempt_count)) : "memory"); }
+    ~Pin() { asm volatile("decl %%gs:%c0" : : "i"(offsetof(Cpu, preempt_count)) : "memory"); }
+  } pin;
+  return use(this_cpu());
+}
+
+}  // namespace cairn

@@ -1,0 +1,34 @@
+// Raw access to user memory. Only address_space/user_copy.h and the monitor's table commands use
+// it; everything else goes through the checked copy.
+//
+// A fault inside is resolved like a user's own (demand-zero, copy-on-write) if it can be; if not,
+// execution goes on at the place that the exception table names for the faulting instruction, and
+// the copy reports how much is missing.
+#pragma once
+
+#include <cstddef>
+
+#include "arch/cpu.h"
+
+namespace cairn {
+
+extern "C" size_t raw_copy_user(void* to, const void* from, size_t count);
+
+/// Opens user memory (SMAP) for a scope.
+class UserAccess {
+ public:
+  UserAccess() {
+    if (cpu_has_smap) asm volatile("stac" : : : "memory");
+  }
+  ~UserAccess() {
+    if (cpu_has_smap) asm volatile("clac" : : : "memory");
+  }
+  UserAccess(const UserAccess&) = delete;
+  UserAccess& operator=(const UserAccess&) = delete;
+};
+
+/// Where to continue after an unresolvable fault of the instruction at `rip`, or 0 if that
+/// instruction has no business with user memory.
+uint64_t user_access_fixup(uint64_t rip);
+
+}  // namespace cairn

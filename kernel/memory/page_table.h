@@ -1,0 +1,187 @@
+// LAB A, items A1 and A2: the page table of one address space.
+//
+// x86-64 translates a virtual address by four tables of 512 entries, 8 bytes each. The address
+// holds an index for each level (bits 47–39, 38–30, 29–21, 20–12) and the offset in the page. An
+// entry of level 4, 3 or 2 points to the next table; an entry of level 1, or of level 2 with kHuge
+// set, is a leaf and points to a frame of 4 KiB or to 2 MiB of contiguous memory.
+// Source: Intel SDM 3A, "4-Level Paging and 5-Level Paging".
+//
+// The kernel half (entries 256–511 of the root) is built once at boot and shared by all tables:
+// these functions serve the user half only and refuse any other address with EINVAL.
+//
+// Locks: a page table belongs to one AddressSpace. Callers hold its lock, alone; the functions take
+// none. The processor reads and writes entries (accessed, dirty) at any time without one, which is
+// why entries are atomic.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "arch/layout.h"
+#include "lib/result.h"
+#include "lib/types.h"
+
+namespace cairn {
+
+class TlbGather;
+
+/// Bits of an entry. Bits 9–11 and 52–58 are ignored by the processor: they are yours.
+enum class Pte : uint64_t {
+  kNone = 0,
+  kPresent = 1ull << 0,
+  kWritable = 1ull << 1,
+  kUser = 1ull << 2,
+  kWriteThrough = 1ull << 3,
+  kCacheDisable = 1ull << 4,
+  kAccessed = 1ull << 5,  // set by the processor
+  kDirty = 1ull << 6,     // set by the processor, leaves only
+  kHuge = 1ull << 7,      // in level 2: a leaf of 2 MiB
+  kGlobal = 1ull << 8,
+  kNoExecute = 1ull << 63,
+};
+constexpr Pte operator|(Pte a, Pte b) { return Pte(uint64_t(a) | uint64_t(b)); }
+constexpr Pte operator&(Pte a, Pte b) { return Pte(uint64_t(a) & uint64_t(b)); }
+constexpr Pte without(Pte flags, Pte removed) { return Pte(uint64_t(flags) & ~uint64_t(removed)); }
+constexpr bool has(Pte flags, Pte wanted) { return (flags & wanted) == wanted; }
+
+inline constexpr Pte kUserData = Pte::kPresent | Pte::kWritable | Pte::kUser | Pte::kNoExecute;
+inline constexpr Pte kUserReadOnly = Pte::kPresent | Pte::kUser | Pte::kNoExecute;
+inline constexpr Pte kUserText = Pte::kPresent | Pte::kUser;
+static_assert(uint64_t(kUserData) == 0x8000'0000'0000'0007);
+
+/// What a caller of map_page() and remap_page() may ask for; kHuge follows from the page size.
+inline constexpr Pte kPermissionBits = Pte::kWritable | Pte::kUser | Pte::kNoExecute;
+inline constexpr uint64_t kPteFrameMask = 0x000f'ffff'ffff'f000;
+inline constexpr unsigned kEntriesPerTable = 512;
+
+enum class PageSize : uint64_t { k4KiB = kPageSize, k2MiB = kHugePageSize };  // bytes
+
+/// One entry, as the processor reads it: every access is a single 8-byte load or store.
+class PageTableEntry {
+ public:
+  uint64_t value() const { return bits_.load(std::memory_order_relaxed); }
+  bool present() const { return value() & uint64_t(Pte::kPresent); }
+  bool huge() const { return value() & uint64_t(Pte::kHuge); }
+  PhysAddr address() const { return PhysAddr(value() & kPteFrameMask); }
+  Pte flags() const { return Pte(value() & ~kPteFrameMask); }
+
+  void set(PhysAddr address, Pte flags) {
+    bits_.store(address.value | uint64_t(flags), std::memory_order_release);
+  }
+  void clear() { bits_.store(0, std::memory_order_release); }
+  /// Stores a new value and returns the old one, with what the processor set until then.
+  uint64_t exchange(uint64_t value) { return bits_.exchange(value); }
+
+ private:
+  std::atomic<uint64_t> bits_;
+};
+static_assert(sizeof(PageTableEntry) == 8);
+
+struct Table {
+  std::array<PageTableEntry, kEntriesPerTable> entries;
+};
+static_assert(sizeof(Table) == kPageSize);
+
+/// The table that lies in a frame.
+inline Table& table_at(PhysAddr address) { return *direct_map_as<Table>(address); }
+
+/// The way from the root to where a translation ends.
+struct PageWalk {
+  /// entries[4] … entries[level]: the entry looked at on each level; the others are null.
+  std::array<PageTableEntry*, 5> entries{};
+  /// Where the walk ended: at a leaf (level 1, or 2 for 2 MiB), or at the first entry that isn't
+  /// present; 0 if the address isn't in the user half.
+  int level = 0;
+
+  PageTableEntry& entry() const { return *entries[level]; }
+  bool is_mapped() const { return level != 0 && entry().present(); }
+  /// Bytes that the last entry covers: the size of the leaf, or of the hole around the address.
+  uint64_t span() const { return 1ull << (kPageShift + 9 * (level - 1)); }
+  PageSize page_size() const { return level == 2 ? PageSize::k2MiB : PageSize::k4KiB; }
+  /// The address after everything that the last entry covers.
+  VirtAddr end(VirtAddr address) const { return VirtAddr(align_down(address.value, span()) + span()); }
+};
+
+class PageTable {
+ public:
+  /// A table with an empty user half and the kernel's upper half. ENOMEM.
+  static Result<PageTable> create();
+  /// Frees the root. Every page of the user half must have been unmapped.
+  ~PageTable();
+  PageTable(PageTable&& other) noexcept : root_(other.root_) { other.root_ = PhysAddr(0); }
+  PageTable& operator=(PageTable&&) = delete;
+
+  /// Physical address of the level 4 table: what CR3 holds while this table is in use.
+  PhysAddr root() const { return root_; }
+  /// Loads CR3 unless it holds this table already. Interrupts off or preemption disabled.
+  void activate() const;
+  bool is_active() const;
+
+  // ---- LAB A1 (handouts/a-paging.md#a1) ------------------------------------------------------
+
+  /// Walks from the root as far as there are tables. Allocates and changes nothing.
+  /// `level` is 0 for an address outside the user half [0, kUserEnd).
+  PageWalk walk_page_table(VirtAddr address) const;
+
+  /// The leaf entry that maps `address`, of either size.
+  /// ENOENT if nothing is mapped there, EINVAL outside the user half.
+  Result<PageTableEntry*> get_page_table_entry(VirtAddr address) const;
+
+  // ---- LAB A2 (handouts/a-paging.md#a2) ------------------------------------------------------
+
+  /// Maps the page at `page` to the memory at `frame` with `flags` (of kPermissionBits; present is
+  /// implied). Tables on the way are allocated as needed (allocate_table()) and must not restrict
+  /// what leaves grant: user and writable set, no-execute clear.
+  /// EEXIST if any part of the page is mapped; EINVAL if `page` or `frame` isn't aligned to `size`,
+  /// the page isn't in the user half or `flags` has other bits; ENOMEM, leaving no trace: tables
+  /// allocated on the way are freed again.
+  /// Takes no reference on the frame: the caller hands over the one it has.
+  /// A translation that wasn't present needs no flush.
+  Result<void> map_page(VirtAddr page, PhysAddr frame, Pte flags, PageSize size = PageSize::k4KiB);
+
+  /// Removes the page and returns the memory it mapped, whose reference goes to the caller, who
+  /// drops it only after `gather` has flushed (TlbGather::put_frame()).
+  /// A 4 KiB page inside a 2 MiB page: the 2 MiB page is split first (split_page()), its other
+  /// pages stay.
+  /// Tables left without a present entry are freed (TlbGather::free_table()), up to, not
+  /// including, the root. Every translation removed is told to `gather`.
+  /// ENOENT if nothing is mapped there; for 2 MiB also if only parts are; EINVAL as for map_page();
+  /// ENOMEM if a split found no frame for its table, nothing changed.
+  Result<PhysAddr> unmap_page(VirtAddr page, TlbGather& gather, PageSize size = PageSize::k4KiB);
+
+  /// Gives a mapped page another frame, other permissions or both. The bits that are yours (9–11,
+  /// 52–58) stay as they were. Splits like unmap_page(). The old translation is told to `gather`
+  /// unless nothing changed. References are the caller's business.
+  /// ENOENT, EINVAL, ENOMEM as unmap_page().
+  Result<void> remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather& gather,
+                          PageSize size = PageSize::k4KiB);
+
+  /// Replaces a 2 MiB page by a table of 512 entries of 4 KiB that map the same memory with the same
+  /// flags, your bits included. `page` is any address in it. Nothing to do for a 4 KiB page.
+  /// The old translation is told to `gather`. ENOENT, EINVAL; ENOMEM, nothing changed.
+  Result<void> split_page(VirtAddr page, TlbGather& gather);
+
+  /// Whether a translation for `address` is present. False outside the user half.
+  bool is_mapped(VirtAddr address) const;
+
+ private:
+  explicit PageTable(PhysAddr root) : root_(root) {}
+
+  PhysAddr root_;
+};
+
+/// A zeroed frame for a page table (use kPageTable). ENOMEM.
+Result<PhysAddr> allocate_table();
+/// Frees a table that no processor can be using: one that was never linked. A table that was goes
+/// through TlbGather::free_table().
+void free_table(PhysAddr table);
+
+/// How many present entries the table in this frame holds. Kept for you with the frame, so that
+/// nobody has to look at 512 entries to see whether a table is empty; starts at 0.
+uint16_t& table_entry_count(PhysAddr table);
+
+/// The kernel's own table, whose user half is empty. Complete once build_kernel_half() ran.
+PhysAddr kernel_root();
+
+}  // namespace cairn

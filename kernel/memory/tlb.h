@@ -1,0 +1,75 @@
+// LAB A, item A3: the translation lookaside buffer.
+//
+// The processor keeps translations that it has used. It may go on using one after its entry in
+// memory changed, until it is told: by INVLPG for one page, by loading CR3 for all of them (none of
+// our user pages is global).
+// Source: Intel SDM 3A, "Invalidation of TLBs and Paging-Structure Caches".
+#pragma once
+
+#include "lib/types.h"
+#include "memory/page_table.h"
+#include "metrics/counter.h"
+
+namespace cairn {
+
+// Counters, by kind of request: `metrics tlb` prints them.
+extern Counter tlb_flush_single_count;  // flush_tlb_single() calls
+extern Counter tlb_flush_all_count;     // flush_tlb_all() calls
+extern Counter tlb_flush_range_count;   // flush_tlb_range() calls, not also counted as the others
+
+// ---- LAB A3 (handouts/a-paging.md#a3) --------------------------------------------------------
+// All three work on this processor and the table it has loaded. Locks: none; preemption disabled.
+
+/// Forgets the translation of the page that holds `address`, and no other page's. Counts one.
+void flush_tlb_single(VirtAddr address);
+
+/// Forgets every translation of the user half. Counts one.
+void flush_tlb_all();
+
+/// Forgets the translations of all pages that overlap [start, end). Up to
+/// kFlushRangeLimit pages one by one, so that the rest of the TLB survives; beyond, all at once.
+/// An empty range flushes nothing. Counts one call of its own kind and nothing else.
+void flush_tlb_range(VirtRange range);
+
+/// Pages from which on one full flush is cheaper than INVLPG for each.
+inline constexpr uint64_t kFlushRangeLimit = 32;
+
+// ---- Provided --------------------------------------------------------------------------------
+
+/// Collects what an operation on a page table removed, then flushes once, then lets the memory go.
+/// That order is the invariant: while any processor may hold a translation to a frame, the frame
+/// isn't free. The destructor flushes what is left.
+/// Locks: as the page table's.
+class TlbGather {
+ public:
+  explicit TlbGather(const PageTable& table) : table_(table) {}
+  ~TlbGather() { flush(); }
+  TlbGather(const TlbGather&) = delete;
+  TlbGather& operator=(const TlbGather&) = delete;
+
+  /// The translation of the page at `page` was removed, narrowed or redirected.
+  void add(VirtAddr page, PageSize size = PageSize::k4KiB);
+  /// Frees a page table's frame after the flush (the processor caches table entries too).
+  void free_table(PhysAddr table);
+  /// Drops a reference (frame_put()) on each 4 KiB frame of the memory after the flush.
+  void put_frame(PhysAddr frame, PageSize size = PageSize::k4KiB);
+  /// Flushes now.
+  void flush();
+
+ private:
+  static constexpr unsigned kMaxFrames = 64;  // then it flushes
+
+  const PageTable& table_;
+  VirtRange range_{};      // hull of the pages added; empty if none
+  unsigned page_count_ = 0;
+  FrameNumber tables_{0};  // linked through Frame::next; 0 ends the list
+  unsigned frame_count_ = 0;
+  PhysAddr frames_[kMaxFrames];  // bit 0 set: 2 MiB
+};
+
+/// Flushes `range` of `table` on every processor that may hold translations of it. Before lab D
+/// there is one: the stand-in calls flush_tlb_single() for a range of one page and flush_tlb_range()
+/// for a longer one if the table is loaded, and nothing otherwise.
+void flush_tlb_everywhere(const PageTable& table, VirtRange range);
+
+}  // namespace cairn

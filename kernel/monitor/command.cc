@@ -1,0 +1,106 @@
+#include "monitor/command.h"
+
+#include <algorithm>
+#include <array>
+
+namespace cairn {
+
+namespace {
+
+constexpr size_t kMaxWords = 24;
+
+struct Words {
+  std::array<std::string_view, kMaxWords> words;
+  size_t count = 0;
+};
+
+/// Splits at blanks. False if there are too many words.
+bool split(std::string_view line, Words& words) {
+  while (true) {
+    size_t start = line.find_first_not_of(" \t\r");
+    if (start == std::string_view::npos) return true;
+    if (words.count == kMaxWords) return false;
+    size_t end = std::min(line.find_first_of(" \t\r", start), line.size());
+    words.words[words.count++] = line.substr(start, end - start);
+    line.remove_prefix(end);
+  }
+}
+
+/// Letters that differ at best: insertions, deletions and replacements (Levenshtein's distance).
+size_t distance(std::string_view a, std::string_view b) {
+  constexpr size_t kLongest = 15;
+  a = a.substr(0, kLongest);
+  b = b.substr(0, kLongest);
+  size_t row[kLongest + 1];
+  for (size_t j = 0; j <= b.size(); j++) row[j] = j;
+  for (size_t i = 1; i <= a.size(); i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); j++) {
+      size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+Errno unknown_command(Session& session, std::string_view name) {
+  const char* nearest = nullptr;
+  size_t best = 3;
+  for_each_command([&](const Command& command) {
+    size_t d = distance(name, command.name);
+    bool prefix = std::string_view(command.name).starts_with(name);
+    if (prefix) d = 0;
+    if (d < best) {
+      best = d;
+      nearest = command.name;
+    }
+  });
+  if (nearest != nullptr) {
+    return session.fail(Errno::kEINVAL, "{}: no such command; did you mean '{}'?", name, nearest);
+  }
+  return session.fail(Errno::kEINVAL, "{}: no such command; 'help' lists them", name);
+}
+
+}  // namespace
+
+Result<void> run_command_line(Session& session, std::string_view line) {
+  session.clear_message();
+  Words words;
+  if (!split(line, words)) return session.fail(Errno::kE2BIG, "too many words");
+  if (words.count == 0) return {};
+  const Command* found = nullptr;
+  for_each_command([&](const Command& command) {
+    if (words.words[0] == command.name) found = &command;
+  });
+  if (found == nullptr) return unknown_command(session, words.words[0]);
+  return found->run(session, Arguments(words.words.data() + 1, words.count - 1));
+}
+
+Result<uint64_t> parse_number(Session& session, std::string_view text, const char* what) {
+  std::string_view digits = text;
+  unsigned base = 10;
+  if (digits.starts_with("0x")) {
+    digits.remove_prefix(2);
+    base = 16;
+  }
+  uint64_t value = 0;
+  bool valid = !digits.empty() && digits.size() <= (base == 16 ? 16 : 19);
+  for (char c : digits) {
+    unsigned digit = c >= '0' && c <= '9' ? unsigned(c - '0') : c >= 'a' && c <= 'f' ? unsigned(c - 'a' + 10) : 99;
+    if (digit >= base) valid = false;
+    value = value * base + digit;
+  }
+  if (!valid) return session.fail(Errno::kEINVAL, "{}: '{}' is not a number (12 or 0xc)", what, text);
+  return value;
+}
+
+Result<RefPtr<Process>> parse_process(Session& session, std::string_view text) {
+  uint64_t pid = TRY(parse_number(session, text, "pid"));
+  RefPtr<Process> process = find_process(Pid(pid));
+  if (!process) return session.fail(Errno::kESRCH, "no process has pid {}; 'ps' lists them", pid);
+  return process;
+}
+
+}  // namespace cairn

@@ -1,0 +1,24 @@
+// Who gets the console's input: a process that reads it comes first, then the monitor.
+#pragma once
+
+#include <span>
+
+#include "lib/result.h"
+#include "process/process.h"
+
+namespace cairn {
+
+/// A line for a process, with echo and erasing, its \n included; long lines come in pieces. 0 bytes
+/// at ^D on an empty line. EINTR when a signal comes first. May sleep.
+Result<size_t> read_console_line(std::span<char> buffer);
+
+/// The next byte for the monitor, once no process wants input. May sleep.
+char read_console_byte();
+
+/// The process that ^C interrupts, while the monitor waits for it; null for none.
+void set_foreground_process(Process* process);
+
+/// Hooks ^C. Once, after the console's UART started.
+void start_console_input();
+
+}  // namespace cairn

@@ -1,0 +1,141 @@
+// Source: ECMA-48, "Control functions" (the escape sequences terminals send and understand).
+#include "monitor/line_editor.h"
+
+#include <algorithm>
+
+namespace cairn {
+
+namespace {
+constexpr char kEscape = 27;
+constexpr char control(char letter) { return char(letter & 0x1f); }
+}  // namespace
+
+std::string_view LineEditor::read_line(std::string_view prompt, Writer& out) {
+  out.write(prompt);
+  line_ = {};
+  cursor_ = 0;
+  recalled_ = 0;
+  while (!handle(read_byte_(), out)) {
+    continue;
+  }
+  out.write("\n");
+  remember();
+  return {line_.text, line_.length};
+}
+
+/// Returns true at the end of the line.
+bool LineEditor::handle(char c, Writer& out) {
+  switch (c) {
+    case '\r': case '\n': return true;
+    case control('C'):
+      out.write("^C");
+      line_ = {};
+      return true;
+    case 0x7f: case '\b': erase_before(out); break;
+    case control('A'): move_to(0, out); break;
+    case control('E'): move_to(line_.length, out); break;
+    case control('B'): if (cursor_ > 0) move_to(cursor_ - 1, out); break;
+    case control('F'): if (cursor_ < line_.length) move_to(cursor_ + 1, out); break;
+    case control('D'): erase_at(out); break;
+    case control('P'): recall(1, out); break;
+    case control('N'): recall(-1, out); break;
+    case control('U'): replace({}, out); break;
+    case control('K'):
+      line_.length = cursor_;
+      out.write("\x1b[K");
+      break;
+    case kEscape: handle_escape(out); break;
+    default:
+      if (c >= ' ' && c < 0x7f) insert(c, out);
+  }
+  return false;
+}
+
+void LineEditor::handle_escape(Writer& out) {
+  char kind = read_byte_();
+  if (kind != '[' && kind != 'O') return;
+  char c = read_byte_();
+  char parameter = 0;
+  while (c >= '0' && c <= '9') {
+    parameter = c;
+    c = read_byte_();
+  }
+  switch (c) {
+    case 'A': recall(1, out); break;
+    case 'B': recall(-1, out); break;
+    case 'C': if (cursor_ < line_.length) move_to(cursor_ + 1, out); break;
+    case 'D': if (cursor_ > 0) move_to(cursor_ - 1, out); break;
+    case 'H': move_to(0, out); break;
+    case 'F': move_to(line_.length, out); break;
+    case '~':
+      if (parameter == '1' || parameter == '7') move_to(0, out);
+      if (parameter == '4' || parameter == '8') move_to(line_.length, out);
+      if (parameter == '3') erase_at(out);
+      break;
+  }
+}
+
+/// Shows what stands right of the cursor anew, and returns there.
+void LineEditor::redraw_tail(Writer& out) {
+  out.write({line_.text + cursor_, line_.length - cursor_});
+  out.write("\x1b[K");
+  for (size_t i = cursor_; i < line_.length; i++) out.write("\b");
+}
+
+void LineEditor::insert(char c, Writer& out) {
+  if (line_.length == kMaxLine) return;
+  std::copy_backward(line_.text + cursor_, line_.text + line_.length, line_.text + line_.length + 1);
+  line_.text[cursor_++] = c;
+  line_.length++;
+  out.write({&c, 1});
+  if (cursor_ < line_.length) redraw_tail(out);
+}
+
+void LineEditor::erase_at(Writer& out) {
+  if (cursor_ == line_.length) return;
+  std::copy(line_.text + cursor_ + 1, line_.text + line_.length, line_.text + cursor_);
+  line_.length--;
+  redraw_tail(out);
+}
+
+void LineEditor::erase_before(Writer& out) {
+  if (cursor_ == 0) return;
+  move_to(cursor_ - 1, out);
+  erase_at(out);
+}
+
+void LineEditor::move_to(size_t position, Writer& out) {
+  while (cursor_ > position) {
+    out.write("\b");
+    cursor_--;
+  }
+  out.write({line_.text + cursor_, position - cursor_});
+  cursor_ = position;
+}
+
+void LineEditor::replace(const Line& line, Writer& out) {
+  move_to(0, out);
+  line_ = line;
+  cursor_ = 0;
+  redraw_tail(out);
+  move_to(line_.length, out);
+}
+
+/// direction 1: one line further back; -1: one forward.
+void LineEditor::recall(int direction, Writer& out) {
+  size_t available = std::min(history_count_, kHistory);
+  if (direction > 0 ? recalled_ == available : recalled_ == 0) return;
+  if (recalled_ == 0) entered_ = line_;
+  recalled_ += size_t(direction);
+  replace(recalled_ == 0 ? entered_ : history_[(history_count_ - recalled_) % kHistory], out);
+}
+
+void LineEditor::remember() {
+  if (line_.length == 0) return;
+  const Line& last = history_[(history_count_ + kHistory - 1) % kHistory];
+  bool same = history_count_ > 0 && last.length == line_.length &&
+              std::equal(last.text, last.text + last.length, line_.text);
+  if (!same) history_[history_count_++ % kHistory] = line_;
+}
+
+}  // namespace cairn

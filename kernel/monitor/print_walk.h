@@ -1,0 +1,16 @@
+// Page-table entries as text.
+#pragma once
+
+#include "memory/page_table.h"
+#include "monitor/command.h"
+
+namespace cairn {
+
+/// "flags=rwx-u--AD sw=0x1": rights, user, huge, global, accessed, dirty, software bits.
+void print_pte_flags(Writer& out, const PageTableEntry& entry);
+
+/// A line a level: level=4 table=0x… index=0 entry=0x… flags=…
+/// EINVAL outside the user half. Locks: the table owner's.
+Result<void> print_walk(Session& session, const PageTable& table, VirtAddr address);
+
+}  // namespace cairn

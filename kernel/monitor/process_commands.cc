@@ -1,0 +1,138 @@
+// run, wait, ps, kill.
+#include "drivers/uart.h"
+#include "memory/heap.h"
+#include "monitor/command.h"
+#include "monitor/console.h"
+#include "process/program.h"
+#include "process/signal.h"
+
+namespace cairn {
+
+namespace {
+
+void print_end(Writer& out, Pid pid, int status) {
+  if ((status & 0x7f) == 0) {
+    print(out, "pid={} exited status={}\n", pid, status >> 8 & 0xff);
+  } else {
+    print(out, "pid={} killed signal={}\n", pid, status & 0x7f);
+  }
+}
+
+Errno no_such_program(Session& session, std::string_view name) {
+  char list[128];
+  BufferWriter names(list);
+  list_programs(
+      [](const char* program, void* context) {
+        print(*static_cast<BufferWriter*>(context), " {}", program);
+      },
+      &names);
+  if (names.text().empty()) {
+    return session.fail(Errno::kENOENT, "{}: the boot loader brought no programs", name);
+  }
+  return session.fail(Errno::kENOENT, "{}: no such program; there are{}", name, names.text());
+}
+
+bool program_exists(std::string_view name) {
+  struct Search {
+    std::string_view name;
+    bool found = false;
+  } search{name};
+  list_programs(
+      [](const char* program, void* context) {
+        auto* wanted = static_cast<Search*>(context);
+        if (wanted->name == program) wanted->found = true;
+      },
+      &search);
+  return search.found;
+}
+
+Result<void> start_job(Session& session, RefPtr<Process> process) {
+  auto* job = new_object<Job>();
+  if (job == nullptr) return session.fail(Errno::kENOMEM, "out of memory");
+  job->process = process;
+  session.jobs.push_back(*job);
+  print(session.out, "pid={}\n", process->pid);
+  return {};
+}
+
+Result<void> wait_in_foreground(Session& session, Process& process) {
+  if (session.interactive) set_foreground_process(&process);
+  auto status = wait_for_process(process, nullptr);
+  if (session.interactive) set_foreground_process(nullptr);
+  print_end(session.out, process.pid, *status);
+  return {};
+}
+
+Result<void> run(Session& session, Arguments arguments) {
+  bool background = !arguments.empty() && arguments.back() == "&";
+  if (background) arguments = arguments.first(arguments.size() - 1);
+  if (arguments.empty()) return session.fail(Errno::kEINVAL, "usage: run NAME [ARGUMENTS] [&]");
+  if (!program_exists(arguments[0])) return no_such_program(session, arguments[0]);
+  char name[32], command_line[256];
+  BufferWriter(name).write(arguments[0]);
+  BufferWriter writer(command_line);
+  for (size_t i = 0; i < arguments.size(); i++) {
+    print(writer, "{}{}", i == 0 ? "" : " ", arguments[i]);
+  }
+  auto process = start_process(name, command_line, false);
+  if (!process.ok()) {
+    return session.fail(process.error(), "{}: cannot start: {}", name, errno_name(process.error()));
+  }
+  if (background) return start_job(session, *process);
+  return wait_in_foreground(session, **process);
+}
+
+Result<void> wait(Session& session, Arguments arguments) {
+  if (arguments.size() != 1) return session.fail(Errno::kEINVAL, "usage: wait PID");
+  uint64_t pid = TRY(parse_number(session, arguments[0], "pid"));
+  for (Job& job : session.jobs) {
+    if (job.process->pid.value != pid) continue;
+    RefPtr<Process> process = job.process;
+    auto done = wait_in_foreground(session, *process);
+    session.jobs.remove(job);
+    delete &job;
+    return done;
+  }
+  return session.fail(Errno::kECHILD, "pid {} was not started here with '&'", pid);
+}
+
+Result<void> ps(Session& session, Arguments) {
+  for_each_process([&session](Process& process) {
+    RefPtr<AddressSpace> space = address_space_of(process);
+    AddressSpace::Usage usage = space ? space->usage() : AddressSpace::Usage{0, 0};
+    uint64_t parent;
+    {
+      IrqGuard guard(process_tree_lock);
+      parent = process.parent != nullptr ? process.parent->pid.value : kKernelPid.value;
+    }
+    print(session.out, "pid={} ppid={} state={} root={} pages={} tables={} name={}\n", process.pid,
+          parent, process_state_name(process), space ? space->page_table().root() : PhysAddr(0),
+          usage.pages, usage.tables, process.name);
+  });
+  return {};
+}
+
+Result<void> kill(Session& session, Arguments arguments) {
+  if (arguments.empty() || arguments.size() > 2) {
+    return session.fail(Errno::kEINVAL, "usage: kill PID [SIGNAL]");
+  }
+  RefPtr<Process> process = TRY(parse_process(session, arguments[0]));
+  uint64_t signal = kSigKill;
+  if (arguments.size() == 2) signal = TRY(parse_number(session, arguments[1], "signal"));
+  if (signal < 1 || signal > kMaxSignal) return session.fail(Errno::kEINVAL, "signals are 1 to 64");
+  send_signal(*process, unsigned(signal));
+  return {};
+}
+
+constexpr Command kCommands[] = {
+    {"run", "NAME [ARGUMENTS] [&]", "run a program; & leaves it in the background", run},
+    {"wait", "PID", "wait for a program run with &", wait},
+    {"ps", "", "list processes", ps},
+    {"kill", "PID [SIGNAL]", "send a signal, 9 (KILL) unless told", kill},
+};
+
+}  // namespace
+
+std::span<const Command> process_commands() { return kCommands; }
+
+}  // namespace cairn

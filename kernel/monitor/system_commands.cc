@@ -1,0 +1,78 @@
+// help, metrics, log, fail, reboot, halt.
+#include "acpi/acpi.h"
+#include "arch/cpu.h"
+#include "debug/log.h"
+#include "debug/trace.h"
+#include "memory/frame_allocator.h"
+#include "metrics/counter.h"
+#include "monitor/command.h"
+
+namespace cairn {
+
+namespace {
+
+Result<void> help(Session& session, Arguments arguments) {
+  bool found = false;
+  for_each_command([&](const Command& command) {
+    if (!arguments.empty() && arguments[0] != command.name) return;
+    found = true;
+    print(session.out, "{:<8} {:<24} {}\n", command.name, command.usage, command.summary);
+  });
+  if (!found) return session.fail(Errno::kEINVAL, "{}: no such command", arguments[0]);
+  return {};
+}
+
+Result<void> metrics(Session& session, Arguments arguments) {
+  for (const Counter& counter : all_counters()) {
+    if (!arguments.empty() && !std::string_view(counter.name()).starts_with(arguments[0])) continue;
+    print(session.out, "{}={}\n", counter.name(), counter.value());
+  }
+  return {};
+}
+
+Result<void> log_command(Session& session, Arguments arguments) {
+  if (!arguments.empty() && arguments[0] == "trace") {
+    print_trace(session.out, 64);
+  } else {
+    print_log(session.out);
+  }
+  return {};
+}
+
+Result<void> fail_command(Session& session, Arguments arguments) {
+  if (arguments.size() != 2 || arguments[0] != "allocation") {
+    return session.fail(Errno::kEINVAL, "usage: fail allocation N (0: none)");
+  }
+  fail_frame_allocation(TRY(parse_number(session, arguments[1], "count")));
+  return {};
+}
+
+Result<void> reboot(Session&, Arguments) {
+  disable_interrupts();
+  out8(0xcf9, 0x06);  // reset control register of PCI chipsets: full reset
+  out8(0x64, 0xfe);   // the keyboard controller's reset line
+  halt_forever();
+}
+
+/// ACPI's S5. Its type would come from AML; QEMU's is 0.
+Result<void> halt(Session& session, Arguments) {
+  print(session.out, "halted\n");
+  disable_interrupts();
+  if (acpi_info().pm1a_control != 0) out16(acpi_info().pm1a_control, 1 << 13);
+  halt_forever();
+}
+
+constexpr Command kCommands[] = {
+    {"help", "[COMMAND]", "this list", help},
+    {"metrics", "[PREFIX]", "all counters, or those that start with PREFIX", metrics},
+    {"log", "[trace]", "the kernel's log, or the last events", log_command},
+    {"fail", "allocation N", "make the N-th frame allocation from now fail", fail_command},
+    {"reboot", "", "start again", reboot},
+    {"halt", "", "switch off", halt},
+};
+
+}  // namespace
+
+std::span<const Command> system_commands() { return kCommands; }
+
+}  // namespace cairn

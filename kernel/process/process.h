@@ -1,0 +1,121 @@
+// Processes: an address space, a thread that runs in it, parents and children.
+#pragma once
+
+#include <atomic>
+
+#include "address_space/address_space.h"
+#include "arch/trap_frame.h"
+#include "lib/list.h"
+#include "lib/ref_ptr.h"
+#include "sched/thread.h"
+#include "sched/wait_queue.h"
+
+namespace cairn {
+
+/// The process tree: parents, children, states, the table of pids.
+extern Spinlock process_tree_lock;
+
+/// What getppid() says of processes that the kernel itself started.
+inline constexpr Pid kKernelPid{1};
+
+enum class ProcessState : uint8_t { kAlive, kZombie, kReaped };
+
+/// A process as its parent's list holds it.
+struct Child {
+  ListLink sibling_link;  // protected by process_tree_lock
+};
+using ChildList = List<Child, &Child::sibling_link>;
+
+struct Process : RefCounted<Process>, Child {
+  // Immutable once the process runs.
+  Pid pid{};
+  char name[32] = {};
+
+  // Written by its own thread under process_tree_lock (and by its creator before that runs): the
+  // thread itself reads it without, everybody else through address_space_of().
+  RefPtr<AddressSpace> space;
+  // Its own thread only.
+  VirtAddr child_tid{};        // its pid is stored there when it starts (clone)
+  VirtAddr clear_child_tid{};  // zeroed at exit (set_tid_address)
+  void* start_request = nullptr;  // what to run, until it runs
+
+  // Signals: bit n-1 is signal n.
+  std::atomic<uint64_t> pending_signals{0};
+  std::atomic<uint64_t> blocked_signals{0};
+  std::atomic<uint64_t> ignored_signals{0};
+  std::atomic<bool> stopped{false};
+  WaitQueue continued;  // woken when `stopped` falls
+
+  // Protected by process_tree_lock.
+  Thread* thread GUARDED_BY(process_tree_lock) = nullptr;  // null once it is a zombie
+  ProcessState state GUARDED_BY(process_tree_lock) = ProcessState::kAlive;
+  Process* parent GUARDED_BY(process_tree_lock) = nullptr;  // null: the kernel's (the monitor's)
+  ChildList children GUARDED_BY(process_tree_lock);  // each is a Process
+  int wait_status GUARDED_BY(process_tree_lock) = 0;  // as wait4() reports it
+  bool stop_reported GUARDED_BY(process_tree_lock) = true;
+  bool auto_reap GUARDED_BY(process_tree_lock) = false;  // nobody will wait for it
+  bool vfork_done GUARDED_BY(process_tree_lock) = true;  // its parent may go on
+
+  WaitQueue child_events;  // a child ended, stopped or let its vfork parent go
+  WaitQueue exited;        // this one ended (the monitor waits here)
+};
+
+/// The process of the running thread, null in a kernel thread.
+inline Process* current_process() { return current_thread()->process; }
+
+/// A process that runs `name` with `command_line` (its name first), as the kernel's child.
+/// ENOENT without such a program, ENOEXEC if it is damaged, ENOMEM.
+Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap);
+
+/// The process with this pid, zombies included; null if there is none.
+RefPtr<Process> find_process(Pid pid);
+/// Its memory, kept alive; null once it has ended.
+RefPtr<AddressSpace> address_space_of(Process& process);
+/// Calls use(Process&) for each process in order of pid, without locks held.
+template <class Use>
+void for_each_process(Use use);
+RefPtr<Process> next_process(Pid after);
+
+/// fork, vfork and clone's fork form. Returns the child's pid.
+struct ForkRequest {
+  bool wait_for_child = false;   // vfork
+  VirtAddr parent_tid{};         // the child's pid is stored there, in the parent
+  VirtAddr child_tid{};          // an address in the child:
+  bool set_child_tid = false;    // stored there by the child
+  bool clear_child_tid = false;  // and zeroed when the child ends
+};
+Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request);
+
+/// Ends the running process with a status as wait4() reports it.
+[[noreturn]] void exit_process(int wait_status);
+inline int exit_status(int code) { return (code & 0xff) << 8; }
+
+/// wait4(): `which` > 0 that child, -1 any. ECHILD, EINTR. Pid 0 if kNoHang and none is ready.
+struct WaitResult {
+  Pid pid{};
+  int status = 0;
+};
+inline constexpr uint32_t kNoHang = 1;
+inline constexpr uint32_t kUntraced = 2;
+Result<WaitResult> wait_for_child(int64_t which, uint32_t options);
+
+/// Waits for a process that the kernel started and reaps it; returns its status. EINTR when
+/// `stop_waiting()` becomes true first.
+Result<int> wait_for_process(Process& process, bool (*stop_waiting)());
+
+/// Processes that exist, zombies included.
+uint64_t process_count();
+
+template <class Use>
+void for_each_process(Use use) {
+  Pid at{0};
+  while (RefPtr<Process> process = next_process(at)) {
+    use(*process);
+    at = process->pid;
+  }
+}
+
+/// Reads a process's current thread state for `ps`.
+const char* process_state_name(Process& process);
+
+}  // namespace cairn

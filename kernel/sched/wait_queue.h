@@ -1,0 +1,73 @@
+// Waiting for something to become true:
+//
+//   queue.wait_until([&] { return buffer.has_data(); });     // the waiter
+//   buffer.add(byte); queue.wake_all();                       // the waker, after the change
+//
+// The waiter is in the queue before it looks at the predicate, so a change right after the look
+// finds it there: no wake-up is lost. The predicate runs with preemption disabled and must not
+// sleep; it may take spinlocks.
+#pragma once
+
+#include "lib/list.h"
+#include "sched/scheduler.h"
+#include "sync/spinlock.h"
+
+namespace cairn {
+
+inline constexpr uint64_t kNoDeadline = UINT64_MAX;  // ns
+
+class WaitQueue {
+ public:
+  constexpr WaitQueue() = default;
+
+  /// Sleeps until `predicate()`. May sleep, so no spinlock is held and interrupts are on.
+  template <class Predicate>
+  void wait_until(Predicate predicate) {
+    (void)wait(predicate, false, kNoDeadline);
+  }
+  /// EINTR if the thread was interrupted (a signal), EAGAIN if `deadline_ns` (monotonic) passed,
+  /// both only while the predicate is false.
+  template <class Predicate>
+  Result<void> wait_until_interruptible(Predicate predicate, uint64_t deadline_ns = kNoDeadline) {
+    return wait(predicate, true, deadline_ns);
+  }
+
+  /// Wakes the longest waiting thread, or all. Any context.
+  void wake_one();
+  void wake_all();
+
+ private:
+  struct Waiter {
+    Thread* thread;
+    ListLink link;
+  };
+
+  template <class Predicate>
+  Result<void> wait(Predicate& predicate, bool interruptible, uint64_t deadline_ns) {
+    Waiter waiter{current_thread(), {}};
+    while (true) {
+      prepare(waiter);
+      if (predicate()) return finish(waiter), Result<void>();
+      if (interruptible && waiter.thread->interrupted.load()) {
+        return finish(waiter), Result<void>(Errno::kEINTR);
+      }
+      if (!sleep(deadline_ns)) return finish(waiter), Result<void>(Errno::kEAGAIN);
+      enable_preemption();
+    }
+  }
+
+  /// Enqueues the waiter, marks its thread blocked and disables preemption.
+  void prepare(Waiter& waiter);
+  /// Switches away until woken; false at once if the deadline has passed.
+  static bool sleep(uint64_t deadline_ns);
+  /// Undoes prepare().
+  void finish(Waiter& waiter);
+
+  Spinlock lock_{"wait queue", LockRank::kWaitQueue};
+  List<Waiter, &Waiter::link> waiters_ GUARDED_BY(lock_);
+};
+
+/// Sleeps until `deadline_ns` of monotonic_ns(). EINTR if interrupted before.
+Result<void> sleep_until(uint64_t deadline_ns);
+
+}  // namespace cairn

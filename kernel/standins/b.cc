@@ -1,0 +1,76 @@
+// The stand-in for lab B: the console is the only file, open as 0, 1 and 2.
+#include <algorithm>
+
+#include "address_space/user_copy.h"
+#include "drivers/uart.h"
+#include "monitor/console.h"
+#include "syscalls/arguments.h"
+#include "syscalls/table.h"
+
+namespace cairn {
+
+namespace {
+
+constexpr uint64_t kMaxTransfer = 0x7ffff000;  // bytes, as on Linux
+constexpr size_t kPiece = 256;                 // bytes copied at a time
+
+bool is_console(uint64_t fd) { return uint32_t(fd) <= 2; }
+
+/// Writes user memory to the console; returns bytes written, or the error if none were.
+int64_t write_console(VirtAddr from, uint64_t count) {
+  count = std::min(count, kMaxTransfer);
+  uint64_t done = 0;
+  while (done < count) {
+    char piece[kPiece];
+    uint64_t length = std::min<uint64_t>(count - done, kPiece);
+    auto copied = copy_from_user(piece, from + done, length);
+    if (!copied.ok()) return done != 0 ? int64_t(done) : failure(copied.error());
+    console_uart.write_lines({piece, length});
+    done += length;
+  }
+  return int64_t(done);
+}
+
+}  // namespace
+
+[[gnu::weak]] int64_t sys_write(TrapFrame& call) {
+  if (!is_console(argument0(call))) return failure(Errno::kEBADF);
+  return write_console(VirtAddr(argument1(call)), argument2(call));
+}
+
+[[gnu::weak]] int64_t sys_writev(TrapFrame& call) {
+  struct Vector {
+    uint64_t base, length;
+  };
+  constexpr uint64_t kMaxVectors = 1024;
+  if (!is_console(argument0(call))) return failure(Errno::kEBADF);
+  uint64_t count = argument2(call);
+  if (count > kMaxVectors) return failure(Errno::kEINVAL);
+  int64_t done = 0;
+  for (uint64_t i = 0; i < count; i++) {
+    auto vector = read_user<Vector>(VirtAddr(argument1(call)) + i * sizeof(Vector));
+    if (!vector.ok()) return done != 0 ? done : failure(vector.error());
+    if (vector->length == 0) continue;
+    int64_t written = write_console(VirtAddr(vector->base), vector->length);
+    if (written < 0) return done != 0 ? done : written;
+    done += written;
+    if (uint64_t(written) < vector->length) return done;
+  }
+  return done;
+}
+
+/// A line at a time, as a terminal gives it. 0 at end of input (^D).
+[[gnu::weak]] int64_t sys_read(TrapFrame& call) {
+  if (!is_console(argument0(call))) return failure(Errno::kEBADF);
+  VirtAddr to(argument1(call));
+  uint64_t count = std::min(argument2(call), kMaxTransfer);
+  if (!is_user_range(to, count)) return failure(Errno::kEFAULT);
+  if (count == 0) return 0;
+  char line[kPiece];
+  auto length = read_console_line({line, std::min<size_t>(count, sizeof(line))});
+  if (!length.ok()) return failure(length.error());
+  auto copied = copy_to_user(to, line, *length);
+  return copied.ok() ? int64_t(*length) : failure(copied.error());
+}
+
+}  // namespace cairn

@@ -1,0 +1,149 @@
+// The stand-in for lab C: programs are flat images in an archive that the boot loader brought. An
+// image is a header, the bytes of its text, the bytes of its data; user/pack_flat.py makes them.
+#include <array>
+
+#include "lib/string.h"
+#include "memory/frame_allocator.h"
+#include "memory/frame_refs.h"
+#include "memory/heap.h"
+#include "process/program.h"
+#include "sched/mutex.h"
+#include "standins/flat_image.h"
+#include "standins/programs.h"
+
+namespace cairn {
+
+namespace {
+
+/// The pages of one section of a program, each copied into a frame when first wanted and then kept
+/// for everybody who runs it.
+class SectionSource final : public PageSource {
+ public:
+  SectionSource(const uint8_t* bytes, uint64_t size) : bytes_(bytes), size_(size) {}
+  ~SectionSource() override = default;
+
+  Result<FrameNumber> page(uint64_t offset) override {
+    MutexGuard guard(lock_);
+    uint64_t index = offset / kPageSize;
+    if (index >= kMaxPages || offset >= size_) return Errno::kEIO;
+    if (frames_[index].value == 0) {
+      FrameNumber frame = TRY(allocate_zeroed_frame(FrameUse::kProgram));
+      uint64_t count = size_ - offset < kPageSize ? size_ - offset : kPageSize;
+      memcpy(direct_map(frame_address(frame)), bytes_ + offset, count);
+      frames_[index] = frame;
+    }
+    frame_get(frames_[index]);
+    return frames_[index];
+  }
+
+ private:
+  static constexpr uint64_t kMaxPages = kMaxFlatSection / kPageSize;
+
+  const uint8_t* bytes_;
+  uint64_t size_;
+  Mutex lock_{"program pages", LockRank::kProgramCache};
+  std::array<FrameNumber, kMaxPages> frames_ GUARDED_BY(lock_){};
+};
+
+/// A program of the archive, and the sources of its pages once it ran.
+struct Program {
+  char name[32];
+  const uint8_t* image;
+  uint64_t size;
+  RefPtr<PageSource> text;
+  RefPtr<PageSource> data;
+  TreeLink<Program> link;
+};
+
+constexpr auto kProgramKey = [](const Program& program) { return std::string_view(program.name); };
+constinit Mutex programs_lock{"programs", LockRank::kProgramCache};
+constinit Tree<Program, &Program::link, kProgramKey> programs GUARDED_BY(programs_lock);
+
+template <class T, class... Arguments>
+Result<RefPtr<PageSource>> make_source(Arguments... arguments) {
+  auto* source = new_object<T>(arguments...);
+  if (source == nullptr) return Errno::kENOMEM;
+  return RefPtr<PageSource>::adopt(source);
+}
+
+Result<void> prepare_sources(Program& program, const FlatHeader& header) {
+  if (program.text) return {};
+  const uint8_t* bytes = program.image + sizeof(FlatHeader);
+  auto text = TRY(make_source<SectionSource>(bytes, header.text_size));
+  program.data = TRY(make_source<SectionSource>(bytes + header.text_size, header.data_size));
+  program.text = text;
+  return {};
+}
+
+RegionRequest fixed_region(uint64_t address, uint64_t size, Access access, RegionKind kind) {
+  RegionRequest request;
+  request.address = VirtAddr(address);
+  request.size = size;
+  request.access = access;
+  request.kind = kind;
+  request.fixed = true;
+  return request;
+}
+
+Result<void> map_sections(AddressSpace& space, const Program& program, const FlatHeader& header) {
+  constexpr Access kReadWrite{.read = true, .write = true};
+  RegionRequest text = fixed_region(header.text_address, align_up(header.text_size, kPageSize),
+                                    {.read = true, .execute = true}, RegionKind::kProgram);
+  text.source = program.text;
+  TRY(space.map_region(text));
+  uint64_t data_pages = align_up(header.data_size, kPageSize);
+  uint64_t all_pages = align_up(header.data_size + header.bss_size, kPageSize);
+  if (data_pages != 0) {
+    RegionRequest data =
+        fixed_region(header.data_address, data_pages, kReadWrite, RegionKind::kProgram);
+    data.source = program.data;
+    TRY(space.map_region(data));
+  }
+  if (all_pages > data_pages) {
+    TRY(space.map_region(fixed_region(header.data_address + data_pages, all_pages - data_pages,
+                                      kReadWrite, RegionKind::kProgram)));
+  }
+  space.set_break_start(VirtAddr(header.data_address + all_pages));
+
+  constexpr uint64_t kInitialStack = 64 * 1024;  // bytes; faults below extend it
+  RegionRequest stack = fixed_region(kUserStackTop.value - kInitialStack, kInitialStack, kReadWrite,
+                                     RegionKind::kStack);
+  stack.grows_down = true;
+  TRY(space.map_region(stack));
+  return {};
+}
+
+}  // namespace
+
+Result<LoadedProgram> load_program(AddressSpace& space, const char* name) {
+  MutexGuard guard(programs_lock);
+  Program* program = programs.lower_bound(name);
+  if (program == nullptr || std::string_view(program->name) != name) return Errno::kENOENT;
+  FlatHeader header = TRY(check_flat_image({program->image, program->size}));
+  TRY(prepare_sources(*program, header));
+  TRY(map_sections(space, *program, header));
+  return LoadedProgram{VirtAddr(header.entry)};
+}
+
+void list_programs(void (*use)(const char* name, void* context), void* context) {
+  MutexGuard guard(programs_lock);
+  for (Program* at = programs.first(); at != nullptr; at = programs.next(*at)) use(at->name, context);
+}
+
+Result<void> add_program(std::string_view name, std::span<const uint8_t> image) {
+  auto* program = new_object<Program>();
+  if (program == nullptr) return Errno::kENOMEM;
+  BufferWriter(program->name).write(name);
+  program->image = image.data();
+  program->size = image.size();
+  MutexGuard guard(programs_lock);
+  Program* same = programs.lower_bound(program->name);
+  if (same != nullptr && std::string_view(same->name) == program->name) {
+    delete program;
+    return Errno::kEEXIST;
+  }
+  programs.insert(*program);
+  return {};
+}
+
+}  // namespace cairn

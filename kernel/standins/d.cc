@@ -1,0 +1,49 @@
+// The stand-in for lab D: one processor, so locks have nobody to wait for, one queue of threads, and
+// translations to flush here only. The contract functions below are weak: lab D's replace them.
+#include "memory/tlb.h"
+#include "metrics/counter.h"
+#include "sched/run_queue.h"
+#include "standins/standins.h"
+#include "sync/spinlock.h"
+
+namespace cairn {
+
+namespace standin {
+
+namespace {
+constinit List<Thread, &Thread::run_link> ready;
+}
+
+// Whoever holds the lock has preemption disabled and, if handlers take it, interrupts off: on one
+// processor nobody can come in between. The compiler must not move memory accesses across.
+void spinlock_acquire(Spinlock&) { asm volatile("" ::: "memory"); }
+void spinlock_release(Spinlock&) { asm volatile("" ::: "memory"); }
+
+void run_queue_add(Thread& thread) {
+  ready.push_back(thread);
+  this_cpu().need_reschedule = true;
+}
+Thread* run_queue_pick() { return ready.pop_front(); }
+bool run_queue_has_waiting() { return !ready.empty(); }
+
+void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
+  if (!table.is_active()) return;
+  if (range.size() == kPageSize) {
+    flush_tlb_single(range.start);
+  } else {
+    flush_tlb_range(range);
+  }
+}
+
+}  // namespace standin
+
+[[gnu::weak]] void spinlock_acquire(Spinlock& lock) { standin::spinlock_acquire(lock); }
+[[gnu::weak]] void spinlock_release(Spinlock& lock) { standin::spinlock_release(lock); }
+[[gnu::weak]] void run_queue_add(Thread& thread) { standin::run_queue_add(thread); }
+[[gnu::weak]] Thread* run_queue_pick() { return standin::run_queue_pick(); }
+[[gnu::weak]] bool run_queue_has_waiting() { return standin::run_queue_has_waiting(); }
+[[gnu::weak]] void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
+  standin::flush_tlb_everywhere(table, range);
+}
+
+}  // namespace cairn

@@ -1,0 +1,17 @@
+// The smallest honest things for labs that aren't there. Always linked; lab files may call them.
+#pragma once
+
+#include "sched/run_queue.h"
+#include "sync/spinlock.h"
+
+namespace cairn::standin {
+
+// Lab D: one processor (standins/d.cc).
+void spinlock_acquire(Spinlock& lock);
+void spinlock_release(Spinlock& lock);
+void run_queue_add(Thread& thread);
+Thread* run_queue_pick();
+bool run_queue_has_waiting();
+void flush_tlb_everywhere(const PageTable& table, VirtRange range);
+
+}  // namespace cairn::standin

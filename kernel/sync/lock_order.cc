@@ -1,0 +1,44 @@
+#include "sync/lock_order.h"
+
+#include "arch/percpu.h"
+#include "lib/assert.h"
+#include "lib/format.h"
+#include "sync/spinlock.h"
+
+namespace cairn {
+
+void note_lock_taken(const void* lock, const char* name, LockRank rank) {
+  Cpu& cpu = this_cpu();
+  for (uint32_t i = 0; i < cpu.held_lock_count; i++) {
+    auto* held = static_cast<const Spinlock*>(cpu.held_locks[i]);
+    if (held->rank() > rank) continue;
+    char text[160];
+    BufferWriter out(text);
+    print(out, "lock order: taking '{}' while holding '{}', which ranks no higher", name, held->name());
+    panic(text);
+  }
+  ASSERT(cpu.held_lock_count < kMaxHeldLocks);
+  cpu.held_locks[cpu.held_lock_count++] = lock;
+}
+
+void note_lock_left(const void* lock) {
+  Cpu& cpu = this_cpu();
+  for (uint32_t i = cpu.held_lock_count; i > 0; i--) {
+    if (cpu.held_locks[i - 1] != lock) continue;
+    for (uint32_t j = i; j < cpu.held_lock_count; j++) cpu.held_locks[j - 1] = cpu.held_locks[j];
+    cpu.held_lock_count--;
+    return;
+  }
+  panic("a spinlock is released that this processor does not hold");
+}
+
+void print_held_locks(Writer& out) {
+  if (!kDebugBuild) return;
+  Cpu& cpu = this_cpu();
+  if (cpu.held_lock_count == 0) print(out, "no spinlocks held\n");
+  for (uint32_t i = 0; i < cpu.held_lock_count; i++) {
+    print(out, "holds spinlock '{}'\n", static_cast<const Spinlock*>(cpu.held_locks[i])->name());
+  }
+}
+
+}  // namespace cairn

@@ -1,0 +1,41 @@
+// Ranks of locks. A processor that holds a spinlock may take only spinlocks of lower rank, and a
+// thread that holds mutexes only those of lower rank; any other order panics in debug builds
+// (DEBUG=1). Release builds check nothing and pay nothing.
+#pragma once
+
+#include <cstdint>
+
+namespace cairn {
+
+#if defined(CAIRN_DEBUG)
+inline constexpr bool kDebugBuild = true;
+#else
+inline constexpr bool kDebugBuild = false;
+#endif
+
+/// Innermost first.
+enum class LockRank : uint8_t {
+  kLog,         // debug: the log's ring
+  kUart,        // drivers: a serial port's rings
+  kFrames,      // memory: the frame allocator
+  kStacks,      // memory: free kernel stacks
+  kHeap,        // memory: a heap size class
+  kRunQueue,    // sched: a run queue
+  kTimerQueue,  // time: pending timers
+  kWaitQueue,   // sched: the waiters of one queue
+  kMutexState,  // sched: the inside of a mutex
+  // Mutexes from here on: their holders may sleep.
+  kProgramCache,  // standins: pages of flat programs
+  kAddressSpace,  // address_space: regions and page table
+  kAddressSpaceChild,  // fork holds the parent's and the new child's
+  kProcessTree,   // process: parents, children, the table of pids
+  kMonitor,       // monitor: table bench state
+};
+
+/// Debug builds: records that this processor takes or leaves a spinlock; panics on a wrong order.
+void note_lock_taken(const void* lock, const char* name, LockRank rank);
+void note_lock_left(const void* lock);
+/// Prints the spinlocks that this processor holds (panic).
+void print_held_locks(class Writer& out);
+
+}  // namespace cairn

@@ -1,0 +1,54 @@
+#include "arch/cpu.h"
+#include "debug/unfinished.h"
+#include "metrics/counter.h"
+#include "process/signal.h"
+#include "syscalls/arguments.h"
+#include "syscalls/table.h"
+
+namespace cairn {
+
+CAIRN_COUNTER(syscall_count, "syscalls.all");
+CAIRN_COUNTER(unknown_syscall_count, "syscalls.not_implemented");
+
+namespace {
+
+struct SyscallTable {
+  SyscallHandler handlers[kSyscallLimit] = {};
+  constexpr SyscallTable() {
+#define CAIRN_ENTRY(number, name, arguments) handlers[number] = &sys_##name;
+    CAIRN_SYSCALLS(CAIRN_ENTRY)
+#undef CAIRN_ENTRY
+  }
+};
+constinit const SyscallTable table;
+
+int64_t sys_unknown(TrapFrame&) {
+  unknown_syscall_count.increment();
+  return failure(Errno::kENOSYS);
+}
+
+}  // namespace
+
+const char* syscall_name(uint64_t number) {
+  switch (number) {
+#define CAIRN_NAME(number, name, arguments) \
+  case number: return #name;
+    CAIRN_SYSCALLS(CAIRN_NAME)
+#undef CAIRN_NAME
+    default: return nullptr;
+  }
+}
+
+/// Called by syscall_entry (arch/trap.S), interrupts off; returns with interrupts off.
+extern "C" void syscall_dispatch(TrapFrame& call) {
+  enable_interrupts();
+  syscall_count.increment();
+  SyscallHandler handler = call.rax < kSyscallLimit ? table.handlers[call.rax] : nullptr;
+  if (handler == nullptr) [[unlikely]] handler = sys_unknown;
+  call.rax = uint64_t(handler(call));
+  disable_interrupts();
+  bool attention = this_cpu().need_reschedule || current_thread()->interrupted || has_unfinished_item();
+  if (attention) [[unlikely]] prepare_return_to_user(call);
+}
+
+}  // namespace cairn

@@ -1,0 +1,73 @@
+// mmap, munmap, mprotect, brk: anonymous memory. Files come with lab B.
+#include "address_space/address_space.h"
+#include "process/process.h"
+#include "syscalls/arguments.h"
+#include "syscalls/table.h"
+
+namespace cairn {
+
+namespace {
+
+// Source: Linux, include/uapi/asm-generic/mman-common.h.
+constexpr uint64_t kProtRead = 1, kProtWrite = 2, kProtExecute = 4;
+constexpr uint64_t kMapShared = 0x01, kMapPrivate = 0x02, kMapTypeMask = 0x0f;
+constexpr uint64_t kMapFixed = 0x10, kMapAnonymous = 0x20, kMapHugeTlb = 0x40000;
+constexpr uint64_t kMapFixedNoReplace = 0x100000;
+
+bool known_protection(uint64_t prot) {
+  return (prot & ~(kProtRead | kProtWrite | kProtExecute)) == 0;
+}
+Access access_of(uint64_t prot) {
+  return {(prot & kProtRead) != 0, (prot & kProtWrite) != 0, (prot & kProtExecute) != 0};
+}
+
+/// [address, address + length) rounded out to pages; EINVAL if it isn't in the user half.
+Result<VirtRange> page_range(uint64_t address, uint64_t length) {
+  if (!is_aligned(address, kPageSize) || !is_user_range(VirtAddr(address), length)) {
+    return Errno::kEINVAL;
+  }
+  return VirtRange{VirtAddr(address), VirtAddr(align_up(address + length, kPageSize))};
+}
+
+}  // namespace
+
+int64_t sys_mmap(TrapFrame& call) {
+  uint64_t length = argument1(call), prot = argument2(call), flags = argument3(call);
+  if (length == 0 || !known_protection(prot)) return failure(Errno::kEINVAL);
+  if (length > kUserEnd.value) return failure(Errno::kENOMEM);
+  // Files and shared memory are not there yet, and saying otherwise would lose data.
+  if ((flags & kMapAnonymous) == 0) return failure(Errno::kENOSYS);
+  if ((flags & kMapTypeMask) == kMapShared) return failure(Errno::kENOSYS);
+  if ((flags & kMapTypeMask) != kMapPrivate) return failure(Errno::kEINVAL);
+  RegionRequest request;
+  request.address = VirtAddr(argument0(call));
+  request.access = access_of(prot);
+  request.fixed = (flags & (kMapFixed | kMapFixedNoReplace)) != 0;
+  request.keep_others = (flags & kMapFixedNoReplace) != 0;
+  request.huge = (flags & kMapHugeTlb) != 0;
+  request.size = align_up(length, request.huge ? kHugePageSize : kPageSize);
+  auto start = current_address_space()->map_region(request);
+  return start.ok() ? int64_t((*start).value) : failure(start.error());
+}
+
+int64_t sys_munmap(TrapFrame& call) {
+  if (argument1(call) == 0) return failure(Errno::kEINVAL);
+  auto range = page_range(argument0(call), argument1(call));
+  if (!range.ok()) return failure(range.error());
+  return to_return(current_address_space()->unmap_range(*range));
+}
+
+int64_t sys_mprotect(TrapFrame& call) {
+  if (!known_protection(argument2(call))) return failure(Errno::kEINVAL);
+  if (!is_aligned(argument0(call), kPageSize)) return failure(Errno::kEINVAL);
+  if (argument1(call) == 0) return 0;
+  auto range = page_range(argument0(call), argument1(call));
+  if (!range.ok()) return failure(Errno::kENOMEM);
+  return to_return(current_address_space()->protect_range(*range, access_of(argument2(call))));
+}
+
+int64_t sys_brk(TrapFrame& call) {
+  return int64_t(current_address_space()->set_break(VirtAddr(argument0(call))).value);
+}
+
+}  // namespace cairn

@@ -1,0 +1,128 @@
+// Processes: fork and its relatives, exit, wait, identity.
+#include "address_space/user_copy.h"
+#include "arch/cpu.h"
+#include "lib/string.h"
+#include "process/process.h"
+#include "syscalls/arguments.h"
+#include "syscalls/table.h"
+
+namespace cairn {
+
+namespace {
+
+// Source: Linux, include/uapi/linux/sched.h.
+constexpr uint64_t kCloneSignalMask = 0xff;
+constexpr uint64_t kCloneParentSetTid = 0x00100000;
+constexpr uint64_t kCloneChildClearTid = 0x00200000;
+constexpr uint64_t kCloneChildSetTid = 0x01000000;
+constexpr uint64_t kSigChildNumber = 17;
+
+int64_t fork_return(Result<Pid> child) {
+  return child.ok() ? int64_t((*child).value) : failure(child.error());
+}
+
+}  // namespace
+
+int64_t sys_fork(TrapFrame& call) { return fork_return(fork_process(call, {})); }
+
+int64_t sys_vfork(TrapFrame& call) {
+  return fork_return(fork_process(call, {.wait_for_child = true}));
+}
+
+/// The fork form only: a child with memory of its own. Threads come with lab C.
+int64_t sys_clone(TrapFrame& call) {
+  uint64_t flags = argument0(call);
+  constexpr uint64_t kKnown =
+      kCloneSignalMask | kCloneParentSetTid | kCloneChildClearTid | kCloneChildSetTid;
+  if ((flags & ~kKnown) != 0 || (flags & kCloneSignalMask) != kSigChildNumber) {
+    return failure(Errno::kENOSYS);
+  }
+  ForkRequest request;
+  if (flags & kCloneParentSetTid) request.parent_tid = VirtAddr(argument2(call));
+  if (flags & (kCloneChildSetTid | kCloneChildClearTid)) {
+    request.child_tid = VirtAddr(argument3(call));
+  }
+  request.set_child_tid = (flags & kCloneChildSetTid) != 0;
+  request.clear_child_tid = (flags & kCloneChildClearTid) != 0;
+  TrapFrame child = call;
+  if (argument1(call) != 0) child.rsp = argument1(call);
+  return fork_return(fork_process(child, request));
+}
+
+int64_t sys_exit(TrapFrame& call) { exit_process(exit_status(int(argument0(call)))); }
+int64_t sys_exit_group(TrapFrame& call) { exit_process(exit_status(int(argument0(call)))); }
+
+int64_t sys_wait4(TrapFrame& call) {
+  auto which = int64_t(int32_t(argument0(call)));
+  auto options = uint32_t(argument2(call));
+  constexpr uint32_t kKnownOptions = kNoHang | kUntraced | 8 /* continued */;
+  if ((options & ~kKnownOptions) != 0) return failure(Errno::kEINVAL);
+  // Process groups come with lab C: 0 and below -1 mean a group.
+  if (which == 0) which = -1;
+  if (which < -1) return failure(Errno::kECHILD);
+  auto found = wait_for_child(which, options);
+  if (!found.ok()) return failure(found.error());
+  VirtAddr status(argument1(call));
+  if (found->pid.value != 0 && status.value != 0) {
+    auto stored = write_user(status, found->status);
+    if (!stored.ok()) return failure(stored.error());
+  }
+  if (argument3(call) != 0) {
+    constexpr uint64_t kUsageSize = 144;  // struct rusage: no accounting yet, so zeros
+    char zeros[kUsageSize] = {};
+    auto stored = copy_to_user(VirtAddr(argument3(call)), zeros, sizeof(zeros));
+    if (!stored.ok()) return failure(stored.error());
+  }
+  return int64_t(found->pid.value);
+}
+
+int64_t sys_getpid(TrapFrame&) { return int64_t(current_process()->pid.value); }
+
+int64_t sys_getppid(TrapFrame&) {
+  IrqGuard guard(process_tree_lock);
+  Process* parent = current_process()->parent;
+  return parent != nullptr ? int64_t(parent->pid.value) : int64_t(kKernelPid.value);
+}
+
+int64_t sys_sched_yield(TrapFrame&) {
+  yield();
+  return 0;
+}
+
+int64_t sys_set_tid_address(TrapFrame& call) {
+  current_process()->clear_child_tid = VirtAddr(argument0(call));
+  return int64_t(current_process()->pid.value);
+}
+
+int64_t sys_arch_prctl(TrapFrame& call) {
+  constexpr uint64_t kSetFs = 0x1002, kGetFs = 0x1003;
+  VirtAddr address(argument1(call));
+  switch (argument0(call)) {
+    case kSetFs: {
+      if (!is_user_address(address)) return failure(Errno::kEPERM);
+      InterruptsOff off;
+      current_thread()->fs_base = address.value;
+      write_msr(msr::kFsBase, address.value);
+      return 0;
+    }
+    case kGetFs:
+      return to_return(write_user(address, current_thread()->fs_base));
+    default:
+      return failure(Errno::kEINVAL);
+  }
+}
+
+int64_t sys_uname(TrapFrame& call) {
+  struct Names {
+    char system[65], node[65], release[65], version[65], machine[65], domain[65];
+  } names = {};
+  auto set = [](char(&field)[65], const char* text) { memcpy(field, text, strlen(text)); };
+  set(names.system, "Cairn");
+  set(names.node, "cairn");
+  set(names.release, "6.1.0");  // the Linux whose calls these are; C libraries look at it
+  set(names.version, "lab stage");
+  set(names.machine, "x86_64");
+  return to_return(write_user(VirtAddr(argument0(call)), names));
+}
+
+}  // namespace cairn

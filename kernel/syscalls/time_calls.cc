@@ -1,0 +1,91 @@
+// Clocks and sleeping.
+#include "address_space/user_copy.h"
+#include "sched/wait_queue.h"
+#include "syscalls/arguments.h"
+#include "syscalls/table.h"
+#include "time/clock.h"
+
+namespace cairn {
+
+namespace {
+
+// Source: Linux, include/uapi/linux/time.h.
+constexpr uint64_t kClockRealtime = 0, kClockMonotonic = 1, kClockMonotonicRaw = 4;
+constexpr uint64_t kClockRealtimeCoarse = 5, kClockMonotonicCoarse = 6, kClockBoottime = 7;
+constexpr uint64_t kTimerAbsolute = 1;
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+
+struct TimeSpec {
+  int64_t seconds;
+  int64_t nanoseconds;
+};
+
+TimeSpec to_timespec(uint64_t ns) {
+  return {int64_t(ns / kNsPerSecond), int64_t(ns % kNsPerSecond)};
+}
+
+/// Nanoseconds, saturated. EINVAL, EFAULT.
+Result<uint64_t> read_timespec(uint64_t address) {
+  TimeSpec time = TRY(read_user<TimeSpec>(VirtAddr(address)));
+  if (time.seconds < 0 || time.nanoseconds < 0 || uint64_t(time.nanoseconds) >= kNsPerSecond) {
+    return Errno::kEINVAL;
+  }
+  constexpr int64_t kLongest = INT64_MAX / int64_t(kNsPerSecond) - 1;
+  if (time.seconds > kLongest) return kNoDeadline - 1;
+  return uint64_t(time.seconds) * kNsPerSecond + uint64_t(time.nanoseconds);
+}
+
+/// The clock's reading in ns. EINVAL for clocks that aren't there.
+Result<uint64_t> read_clock(uint64_t clock) {
+  switch (clock) {
+    case kClockRealtime:
+    case kClockRealtimeCoarse:
+      return realtime_ns();
+    case kClockMonotonic:
+    case kClockMonotonicRaw:
+    case kClockMonotonicCoarse:
+    case kClockBoottime:
+      return monotonic_ns();
+    default:
+      return Errno::kEINVAL;
+  }
+}
+
+uint64_t saturating_add(uint64_t a, uint64_t b) {
+  return a > kNoDeadline - 1 - b ? kNoDeadline - 1 : a + b;
+}
+
+/// Sleeps; stores what is left if interrupted and the caller wants to know.
+Result<void> sleep_for(uint64_t ns, uint64_t remaining_address) {
+  uint64_t deadline = saturating_add(monotonic_ns(), ns);
+  auto slept = sleep_until(deadline);
+  if (slept.ok() || remaining_address == 0) return slept;
+  uint64_t now = monotonic_ns();
+  TRY(write_user(VirtAddr(remaining_address), to_timespec(deadline > now ? deadline - now : 0)));
+  return slept;
+}
+
+}  // namespace
+
+int64_t sys_clock_gettime(TrapFrame& call) {
+  auto now = read_clock(argument0(call));
+  if (!now.ok()) return failure(now.error());
+  return to_return(write_user(VirtAddr(argument1(call)), to_timespec(*now)));
+}
+
+int64_t sys_nanosleep(TrapFrame& call) {
+  auto ns = read_timespec(argument0(call));
+  if (!ns.ok()) return failure(ns.error());
+  return to_return(sleep_for(*ns, argument1(call)));
+}
+
+int64_t sys_clock_nanosleep(TrapFrame& call) {
+  auto now = read_clock(argument0(call));
+  if (!now.ok()) return failure(now.error());
+  auto time = read_timespec(argument2(call));
+  if (!time.ok()) return failure(time.error());
+  if ((argument1(call) & kTimerAbsolute) == 0) return to_return(sleep_for(*time, argument3(call)));
+  return to_return(sleep_for(*time > *now ? *time - *now : 0, 0));
+}
+
+}  // namespace cairn
