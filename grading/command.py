@@ -108,6 +108,8 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
         tree = ROOT
         try:
             if arguments.submission:
+                if not arguments.submission.is_dir():
+                    raise HarnessFault(f"{arguments.submission} is no folder: SUBMISSION must be a folder with a student's tree")
                 check_available()
                 overlay = stack.enter_context(Overlay(arguments.submission, lab))
                 tree = overlay.folder

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,10 @@ FIRST_UID, UIDS = 20000, 30000
 SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 DEVICES = ("/dev/null", "/dev/urandom")  # no /dev/zero or terminals: reading them never ends
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8"}
+
+# Both bubblewrap and setpriv ask the kernel to kill the command when its parent dies. Had the parent
+# died already, that would come too late; so the command says when it has asked, and waits for an answer.
+GATE = 'echo >&0 && read -r go && exec "$@" </dev/null'
 
 _cells = itertools.count()
 
@@ -100,20 +105,30 @@ def launch(
     cell: Cell | None = None,
     *,
     pass_fds: Sequence[int] = (),
-    stdin: int | IO[bytes] = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.DEVNULL,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Process:
-    """Starts `command`, in a cell or bare. Must be called from a thread that lives on. Raises HarnessFault."""
-    options: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr, "start_new_session": True}
+    """Starts `command`, in a cell or bare, with nothing to read on its standard input.
+
+    Must be called from a thread that lives on, since the command ends with it. Raises HarnessFault.
+    """
+    ours, theirs = socket.socketpair()
+    options: dict[str, Any] = {"stdin": theirs, "stdout": stdout, "stderr": stderr, "start_new_session": True}
+    gated = ["/bin/sh", "-c", GATE, "sh", *command]
     try:
-        if cell is None:
-            bound = [tool("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", *command]
-            popen = subprocess.Popen(bound, pass_fds=pass_fds, cwd=cwd, env=environment, **options)
-            return Process(popen, popen.pid, boxed=False)
-        return _launch_in_cell(command, cell, list(pass_fds), cwd, environment or {}, options)
+        with ours, theirs:
+            if cell is None:
+                bound = [tool("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", *gated]
+                popen = subprocess.Popen(bound, pass_fds=pass_fds, cwd=cwd, env=environment, **options)
+                process = Process(popen, popen.pid, boxed=False)
+            else:
+                process = _launch_in_cell(gated, cell, list(pass_fds), cwd, environment or {}, options)
+            theirs.close()
+            if ours.recv(1):  # nothing if it could not start; whoever waits for the process finds out
+                ours.send(b"\n")
+            return process
     except OSError as error:
         raise HarnessFault(f"can't start {Path(command[0]).name}: {error.strerror or error}") from None
 

@@ -21,6 +21,19 @@ def run(command: str, cell: Cell | None = None, **options: object) -> tuple[int,
     return process.popen.returncode, output.decode(errors="replace")
 
 
+def gone(pid: int) -> bool:
+    """Waits for a killed process to end (as a zombie, where nobody reaps)."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def test_cells_can_be_made() -> None:
     check_available()
 
@@ -41,7 +54,6 @@ def test_no_network() -> None:
 
 
 def test_no_other_processes_and_no_privileges() -> None:
-    assert "Operation not permitted" in run("kill -0 -1; mount -t tmpfs none /tmp; kill -9 1")[1] or True
     status, output = run("id -u; mount -t tmpfs none /tmp 2>&1 && echo mounted; chroot / true 2>&1 && echo rooted")
     assert "mounted" not in output and "rooted" not in output
     if os.geteuid() == 0:
@@ -107,7 +119,7 @@ def test_the_commands_own_pid_and_time() -> None:
         assert b"python3" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
     finally:
         process.kill()
-    assert not process.alive() and not Path(f"/proc/{process.pid}").exists()
+    assert not process.alive() and gone(process.pid)
 
 
 @pytest.mark.parametrize("cell", [None, Cell(LIMITS, first_process=True)], ids=["bare", "boxed"])
@@ -124,10 +136,7 @@ def test_killing_the_parent_kills_the_command(cell: Cell | None) -> None:
     assert Path(f"/proc/{pid}").exists()
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not Path(f"/proc/{pid}").exists()
+    assert gone(pid)
 
 
 def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

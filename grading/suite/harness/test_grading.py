@@ -96,7 +96,7 @@ def test_a_submission(course: Course) -> None:
 def test_what_is_not_implemented(course: Course) -> None:
     text = '// ASK exit 2\nint not_implemented(const char*) { return 0; }\nint f() { return not_implemented("A2"); }\n'
     done = course.grade("-k", "A2", "--submission", course.submission(text))
-    assert (done.returncode, last_line(done)) == (1, "lab a: 26.7/40")
+    assert (done.returncode, last_line(done)) == (1, "lab a: 26.6/40")
     assert "A2 is not implemented yet: see handouts/a.md#a2 (labs/a-paging/walk.cc)" in done.stdout
 
 

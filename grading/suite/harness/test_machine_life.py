@@ -19,7 +19,8 @@ def boxed(request: pytest.FixtureRequest) -> bool:
 def ending(guest: Path, command: str, boxed: bool = False) -> Exception:
     with Machine(guest, sandbox=boxed) as machine, pytest.raises((GuestFailure, HarnessFault)) as caught:
         machine.channel.command(command)
-        machine.channel.command("echo again")
+        for _ in range(3):
+            machine.channel.command("echo again")
     assert not machine._process.alive()
     return caught.value
 
