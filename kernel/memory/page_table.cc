@@ -2,9 +2,6 @@
 // lab A's (labs/a-paging/page_table.cc).
 #include "memory/page_table.h"
 
-#include <algorithm>
-
-#include "arch/cpu.h"
 #include "lib/string.h"
 #include "memory/frame_allocator.h"
 #include "sync/spinlock.h"
@@ -32,14 +29,10 @@ void PageTable::activate() const {
   if (!is_active()) Cr3{root_.value}.write();
 }
 
-bool PageTable::is_active() const { return Cr3::read().root() == root_; }
-
 Result<PhysAddr> allocate_table() {
   return frame_address(TRY(allocate_zeroed_frame(FrameUse::kPageTable)));
 }
 
 void free_table(PhysAddr table) { free_frame(frame_of(table)); }
-
-uint16_t& table_entry_count(PhysAddr table) { return frame_info(frame_of(table)).table_entries; }
 
 }  // namespace cairn

@@ -18,9 +18,11 @@
 #include <atomic>
 #include <cstdint>
 
+#include "arch/cpu.h"
 #include "arch/layout.h"
 #include "lib/result.h"
 #include "lib/types.h"
+#include "memory/frame.h"
 
 namespace cairn {
 
@@ -88,8 +90,8 @@ inline Table& table_at(PhysAddr address) { return *direct_map_as<Table>(address)
 
 /// The way from the root to where a translation ends.
 struct PageWalk {
-  /// entries[4] … entries[level]: the entry looked at on each level; the others are null.
-  std::array<PageTableEntry*, 5> entries{};
+  /// entries[4] … entries[level]: the entry looked at on each level. The others mean nothing.
+  std::array<PageTableEntry*, 5> entries;
   /// Where the walk ended: at a leaf (level 1, or 2 for 2 MiB), or at the first entry that isn't
   /// present; 0 if the address isn't in the user half.
   int level = 0;
@@ -116,7 +118,7 @@ class PageTable {
   PhysAddr root() const { return root_; }
   /// Loads CR3 unless it holds this table already. Interrupts off or preemption disabled.
   void activate() const;
-  bool is_active() const;
+  bool is_active() const { return Cr3::read().root() == root_; }
 
   // ---- LAB A1 (handouts/a-paging.md#a1) ------------------------------------------------------
 
@@ -179,7 +181,9 @@ void free_table(PhysAddr table);
 
 /// How many present entries the table in this frame holds. Kept for you with the frame, so that
 /// nobody has to look at 512 entries to see whether a table is empty; starts at 0.
-uint16_t& table_entry_count(PhysAddr table);
+inline uint16_t& table_entry_count(PhysAddr table) {
+  return frame_info(frame_of(table)).table_entries;
+}
 
 /// The kernel's own table, whose user half is empty. Complete once build_kernel_half() ran.
 PhysAddr kernel_root();

@@ -48,15 +48,28 @@ class TlbGather {
   TlbGather& operator=(const TlbGather&) = delete;
 
   /// The translation of the page at `page` was removed, narrowed or redirected.
-  void add(VirtAddr page, PageSize size = PageSize::k4KiB);
+  void add(VirtAddr page, PageSize size = PageSize::k4KiB) {
+    VirtAddr end = page + uint64_t(size);
+    if (page_count_++ == 0) {
+      range_ = {page, end};
+    } else {
+      range_ = {page < range_.start ? page : range_.start, end > range_.end ? end : range_.end};
+    }
+  }
   /// Frees a page table's frame after the flush (the processor caches table entries too).
   void free_table(PhysAddr table);
   /// Drops a reference (frame_put()) on each 4 KiB frame of the memory after the flush.
   void put_frame(PhysAddr frame, PageSize size = PageSize::k4KiB);
   /// Flushes now.
-  void flush();
+  void flush() {
+    if (page_count_ != 0) flush_translations();
+    if (tables_.value != 0 || frame_count_ != 0) release_memory();
+  }
 
  private:
+  void flush_translations();
+  void release_memory();
+
   static constexpr unsigned kMaxFrames = 64;  // then it flushes
 
   const PageTable& table_;
@@ -64,7 +77,7 @@ class TlbGather {
   unsigned page_count_ = 0;
   FrameNumber tables_{0};  // linked through Frame::next; 0 ends the list
   unsigned frame_count_ = 0;
-  PhysAddr frames_[kMaxFrames];  // bit 0 set: 2 MiB
+  uint64_t frames_[kMaxFrames];  // physical addresses, bit 0 set: 2 MiB; left uninitialised
 };
 
 /// Flushes `range` of `table` on every processor that may hold translations of it. Before lab D

@@ -20,8 +20,10 @@ Result<void> print_walk(Session& session, const PageTable& table, VirtAddr addre
   }
   for (int level = 4; level >= walk.level && level >= 1; level--) {
     const PageTableEntry* entry = walk.entries[level];
-    if (entry == nullptr) return session.fail(Errno::kEIO, "the walk has no entry of level {}", level);
     PhysAddr place = physical_of(entry);
+    if (!is_known_frame(place)) {
+      return session.fail(Errno::kEIO, "the walk's entry of level {} is not in a table", level);
+    }
     print(session.out, "level={} table={} index={} entry={:x} ", level,
           PhysAddr(align_down(place.value, kPageSize)), place.value % kPageSize / 8, entry->value());
     print_pte_flags(session.out, *entry);

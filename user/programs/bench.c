@@ -1,6 +1,7 @@
-// What the kernel's paths cost a program: `make bench LAB=a` runs this under `-icount shift=0`, where
-// the time stamp counter counts instructions. Each operation runs twice and the second figure stands;
-// the cost of the empty loop is taken off. Prints `bench: name=NAME instructions=N` lines.
+// What the kernel's paths cost a program: `make bench LAB=a` runs this under `-icount shift=0`,
+// where the time stamp counter counts instructions. Each operation runs twice and the second figure
+// stands; the cost of the empty loop is taken off.
+// Prints `bench: name=NAME instructions=N` lines.
 
 #include <sys/syscall.h>
 
@@ -33,10 +34,10 @@ static uint64_t touch_overhead(volatile char* pages) {
 
 static uint64_t null_call(void) {
   uint64_t start = read_tsc();
-  for (int i = 0; i < kCalls; i++) __asm__ volatile("" ::"a"(SYS_getppid) : "rcx", "r11", "memory");
+  for (int i = 0; i < kCalls; i++) __asm__ volatile("" ::"a"(SYS_getpid) : "rcx", "r11", "memory");
   uint64_t empty = read_tsc() - start;
   start = read_tsc();
-  for (int i = 0; i < kCalls; i++) system_call(SYS_getppid);
+  for (int i = 0; i < kCalls; i++) system_call(SYS_getpid);
   return (read_tsc() - start - empty) / kCalls;
 }
 
