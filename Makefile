@@ -133,12 +133,13 @@ $(lab_sources):
 
 -include $(kernel_objects:=.d)
 
-# For clangd and clang-tidy: one entry a file, with clang's flags.
+# For clangd and clang-tidy: one entry a file, with clang's flags and its analysis of locks.
+clang_warnings := -Wthread-safety -Wno-missing-field-initializers
 compile_command = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(2) -c $(1)"}$(if $(3),$(comma))
 comma := ,
-$(BUILD)/compile_commands.json: $(OUT)/obj/flags $(OUT)/obj/list
+$(BUILD)/compile_commands.json: Makefile $(OUT)/obj/flags $(OUT)/obj/list
 	$(file >$@.part,[)
-	$(foreach s,$(filter %.cc,$(kernel_sources)),$(file >>$@.part,$(call compile_command,$s,clang++ $(call kernel_flags,clang),more)))
+	$(foreach s,$(filter %.cc,$(kernel_sources)),$(file >>$@.part,$(call compile_command,$s,clang++ $(call kernel_flags,clang) $(clang_warnings),more)))
 	$(foreach s,$(program_sources),$(file >>$@.part,$(call compile_command,$s,$(MUSL_CC) $(program_flags),more)))
 	$(file >>$@.part,$(call compile_command,user/start/start.c,$(MUSL_CC) $(program_flags)))
 	$(file >>$@.part,])
@@ -259,7 +260,6 @@ lint: $(filter %.tidy,$(kernel_sources:%.cc=$(BUILD)/lint/%.cc.tidy)) ## Check l
 $(BUILD)/lint/%.cc.tidy: %.cc .clang-tidy $(OUT)/obj/%.cc.o | $(BUILD)/compile_commands.json
 	$(call show,LINT,$<)
 	@mkdir -p $(@D)
-	$(Q)clang++ $(call kernel_flags,clang) -Werror -Wthread-safety -Wno-missing-field-initializers -fsyntax-only $<
 	$(Q)clang-tidy --quiet -p $(BUILD) --warnings-as-errors='*' $< 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
