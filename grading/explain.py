@@ -47,7 +47,7 @@ def _explain_error(error: BaseException, run: Run, lab: Lab) -> Failure:
         return Failure(summary=_not_implemented(error.item, run, lab), not_implemented=True)
     if isinstance(error, CheckFailed):
         return Failure(
-            summary=printable(f"{error.what} is wrong"),
+            summary=printable(f"wrong: {error.what}"),
             what=printable(error.what),
             expected=printable(error.expected),
             seen=printable(error.seen),

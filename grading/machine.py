@@ -260,9 +260,9 @@ class Machine:
         """Stops the machine for the block; nests. A machine that a debugger holds stays stopped."""
         resume = False
         try:
-            if self._stops == 0 and self.running():
+            if self._stops == 0 and not (self._gdb_socket and not self.running()):
                 self._qmp.execute("stop")
-                resume = True
+                resume = True  # a machine that the guest suspended stays so
             self._stops += 1
             try:
                 yield

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +23,9 @@ FINDINGS_LIMIT = 100
 
 
 class Memory(Protocol):
-    """What a walk needs of a Machine."""
+    """What a walk needs of a Machine. The guest stands still during each walk."""
+
+    def stopped(self) -> AbstractContextManager[None]: ...
 
     def read_phys(self, address: int, size: int) -> bytes: ...
 
@@ -124,15 +127,16 @@ def steps_to(machine: Memory, root: int, address: int) -> tuple[Level, ...]:
     """The entries that lead to `address`, down to the page or to the first that leads nowhere."""
     steps: list[Level] = []
     table = root & ADDRESS
-    for level in (4, 3, 2, 1):
-        if not machine.is_ram(table, PAGE):
-            break
-        index = address >> (12 + 9 * (level - 1)) & (ENTRIES - 1)
-        entry = int.from_bytes(machine.read_phys(table + 8 * index, 8), "little")
-        steps.append(Level(level, table, index, entry))
-        if not entry & PRESENT or _is_leaf(steps[-1]):
-            break
-        table = entry & ADDRESS
+    with machine.stopped():
+        for level in (4, 3, 2, 1):
+            if not machine.is_ram(table, PAGE):
+                break
+            index = address >> (12 + 9 * (level - 1)) & (ENTRIES - 1)
+            entry = int.from_bytes(machine.read_phys(table + 8 * index, 8), "little")
+            steps.append(Level(level, table, index, entry))
+            if not entry & PRESENT or _is_leaf(steps[-1]):
+                break
+            table = entry & ADDRESS
     return tuple(steps)
 
 
@@ -141,8 +145,9 @@ def _walk_half(machine: Memory, root: int, indices: range) -> PageMap:
     if not machine.is_ram(found.root, PAGE):
         found.found(f"the root {found.root:#x} lies outside of memory")
         return found
-    for mapping in _walk_table(machine, found, found.root, 4, (), 0, indices):
-        found[mapping.virtual] = mapping
+    with machine.stopped():
+        for mapping in _walk_table(machine, found, found.root, 4, (), 0, indices):
+            found[mapping.virtual] = mapping
     return found
 
 

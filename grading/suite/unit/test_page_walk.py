@@ -70,7 +70,7 @@ def test_halves(memory: FakeMemory) -> None:
 def test_cycles_are_findings(memory: FakeMemory, to_root: bool) -> None:
     root = memory.table()
     memory.map(root, (0, 0, 0, 0), 0x5000 | P | U)
-    page_directory_pointers = int.from_bytes(memory.read_phys(root, 8), "little") & ~0xFFF
+    page_directory_pointers = memory.get(root, 0) & ~0xFFF
     memory.put(page_directory_pointers, 9, (root if to_root else page_directory_pointers) | P | W | U)
     found = page_walk.walk(memory, root)
     assert len(found) == 1
@@ -135,6 +135,14 @@ def test_a_walk_that_leaves_memory_stops(memory: FakeMemory) -> None:
     memory.put(root, 0, memory.ram | P)
     assert [step.level for step in page_walk.steps_to(memory, root, 0)] == [4]
     assert page_walk.walk_address(memory, root, 0) is None
+
+
+def test_the_guest_stands_still_during_a_walk(memory: FakeMemory) -> None:
+    root = memory.table()
+    memory.map(root, (0, 0, 0, 0), 0x5000 | P)
+    page_walk.walk(memory, root)
+    page_walk.walk_address(memory, root, 0)
+    assert memory.reads and not memory.moved and memory.standing_still == 0
 
 
 def test_frames(memory: FakeMemory) -> None:
