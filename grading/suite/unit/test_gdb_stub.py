@@ -54,6 +54,7 @@ def pair() -> Iterator[tuple[GdbStub, Stub]]:
         stub.start()
         yield GdbStub(ours), stub
         ours.shutdown(socket.SHUT_RDWR)
+        stub.join()
 
 
 def test_reads_in_chunks(pair: tuple[GdbStub, Stub]) -> None:
