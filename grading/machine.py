@@ -33,6 +33,7 @@ from grading.serial_port import ChannelPort, ConsolePort, Pump
 GUARD_MIB = 1536  # QEMU's own address space beside the guest's memory
 CELL_CPU_S = 1800  # a backstop far beyond what progress.py allows
 PANIC_CODE = 0x40
+WRONG_KERNEL = re.compile(r"(could not load|loading \w+) kernel|loading elf kernel|PVH ELF Note", re.IGNORECASE)
 LOW_MEMORY_LIMIT = 0x8000_0000  # q35 puts the rest above 4 GiB once memory reaches 2.75 GiB
 LOW_MEMORY_MAXIMUM = 0xB000_0000
 
@@ -162,7 +163,7 @@ class Machine:
         except QmpEnded:
             self._process.wait()
             complaint = self._complaint()
-            raise HarnessFault(f"QEMU did not start: {complaint}", guest_may_cause="kernel" in complaint) from None
+            raise HarnessFault(f"QEMU did not start: {complaint}", guest_may_cause=bool(WRONG_KERNEL.search(complaint))) from None
 
     def close(self) -> None:
         """Ends QEMU and closes everything; harmless when done already."""

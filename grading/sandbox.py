@@ -30,7 +30,7 @@ WAIT_S = 60  # for a killed process to be gone
 FIRST_UID, UIDS = 20000, 30000
 SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 DEVICES = ("/dev/null", "/dev/urandom")  # no /dev/zero or terminals: reading them never ends
-ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8"}
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8"}
 
 # Both bubblewrap and setpriv ask the kernel to kill the command when its parent dies. Had the parent
 # died already, that would come too late; so the command says when it has asked, and waits for an answer.
