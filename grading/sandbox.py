@@ -30,7 +30,7 @@ WAIT_S = 60  # for a killed process to be gone
 FIRST_UID, UIDS = 20000, 30000
 SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 DEVICES = ("/dev/null", "/dev/urandom")  # no /dev/zero or terminals: reading them never ends
-ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8"}
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8"}
 
 # Both bubblewrap and setpriv ask the kernel to kill the command when its parent dies. Had the parent
 # died already, that would come too late; so the command says when it has asked, and waits for an answer.
@@ -179,7 +179,7 @@ def _bubblewrap(cell: Cell, files: Mapping[int, Path], info: int, cwd: Path | No
             arguments += ["--ro-bind", path, path]
     for device in DEVICES:
         arguments += ["--dev-bind", device, device]
-    arguments += ["--size", str(cell.limits.file_mib << 20), "--tmpfs", "/tmp"]
+    arguments += ["--size", str(cell.limits.file_mib << 20), "--tmpfs", "/tmp", "--symlink", "/tmp", "/var/tmp"]
     for descriptor, path in files.items():
         arguments += ["--ro-bind-data", str(descriptor), str(path)]
     if cell.folder:
