@@ -14,7 +14,7 @@
 
 #include "pattern.h"
 
-enum { kMaxArguments = 4, kReplySize = 256, kLineSize = 256, kNewChild = -2 };
+enum { kMaxArguments = 4, kReplySize = 256, kLineSize = 256, kNewChild = -0x6e6577 };
 
 typedef struct {
   long a[kMaxArguments];  // numeric arguments, 0 where absent
@@ -117,6 +117,15 @@ static long op_fork(const Arguments* in) {
   return child == 0 ? kNewChild : child;
 }
 
+// clone ADDRESS: a fork for which the kernel writes the child's pid to ADDRESS in the parent. It wrote
+// there right before as well, so the processor knows the page as one that may be written.
+static long op_clone(const Arguments* in) {
+  enum { kParentSetTid = 0x100000, kChildSignal = 17 };
+  if (op_clock(in) != 0) return -1;
+  long child = syscall(SYS_clone, (long)(kParentSetTid | kChildSignal), 0L, in->a[0], 0L, 0L);
+  return child == 0 ? kNewChild : child;
+}
+
 static long op_vfork(const Arguments* in) {  // vfork STATUS: a child that only exits
   pid_t child = vfork();
   if (child == 0) _exit((int)in->a[0]);
@@ -181,6 +190,12 @@ static long op_readin(const Arguments* in) {
   return read(0, (void*)in->a[0], (size_t)in->a[1]);
 }
 
+// await PID: says `waiting=1`, then waits for the child.
+static long op_await(const Arguments* in) {
+  answer("waiting=1");
+  return op_wait(in);
+}
+
 // spin VALUE: answers, then computes in user mode for ever with VALUE in RBX.
 static long op_spin(const Arguments* in) {
   answer("result=0");
@@ -200,7 +215,8 @@ static const struct {
     {"write", op_write},   {"getfs", op_getfs},       {"sigmask", op_sigmask},
     {"fork", op_fork},     {"vfork", op_vfork},       {"wait", op_wait},
     {"exit", op_exit},     {"kill", op_kill},         {"sleep", op_sleep},
-    {"storm", op_storm},   {"spin", op_spin},
+    {"storm", op_storm},   {"spin", op_spin},         {"await", op_await},
+    {"clone", op_clone},
 };
 enum { kOperationCount = sizeof kOperations / sizeof kOperations[0] };
 
@@ -218,7 +234,7 @@ static void perform(const char* name, const Arguments* in) {
     char result[64];
     errno = 0;
     long value = kOperations[i].run(in);
-    if (value == kNewChild && kOperations[i].run == op_fork) return;  // it waits for its own line
+    if (value == kNewChild) return;  // it waits for a line of its own
     if (value == -1 && errno != 0) {
       snprintf(result, sizeof result, "errno=%d", errno);
     } else {

@@ -41,6 +41,11 @@ class Census:
         return self.uses.get("page-table", 0)
 
     @property
+    def known(self) -> int:
+        """Frames that are free or in a known use; what heap and stacks keep for later is counted."""
+        return self.free + sum(self.uses.values())
+
+    @property
     def user(self) -> int:
         """Frames that hold processes' memory."""
         return self.uses.get("user", 0)
@@ -52,6 +57,11 @@ def counters(machine: Machine, prefix: str) -> dict[str, int]:
     for line in machine.channel.command(f"metrics {prefix}").values():
         values.update({key: int(value) for key, value in line.items()})
     return values
+
+
+def references(machine: Machine, frame: int) -> int:
+    """frame_references() of a frame."""
+    return machine.channel.command(f"frame refs {frame:#x}").number("references")
 
 
 def full_flushes(machine: Machine) -> tuple[int, ...]:

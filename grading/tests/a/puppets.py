@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from grading import page_walk
 from grading.failures import GuestFailure, GuestSilent
 from grading.machine import Machine
+from grading.tests.a import outside
 from grading.tests.a.pattern import PAGE
 from grading.tests.a.tables import LARGE
 
 # Polls of `ps` through the channel, each a round trip of the guest, before a process counts as stuck.
-PATIENCE = 4000
+PATIENCE = 2000
 # Lines that puppets may hand back because they were meant for another one.
 PASSES = 200
 
@@ -124,6 +125,13 @@ class Puppets:
         self.until_blocked(pid)
         return child
 
+    def clone(self, pid: int, address: int) -> int:
+        """As fork(), with the child's pid stored at `address` in the parent."""
+        child = self.do(pid, "clone", address)
+        self.until_blocked(child)
+        self.until_blocked(pid)
+        return child
+
     def area(self, pid: int, pages: int, seed: int | None = None, protection: int = PROT_RW) -> int:
         """A private anonymous area of `pages` pages, filled from `seed` if given; its address."""
         address = self.do(pid, "mmap", pages, protection)
@@ -144,54 +152,45 @@ class Puppets:
                 return line.encode()
         raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
 
-    def do_until(self, pid: int, word: str, operation: str, *arguments: int) -> None:
-        """Starts an operation that first answers with `word`, and then does something that blocks."""
+    def do_until(self, pid: int, word: str, operation: str, *arguments: int) -> int:
+        """Starts an operation that first answers with `word` and then blocks; its sequence number."""
         answer = self.ask(pid, operation, *arguments)
         if word not in answer.words:
             raise PuppetError(f"`{operation}` in process {pid}: {answer.words}")
+        return self.sequence
+
+    def ask_or_end(self, pid: int, operation: str, *arguments: int) -> Answer | None:
+        """One operation that may end the process: None if it did."""
+        for _ in range(PASSES):
+            sequence = self.send(pid, operation, *arguments)
+            answer = self._answered_or_ended(pid, sequence)
+            if answer is None or "pass" not in answer.words:
+                return answer
+        raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
+
+    def _answered_or_ended(self, pid: int, sequence: int) -> Answer | None:
+        for _ in range(PATIENCE):
+            ended = self.processes().get(pid, {"state": "gone"})["state"] in ("zombie", "gone")
+            if re.search(rf"puppet: seq={sequence} pid=[^\r\n]*\r?\n", self.machine.console.text):
+                return self.answer(sequence)
+            if ended:
+                return None
+        raise GuestSilent(f"process {pid} to answer or end")
 
     def crash(self, pid: int, operation: str, *arguments: int) -> str:
         """An operation that must end the process by a fault; what the console says of it."""
-        for _ in range(PASSES):
-            sequence = self.send(pid, operation, *arguments)
-            for _ in range(PATIENCE):
-                state = self.processes().get(pid, {"state": "gone"})["state"]
-                said = re.search(rf"puppet: seq={sequence} (pid=[^\r\n]*)\r?\n", self.machine.console.text)
-                if state in ("zombie", "gone") or said:
-                    break
-            if said and "pass=1" in said.group(1):
-                continue
-            if said:
-                raise PuppetError(f"`{operation}` in process {pid} should have ended it; it answered: {said.group(1)}")
-            return self.last_words(pid)
-        raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
-
-    def ended_or_answered(self, pid: int, sequence: int) -> bool:
-        """Waits until the puppet has answered line `sequence` (True) or has ended (False)."""
-        for _ in range(PATIENCE):
-            if f"puppet: seq={sequence} pid={pid} " in self.machine.console.text:
-                return True
-            if self.processes().get(pid, {"state": "gone"})["state"] in ("zombie", "gone"):
-                return False
-        raise GuestSilent(f"process {pid} to answer or end")
+        answer = self.ask_or_end(pid, operation, *arguments)
+        if answer is not None:
+            raise PuppetError(f"`{operation}` in process {pid} should have ended it; it answered: {answer.words}")
+        return self.last_words(pid)
 
     def leave(self, pid: int, status: int = 0) -> None:
         """Makes a puppet exit, and waits until it is a zombie or gone."""
-        for _ in range(PASSES):
-            sequence = self.send(pid, "exit", status)
-            if self._left(pid, sequence):
-                return
-        raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
+        self.crash(pid, "exit", status)
 
-    def _left(self, pid: int, sequence: int) -> bool:
-        passed = re.compile(rf"puppet: seq={sequence} pid=\d+ pass=1")
-        for _ in range(PATIENCE):
-            process = self.processes().get(pid)
-            if process is None or process["state"] == "zombie":
-                return True
-            if passed.search(self.machine.console.text):
-                return False
-        raise GuestSilent(f"process {pid} to exit")
+    def wait_meanwhile(self, parent: int, child: int) -> int:
+        """Lets the parent wait for a child that lives on, so that it reads no lines; the line's number."""
+        return self.do_until(parent, "waiting", "await", child)
 
     def reap(self, parent: int, child: int) -> int:
         """The parent waits for the child, which has exited; its wait status."""
@@ -200,17 +199,20 @@ class Puppets:
             raise PuppetError(f"wait for {child} in process {parent}: {answer.words}")
         return answer.number("status")
 
-    def end(self, pid: int) -> None:
-        """Kills and reaps a puppet that the monitor started; all its memory goes back."""
-        self.machine.channel.command(f"kill {pid}")
-        self.machine.channel.command(f"wait {pid}")
+    def end(self, *pids: int) -> None:
+        """Kills puppets and waits until they are gone; the first was started by the monitor."""
+        for pid in pids:
+            self.machine.channel.command(f"kill {pid}")
+        self.machine.channel.command(f"wait {pids[0]}")
+        for pid in pids:
+            self.until(pid, "gone")
 
     # -- from outside ------------------------------------------------------------------------------
 
     def pages(self, pid: int) -> dict[int, page_walk.Mapping]:
         """What the process's page table maps, by 4 KiB page, found by walking it from outside."""
         pages: dict[int, page_walk.Mapping] = {}
-        for address, mapping in page_walk.walk(self.machine, self.root(pid)).items():
+        for address, mapping in outside.user_half(self.machine, self.root(pid)).items():
             if mapping.size == PAGE:
                 pages[address] = mapping
                 continue

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import struct
 
-from grading import page_walk
 from grading.check import check, check_errno, check_that
 from grading.machine import Machine
 from grading.rubric import item
+from grading.tests.a import outside
 from grading.tests.a.census import Census
 from grading.tests.a.layout import Layout, Page, check_census, check_layout, entry_place
 from grading.tests.a.tables import (IGNORED, LARGE, PAGE, PERMISSIONS, USER_END, Table, draw_frame, draw_large_page, draw_page,
@@ -32,7 +32,7 @@ def test_map_random_pages(machine: Machine, rng: random.Random) -> None:
     layout[USER_END - PAGE] = Page(draw_frame(rng), "rwu")
     table.map(USER_END - PAGE, layout[USER_END - PAGE].frame, "rwu")
     check_layout(machine, table.root, layout, "after mapping")
-    made = len(page_walk.tables(machine, table.root))
+    made = len(outside.user_half(machine, table.root).tables)
     check(expected=before.tables + made, seen=Census.take(machine).tables, what="frames used for page tables",
           hint="take tables from allocate_table(), one for each table that is linked")
     for address in rng.sample(sorted(layout), 12):
@@ -160,10 +160,11 @@ def test_remap_changes_what_is_asked(machine: Machine, rng: random.Random) -> No
     table = Table.new(machine)
     layout = map_random(table, rng, 40)
     own_bits: dict[int, int] = {}
-    for address in layout:
-        place = entry_place(machine, table.root, address)
-        own_bits[address] = rng.getrandbits(64) & IGNORED
-        write_word(machine, place, read_word(machine, place) & ~IGNORED | own_bits[address])
+    with machine.stopped():
+        for address in layout:
+            place = entry_place(machine, table.root, address)
+            own_bits[address] = rng.getrandbits(64) & IGNORED
+            write_word(machine, place, read_word(machine, place) & ~IGNORED | own_bits[address])
     for count, address in enumerate(rng.sample(sorted(layout), 30)):
         page = layout[address]
         kind = rng.choice(["frame", "access", "both"])
@@ -176,8 +177,10 @@ def test_remap_changes_what_is_asked(machine: Machine, rng: random.Random) -> No
         layout[address] = Page(frame, flags)
         if count % 10 == 9:
             check_layout(machine, table.root, layout, "after remapping pages")
+    with machine.stopped():
+        entries = {address: read_word(machine, entry_place(machine, table.root, address)) for address in own_bits}
     for address, bits in own_bits.items():
-        entry = read_word(machine, entry_place(machine, table.root, address))
+        entry = entries[address]
         check(expected=bits, seen=entry & IGNORED, what=f"bits 9-11 and 52-58 of the entry of page {address:#x}",
               hint="these bits are the kernel's own (a copy-on-write mark, say): remap_page() leaves them as they were")
 
@@ -223,5 +226,5 @@ def test_kernel_half_stays(machine: Machine, rng: random.Random) -> None:
         for address in layout:
             table.unmap(address)
         check(expected=kernel, seen=half(table.root), what="entries 256 to 511 of a root after unmapping everything")
-    exposed = [str(mapping) for mapping in page_walk.kernel_half(machine, table.root).values() if mapping.user]
+    exposed = [str(mapping) for mapping in outside.kernel_half(machine, table.root).values() if mapping.user]
     check(expected=[], seen=exposed, what="kernel pages that user code can reach")

@@ -50,9 +50,10 @@ class Pages:
         """Lets the processor use every page as it is, then redirects them all to the other frame."""
         for address in self.addresses:
             check(expected=self.words[0], seen=self.table.peek(address), what=f"a word read through page {address:#x}")
-        for address in self.addresses:
-            place = entry_place(self.machine, self.table.root, address)
-            write_word(self.machine, place, read_word(self.machine, place) & ~FRAME_MASK | self.frames[1])
+        with self.machine.stopped():
+            for address in self.addresses:
+                place = entry_place(self.machine, self.table.root, address)
+                write_word(self.machine, place, read_word(self.machine, place) & ~FRAME_MASK | self.frames[1])
         self.frames.reverse()
         self.words.reverse()
 

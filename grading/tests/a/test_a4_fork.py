@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 
-from grading import page_walk
 from grading.check import check, check_that
 from grading.machine import Machine
+from grading.page_walk import Mapping
 from grading.rubric import item
-from grading.tests.a.census import Census, counters
+from grading.tests.a import outside
+from grading.tests.a.census import Census, counters, references
 from grading.tests.a.layout import COPY_HINT, check_content
 from grading.tests.a.pattern import PAGE, area_sum, page_bytes, pattern_word
 from grading.tests.a.puppets import MAP_HUGETLB, PROT_RW, Puppets
@@ -43,7 +44,10 @@ def test_fork_shares_everything(machine: Machine, rng: random.Random) -> None:
                   what=f"the frame of page {page:#x} in {who} after fork")
             check(expected=False, seen=pages[page].writable, hint=SHARE_HINT,
                   what=f"whether the shared page {page:#x} is writable in {who}")
-        check_content(machine, ours[page].physical, page_bytes(pattern_word(seed, number)), f"page {page:#x} after fork")
+    with machine.stopped():
+        for number in range(count):
+            page = area + number * PAGE
+            check_content(machine, ours[page].physical, page_bytes(pattern_word(seed, number)), f"page {page:#x} after fork")
     check(expected=set(ours), seen=set(theirs), what="the pages mapped in the child, as in the parent")
     shared_writable = [page for page in theirs if ours[page].physical == theirs[page].physical
                        and (ours[page].writable or theirs[page].writable)]
@@ -92,6 +96,29 @@ def test_a_write_separates_one_page(machine: Machine, rng: random.Random) -> Non
         changes = {number * PAGE + offset: word for number, change in writes[pid].items() for offset, word in change.items()}
         check(expected=area_sum(seed, count, changes), seen=puppets.do(pid, "sum", area, count),
               what=f"the sum over the whole area as {who} reads it")
+
+
+@item("A4", points=2)
+def test_fork_leaves_nothing_stale(machine: Machine, rng: random.Random) -> None:
+    """A write right after fork finds the page read-only, though the processor had used it for writing."""
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    seed, count = draw_word(rng), 8
+    area = puppets.area(parent, count, seed)
+    numbers = rng.sample(range(count), 4)
+    for number in numbers:
+        place = area + number * PAGE + rng.randrange(0, PAGE - 16, 8)
+        child = puppets.clone(parent, place)
+        ours, theirs = (puppets.pages(pid)[place & -PAGE].physical + place % PAGE for pid in (parent, child))
+        check(expected=child, seen=int.from_bytes(machine.read_phys(ours, 4), "little"),
+              what=f"the pid that clone() stored at {place:#x} in the parent")
+        check_that(int.from_bytes(machine.read_phys(theirs, 4), "little") != child, expected="what was there before",
+                   seen=f"{child}, the pid stored in the parent after memory was shared", what=f"the word at {place:#x} in the child",
+                   hint="tell `gather` each page whose right to write is taken: until it is flushed, the processor goes on writing")
+        check_content(machine, puppets.pages(child)[area + (number + 1) % count * PAGE].physical,
+                      machine.read_phys(puppets.pages(parent)[area + (number + 1) % count * PAGE].physical, PAGE), "another page of the child")
+        puppets.leave(child)
+        puppets.reap(parent, child)
 
 
 @item("A4", points=3)
@@ -181,10 +208,19 @@ class Family:
 
     def check(self, when: str) -> None:
         """Frames are shared exactly within groups, and hold what their group's processes wrote."""
+        pages = {pid: self.puppets.pages(pid) for pid in self.groups}
+        with self.machine.stopped():
+            sharers = self._check_frames(pages, when)
+        for frame, count in sharers.items():
+            check(expected=count, seen=references(self.machine, frame), what=f"{when}: references of frame {frame:#x}, mapped by {count} processes",
+                  hint="each entry that maps a frame holds one reference: frame_get() when fork shares, frame_put() when a copy replaces")
+
+    def _check_frames(self, mapped: dict[int, dict[int, Mapping]], when: str) -> dict[int, int]:
+        """Compares frames and contents; for each frame of the area how many processes share it."""
         owners: dict[int, int] = {}  # frame -> group
         frames: dict[int, int] = {}  # group -> frame
-        for pid in self.groups:
-            pages = self.puppets.pages(pid)
+        counts: dict[int, int] = {}
+        for pid, pages in mapped.items():
             for number, group in enumerate(self.groups[pid]):
                 page = self.area + number * PAGE
                 check_that(page in pages, expected="mapped", seen="not mapped", what=f"{when}: page {page:#x} of process {pid}")
@@ -193,14 +229,12 @@ class Family:
                       what=f"{when}: the frame of page {page:#x} in process {pid}, shared with a relative since nobody wrote")
                 check(expected=group, seen=owners.setdefault(frame, group), hint=COPY_HINT,
                       what=f"{when}: the sharers of frame {frame:#x}, page {page:#x} of process {pid} (numbers of groups)")
-                sharers = sum(groups[number] == group for groups in self.groups.values())
-                check_that(sharers == 1 or not pages[page].writable, expected="read-only", seen="writable", hint=SHARE_HINT,
-                           what=f"{when}: page {page:#x} of process {pid}, whose frame {sharers} processes share")
+                counts[frame] = sum(groups[number] == group for groups in self.groups.values())
+                check_that(counts[frame] == 1 or not pages[page].writable, expected="read-only", seen="writable", hint=SHARE_HINT,
+                           what=f"{when}: page {page:#x} of process {pid}, whose frame {counts[frame]} processes share")
                 content = page_bytes(pattern_word(self.seed, number), self.changes[pid][number])
                 check_content(self.machine, frame, content, f"{when}: page {page:#x} of process {pid}")
-                references = self.machine.channel.command(f"frame refs {frame:#x}").number("references")
-                check(expected=sharers, seen=references, what=f"{when}: references of frame {frame:#x}, mapped by {sharers} processes",
-                      hint="each entry that maps a frame holds one reference: frame_get() when fork shares, frame_put() when a copy replaces")
+        return counts
 
 
 @item("A4", points=3)
@@ -256,13 +290,13 @@ def test_large_pages_of_processes(machine: Machine, rng: random.Random) -> None:
     seed, count = draw_word(rng), LARGE // PAGE
     area = puppets.do(parent, "mmap", count, PROT_RW, 0, MAP_HUGETLB)
     puppets.do(parent, "fill", area, count, seed)
-    memory = page_walk.walk(machine, puppets.root(parent)).get(area)
+    memory = outside.user_half(machine, puppets.root(parent)).get(area)
     check(expected=LARGE, seen=memory.size if memory else "not mapped", what=f"the size of the page at {area:#x} (bytes)",
           hint="a fault in a region of 2 MiB pages maps a zeroed 2 MiB page if one can be had")
     before = Census.take(machine).user
     child = puppets.fork(parent)
     for pid, who in ((parent, "the parent"), (child, "the child")):
-        page = page_walk.walk(machine, puppets.root(pid)).get(area)
+        page = outside.user_half(machine, puppets.root(pid)).get(area)
         check(expected=(memory.physical, LARGE, False), seen=(page.physical, page.size, page.writable) if page else "not mapped",
               what=f"memory, size and writability of the 2 MiB page in {who} after fork", hint=SHARE_HINT)
     check_that(Census.take(machine).user - before <= OWN_PAGES, expected=f"at most {OWN_PAGES} more", seen=Census.take(machine).user,

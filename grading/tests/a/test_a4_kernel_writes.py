@@ -7,7 +7,7 @@ import random
 from grading.check import check, check_that
 from grading.machine import Machine
 from grading.rubric import item
-from grading.tests.a.census import Census
+from grading.tests.a.census import Census, references
 from grading.tests.a.layout import check_content
 from grading.tests.a.pattern import PAGE, page_bytes, pattern_word
 from grading.tests.a.puppets import PROT_RW, Puppets
@@ -111,8 +111,10 @@ def test_zero_page(machine: Machine, rng: random.Random) -> None:
     count = 16
     area = puppets.area(parent, count)
     zero = machine.channel.command("frame zero").number("frame")
-    before = Census.take(machine).user
+    before, zero_references = Census.take(machine).user, references(machine, zero)
     check(expected=0, seen=puppets.do(parent, "sum", area, count), what="the sum over pages never written")
+    check(expected=zero_references + count, seen=references(machine, zero), hint="each entry that maps a frame holds a reference",
+          what=f"references of the zero page after {count} more pages map it")
     check(expected=before, seen=Census.take(machine).user, what="frames of user memory after reading pages never written",
           hint="a read of an untouched page maps the shared zero page, read-only")
     pages = puppets.pages(parent)

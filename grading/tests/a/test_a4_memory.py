@@ -6,11 +6,11 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from grading import page_walk
 from grading.check import check, check_that
 from grading.machine import Machine
 from grading.rubric import item
-from grading.tests.a.census import Census
+from grading.tests.a import outside
+from grading.tests.a.census import Census, references
 from grading.tests.a.layout import check_census, check_content
 from grading.tests.a.pattern import PAGE, area_sum, page_bytes, pattern_word
 from grading.tests.a.puppets import PROT_RW, READ, Puppets
@@ -18,11 +18,6 @@ from grading.tests.a.tables import FRAME_MASK, draw_word, new_frame, use_kernel_
 
 ENOMEM, SIGSEGV = 12, 11
 REFS_HINT = "frame_get() for each entry that comes to map the frame, frame_put() for each that goes"
-
-
-def references(machine: Machine, frame: int) -> int:
-    """frame_references()."""
-    return machine.channel.command(f"frame refs {frame:#x}").number("references")
 
 
 @item("A4", points=2)
@@ -139,24 +134,27 @@ def test_fork_of_more_than_half_of_memory(boot: Callable[..., Machine], rng: ran
 def test_out_of_memory_in_fork(machine: Machine, rng: random.Random) -> None:
     """Whichever allocation fails in fork, it is ENOMEM, everything is undone and the process goes on."""
     puppets = Puppets(machine)
-    parent = puppets.start()
+    elder = puppets.start()
     seed, count = draw_word(rng), 6
     starts = [rng.randrange(1 << 8, 1 << 16) << 29 for _ in range(3)]
-    for start in starts:  # far from each other, so that the child needs many tables
-        puppets.do(parent, "mmap", count, PROT_RW, start)
-        puppets.do(parent, "fill", start, count, seed)
-    child = puppets.fork(parent)  # once, so that heap and stacks have what fork takes
-    puppets.leave(child)
-    puppets.reap(parent, child)
+    for start in starts:  # far from each other, so that a child needs many tables
+        puppets.do(elder, "mmap", count, PROT_RW, start)
+        puppets.do(elder, "fill", start, count, seed)
+    parent = puppets.fork(elder)
+    puppets.wait_meanwhile(elder, parent)  # from here on only the parent reads lines
+    for _ in range(2):  # so that heap, stacks and the parent's own pages have what fork takes
+        puppets.reap(parent, puppets.do(parent, "vfork", 0))
+        for start in starts:
+            puppets.do(parent, "poke", start, pattern_word(seed, 0))
     before, processes = Census.take(machine), set(puppets.processes())
     frames = {page: mapping.physical for page, mapping in puppets.pages(parent).items()}
     failed = 0
     for number in range(1, 100):
         machine.channel.command(f"fail allocation {number}")
-        answer = puppets.ask(parent, "fork")
+        answer = puppets.ask_or_end(parent, "fork")
         machine.channel.command("fail allocation 0")
-        if answer.result is not None:
-            break
+        if answer is None or answer.result is not None:
+            break  # fork needed fewer; the allocation that failed was a copy for parent or child
         failed += 1
         check(expected=ENOMEM, seen=answer.errno, what=f"errno of fork with allocation {number} failing (12 is ENOMEM)")
         check_census(before, Census.take(machine), f"after fork failed at allocation {number}",
@@ -164,22 +162,21 @@ def test_out_of_memory_in_fork(machine: Machine, rng: random.Random) -> None:
         check(expected=processes, seen=set(puppets.processes()), what=f"the processes after fork failed at allocation {number}")
         after = {page: mapping.physical for page, mapping in puppets.pages(parent).items()}
         check(expected=frames, seen=after, what=f"the parent's pages and frames after fork failed at allocation {number}")
-        start = rng.choice(starts)
-        puppets.do(parent, "poke", start, pattern_word(seed, 0))
+        puppets.do(parent, "poke", rng.choice(starts), pattern_word(seed, 0))
     check_that(failed >= 8, expected="at least 8: a root and tables for areas far apart", seen=failed,
                what="allocations of fork that can fail")
-    child = int(answer.result or 0)
-    puppets.until_blocked(child)
+    others = sorted(set(puppets.processes()) - {elder})
+    for pid in others:
+        machine.channel.try_command(f"kill {pid}")
+    for pid in others:
+        puppets.until(pid, "gone")
     for start in starts:
-        number, word = rng.randrange(count), draw_word(rng)
-        puppets.do(child, "poke", start + number * PAGE, word)
-        check(expected=area_sum(seed, count), seen=puppets.do(parent, "sum", start, count),
-              what=f"the sum over the area at {start:#x} in the parent, after failed forks and a write in the child")
-        check(expected=area_sum(seed, count, {number * PAGE: word}), seen=puppets.do(child, "sum", start, count),
-              what=f"the sum over the area at {start:#x} in the child")
-    puppets.leave(child)
-    puppets.reap(parent, child)
-    check_census(before, Census.take(machine), "after all forks", REFS_HINT)
+        check(expected=area_sum(seed, count), seen=puppets.do(elder, "sum", start, count),
+              what=f"the sum over the area at {start:#x}, shared with the process whose fork failed")
+        for page in range(start, start + count * PAGE, PAGE):
+            frame = puppets.pages(elder)[page].physical
+            check(expected=1, seen=references(machine, frame), hint=REFS_HINT,
+                  what=f"references of frame {frame:#x}, mapped once, after failed forks")
 
 
 @item("A4", points=2)
@@ -191,21 +188,25 @@ def test_out_of_memory_in_a_copy(machine: Machine, rng: random.Random) -> None:
     area = puppets.area(parent, count, seed)
     before = Census.take(machine)
     child = puppets.fork(parent)
-    page = area + rng.randrange(count) * PAGE
+    waiting = puppets.wait_meanwhile(parent, child)  # from here on only the child reads lines
+    puppets.do(child, "poke", area, pattern_word(seed, 0))  # and has copies of its own stack and data
+    puppets.do(child, "clock", area + 8)
+    page = area + rng.randrange(1, count) * PAGE
     machine.channel.command("fail allocation 1")
     answer = puppets.ask(child, "clock", page)  # the kernel writes: no copy means an error, not a death
     machine.channel.command("fail allocation 0")
     check_that(answer.errno in (ENOMEM, 14), expected="ENOMEM (12) or EFAULT (14)", seen=answer.words,
                what="clock_gettime() into a shared page that can't be copied")
+    check_content(machine, puppets.pages(parent)[page].physical, page_bytes(pattern_word(seed, (page - area) // PAGE)),
+                  f"page {page:#x} of the parent after that")
     machine.channel.command("fail allocation 1")
-    sequence = puppets.send(child, "poke", page, draw_word(rng))
-    survived = puppets.ended_or_answered(child, sequence)
+    survived = puppets.ask_or_end(child, "poke", page, draw_word(rng))
     machine.channel.command("fail allocation 0")
-    check(expected=area_sum(seed, count), seen=puppets.do(parent, "sum", area, count),
-          what="the sum over the parent's area after a write in the child that found no memory")
     if survived:
         puppets.leave(child)
-    puppets.reap(parent, child)
+    puppets.answer(waiting)
+    check(expected=area_sum(seed, count), seen=puppets.do(parent, "sum", area, count),
+          what="the sum over the parent's area after a write in the child that found no memory")
     check_census(before, Census.take(machine), "after the child ended", REFS_HINT)
 
 
@@ -268,13 +269,9 @@ def test_everything_is_given_back(machine: Machine, rng: random.Random) -> None:
               what=f"a word of page {area + number * PAGE:#x} in the child after munmap in the parent")
     puppets.do(child, "munmap", area, 8)
     check(expected=shared.user - 8, seen=Census.take(machine).user, what="frames of user memory after munmap of the 8 pages in both")
-    puppets.fork(child)
+    grandchild = puppets.fork(child)
     puppets.do(child, "poke", area + 30 * PAGE, draw_word(rng))
-    puppets.end(parent)  # before its child and grandchild
-    for pid in sorted(set(puppets.processes()) & set(range(parent + 1, parent + 100))):
-        machine.channel.command(f"kill {pid}")
-        puppets.until(pid, "zombie", "gone")
-        machine.channel.try_command(f"wait {pid}")
+    puppets.end(parent, child, grandchild)  # in this order
     check_census(before, Census.take(machine), "after the last process ended", REFS_HINT)
 
 
@@ -289,17 +286,17 @@ def test_address_spaces_are_safe(machine: Machine, rng: random.Random) -> None:
     child = puppets.fork(parent)
     where = puppets.ask(child, "where")
     puppets.do(child, "poke", where.number("data"), 1)
-    kernel_frames = {frame for mapping in page_walk.kernel_half(machine, use_kernel_table(machine)).values()
+    kernel_frames = {frame for mapping in outside.kernel_half(machine, use_kernel_table(machine)).values()
                      if mapping.executable for frame in mapping.frames()}
     for pid in (parent, child):
         root = puppets.root(pid)
-        pages = page_walk.walk(machine, root)
+        pages = outside.user_half(machine, root)
         check(expected=[], seen=pages.findings, what=f"entries that make no sense in process {pid}'s page table")
         check(expected=[], seen=[str(page) for page in pages.values() if page.writable and page.executable],
               what=f"pages of process {pid} that are writable and executable")
         check(expected=[], seen=[str(page) for page in pages.values() if page.physical in kernel_frames],
               what=f"pages of process {pid} that show the kernel's own text")
-        check(expected=[], seen=[str(page) for page in page_walk.kernel_half(machine, root).values() if page.user],
+        check(expected=[], seen=[str(page) for page in outside.kernel_half(machine, root).values() if page.user],
               what=f"kernel pages that process {pid} can reach")
         tables = {root & FRAME_MASK, *pages.tables}
         check(expected=[], seen=[str(page) for page in pages.values() if page.physical in tables],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from grading import page_walk
 from grading.bench import measure
 from grading.check import check, check_that
 from grading.machine import Machine
 from grading.rubric import item
 from grading.run import Run
+from grading.tests.a import outside
 from grading.tests.a.answers import read_answers
 from grading.tests.a.layout import Page, tables_needed
 from grading.tests.a.pattern import PAGE
@@ -30,10 +30,10 @@ def test_answers_on_the_layout(cairn_run: Run, machine: Machine, rng: random.Ran
     kernel = use_kernel_table(machine)
     start = answers["direct_map_start"]
     for offset in (0, *(rng.randrange(16 << 20, machine.memory_mib << 20, PAGE) for _ in range(4))):
-        page = page_walk.walk_address(machine, kernel, start + offset)
+        page = outside.page_of(machine, kernel, start + offset)
         check(expected=offset, seen=page.physical + (start + offset - page.virtual) if page else "not mapped",
               what=f"the physical memory at direct_map_start + {offset:#x}, with your direct_map_start = {start:#x}")
-    image = [mapping.virtual for mapping in page_walk.kernel_half(machine, kernel).values() if mapping.executable]
+    image = [mapping.virtual for mapping in outside.kernel_half(machine, kernel).values() if mapping.executable]
     check(expected={index(address, 4) for address in image}, seen={answers["kernel_image_entry"]},
           what="kernel_image_entry: the root's entry under which the kernel's code lies")
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from grading import page_walk
 from grading.check import check, check_that
 from grading.machine import Machine
 from grading.mutants import Mutant, isolation_mutants
 from grading.rubric import item
 from grading.run import Run
+from grading.tests.a import outside
 from grading.tests.a.disk import disk_image
 from grading.tests.a.isolation import catchers, complaints
 from grading.tests.a.pattern import PAGE, area_sum
@@ -77,7 +77,7 @@ def test_the_processor_uses_each_process_table(machine: Machine, rng: random.Ran
             if registers.cpl != 3 or pid is None:
                 continue
             check(expected=roots[pid], seen=registers.cr3 & FRAME_MASK, what=f"the table in CR3 while process {pid} runs in user mode")
-            page = page_walk.walk_address(machine, registers.cr3, registers.rip)
+            page = outside.page_of(machine, registers.cr3, registers.rip)
             check_that(page and page.user and page.executable and not page.writable, expected="code of user mode, read-only",
                        seen=str(page), what=f"the page of process {pid}'s instruction, {registers.rip:#x}")
             seen.add(pid)

@@ -39,6 +39,7 @@ int main(void) {
   for (int round = 0; round < 4; round++) {
     look(old, untouched, 3);
     volatile char* fresh = new_pages(kPages);  // must not be what others still have
+    expect(fresh, 0);
     memset((void*)fresh, 9, kSize);
     expect(old, 7);
     expect(untouched, 0);
