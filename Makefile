@@ -236,20 +236,27 @@ grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder
 bench: image ## Count the instructions of the operations of LAB
 	@for lab in $(wanted_labs); do $(PYTHON) grading/bench.py $$lab --stage $(STAGE) || exit; done
 
+# Students' trees have neither the generators nor the project's own tests.
+course_only = $(if $(wildcard $(1)),,$(error make $@ works only in the course's own tree))
+
 starter: ## Write the students' tree for LAB, build/starters/lab-LAB
+	$(call course_only,grading/starter.py)
 	@for lab in $(wanted_labs); do $(PYTHON) grading/starter.py $$lab --out $(BUILD)/starters/lab-$$lab || exit; done
 
 branches: ## Write the students' Git repository, build/branches.git
+	$(call course_only,grading/branches.py)
 	@$(PYTHON) grading/branches.py --out $(BUILD)/branches.git
 
 # ---- Checking -------------------------------------------------------------------------------------
 
-pytest := $(PYTHON) -m pytest -p no:cacheprovider -q -n auto $(if $(TEST),-k '$(TEST)') grading/suite
+pytest := $(PYTHON) -m pytest -p no:cacheprovider -q -n auto $(if $(TEST),-k '$(TEST)') $(SEED:%=--suite-seed %) grading/suite
 
 test: image programs lint ## Run the project's own tests (within 45 minutes)
+	$(call course_only,grading/suite)
 	@$(pytest)
 
 test-all: image programs lint ## The same without sampling
+	$(call course_only,grading/suite)
 	@$(pytest) --all
 
 c_files := git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c'
