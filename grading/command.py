@@ -158,9 +158,11 @@ def prepare_gdb(lab: Lab, arguments: argparse.Namespace, tests: list[runner.Coll
     if len(tests) != 1:
         names = ", ".join(test.name for test in tests[:12])
         raise HarnessFault(f"--gdb runs one test, choose it with -k (K=…): {names}{', …' if len(tests) > 12 else ''}")
-    folder = ROOT / "build" / lab.letter
+    folder = Path("build") / lab.letter  # relative: a socket's path may have 107 bytes
     folder.mkdir(parents=True, exist_ok=True)
-    return claim_gdb_socket(folder)
+    socket = claim_gdb_socket(folder)
+    print(f"GDB: run `make gdb LAB={lab.letter}` in another terminal; the machine starts when GDB continues it", file=sys.stderr)
+    return socket
 
 
 def report(results: Results, out: Path) -> int:

@@ -8,14 +8,11 @@ is never believed on its own; `read_phys`, `registers` and page_walk.py look fro
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -25,8 +22,10 @@ from grading.channel import Channel
 from grading.console import Console
 from grading.failures import GuestExited, GuestFailure, GuestFlood, GuestPanic, GuestSilent, HarnessFault, NotImplementedInLab
 from grading.gdb_stub import GdbStub
+from grading.memory import Layout, SharedMemory
 from grading.progress import HEARTBEAT_S, Watch
 from grading.qmp import Qmp, QmpEnded
+from grading.registers import Registers, parse_registers
 from grading.sandbox import Cell, Limits, Process, launch
 from grading.serial_port import ChannelPort, ConsolePort, Pump
 
@@ -34,28 +33,8 @@ GUARD_MIB = 1536  # QEMU's own address space beside the guest's memory
 CELL_CPU_S = 1800  # a backstop far beyond what progress.py allows
 PANIC_CODE = 0x40
 WRONG_KERNEL = re.compile(r"(could not load|loading \w+) kernel|loading elf kernel|PVH ELF Note", re.IGNORECASE)
-LOW_MEMORY_LIMIT = 0x8000_0000  # q35 puts the rest above 4 GiB once memory reaches 2.75 GiB
-LOW_MEMORY_MAXIMUM = 0xB000_0000
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Registers:
-    """Registers of vCPU 0, as QEMU's `info registers` prints them."""
-
-    rip: int
-    rsp: int
-    rflags: int
-    cs: int
-    cpl: int
-    cr0: int
-    cr2: int
-    cr3: int
-    cr4: int
-    efer: int
-    halted: bool
-    gprs: dict[str, int]
 
 
 class Machine:
@@ -91,7 +70,9 @@ class Machine:
         for path in self._files:
             if not path.exists():
                 raise HarnessFault(f"{path} is missing: build it first")
-        self._arguments = qemu.machine(memory_mib, cpu, icount) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
+        self._layout = Layout(memory_mib)
+        self._shared = SharedMemory(self._layout) if gdb_socket else None
+        self._arguments = qemu.machine(memory_mib, cpu, icount, self._shared and self._shared.path) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
         self._arguments += _boot_arguments(boot, kernel, initrd, disk, esp, options)
         self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
         self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]
@@ -133,7 +114,7 @@ class Machine:
         self._pump.start()
         self._started = True
         self._qmp = Qmp(ours["control"], self._process.alive)
-        self._gdb = GdbStub(ours["gdb"]) if "gdb" in ours else None
+        self._memory = self._shared or GdbStub(ours["gdb"])
         self.console = Console(console, self._pump.changed, self._wait)
         self.channel = Channel(channel, self._wait)
         try:
@@ -149,6 +130,7 @@ class Machine:
         command = [qemu.binary(), *self._arguments]
         command += qemu.links(descriptors["console"], descriptors["channel"], descriptors["control"], gdb)
         if self._gdb_socket:
+            self._gdb_socket.unlink(missing_ok=True)
             command += qemu.gdb_socket(self._gdb_socket, wait=True)
         cell = None
         if self._sandbox:
@@ -173,6 +155,9 @@ class Machine:
             self._pump.stop()
             for link in self._links.values():
                 link.close()
+        if self._shared and self._gdb_socket:
+            self._shared.close()
+            self._gdb_socket.unlink(missing_ok=True)
         if self._temporary:
             self._temporary.cleanup()
 
@@ -258,38 +243,29 @@ class Machine:
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stops the machine for the block; nests. A machine that a debugger holds stays stopped."""
-        resume = False
+        """Stops the machine for the block; nests. Under GDB stopping is the debugger's business alone."""
         try:
-            if self._stops == 0 and not (self._gdb_socket and not self.running()):
+            if self._stops == 0 and not self._gdb_socket:
                 self._qmp.execute("stop")
-                resume = True  # a machine that the guest suspended stays so
             self._stops += 1
             try:
                 yield
             finally:
                 self._stops -= 1
-                if resume:
-                    self._qmp.execute("cont")
+                if self._stops == 0 and not self._gdb_socket:
+                    self._qmp.execute("cont")  # a machine that the guest suspended stays so
         except (QmpEnded, ConnectionError):
             raise self._end() from None
 
     def read_phys(self, address: int, size: int) -> bytes:
         """`size` bytes of physical memory from `address`; the machine stands still meanwhile."""
         with self.stopped():
-            return self._gdb.read(address, size) if self._gdb else self._save(address, size)
+            return self._memory.read(address, size)
 
     def write_phys(self, address: int, data: bytes) -> None:
         """Changes physical memory behind the kernel's back."""
-        if not self._gdb:
-            raise HarnessFault("this test writes physical memory, which can't be done while GDB=1 holds the GDB stub")
         with self.stopped():
-            self._gdb.write(address, data)
-
-    def _save(self, address: int, size: int) -> bytes:
-        with tempfile.NamedTemporaryFile(prefix="cairn-memory-") as file:
-            self._qmp.execute("pmemsave", val=address, size=size, filename=file.name)
-            return Path(file.name).read_bytes()
+            self._memory.write(address, data)
 
     def registers(self) -> Registers:
         """Registers of vCPU 0."""
@@ -297,10 +273,7 @@ class Machine:
 
     def is_ram(self, address: int, size: int = 1) -> bool:
         """Whether all of these physical bytes are the guest's memory, as q35 lays it out."""
-        memory = self.memory_mib << 20
-        low = memory if memory < LOW_MEMORY_MAXIMUM else LOW_MEMORY_LIMIT
-        end = address + size
-        return 0 <= address and (end <= low or (1 << 32) <= address and end <= (1 << 32) + memory - low)
+        return self._layout.offset(address, size) is not None
 
     def cpu_time(self) -> float:
         """Seconds of CPU time that this machine's QEMU has used."""
@@ -315,28 +288,3 @@ def _boot_arguments(boot: str, kernel: Path | None, initrd: Path | None, disk: P
     if boot == "uefi" and disk and esp:
         return qemu.uefi(disk.resolve(), esp.resolve(), options)
     raise ValueError(f"boot={boot!r} needs {'a kernel' if boot == 'pvh' else 'a disk image (and for uefi the ESP)'}")
-
-
-def parse_registers(text: str) -> Registers:
-    """The output of `info registers`; 32-bit names become their 64-bit ones."""
-    values = {name.upper(): int(value, 16) for name, value in re.findall(r"\b(\w+) ?= *([0-9a-fA-F]+)\b", text)}
-    wide = {f"R{name[1:]}": value for name, value in values.items() if re.fullmatch("E[A-Z]{2}", name)}
-    values |= {name: value for name, value in wide.items() if name not in values}
-    names = ("RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", *(f"R{number}" for number in range(8, 16)))
-    try:
-        return Registers(
-            rip=values["RIP"],
-            rsp=values["RSP"],
-            rflags=values["RFL"],
-            cs=values["CS"],
-            cpl=values["CPL"],
-            cr0=values["CR0"],
-            cr2=values["CR2"],
-            cr3=values["CR3"],
-            cr4=values["CR4"],
-            efer=values["EFER"],
-            halted=bool(values["HLT"]),
-            gprs={name.lower(): values.get(name, 0) for name in names},
-        )
-    except KeyError as missing:
-        raise HarnessFault(f"QEMU's `info registers` lacks {missing}") from None

@@ -31,10 +31,15 @@ def binary() -> str:
     return found
 
 
-def machine(memory_mib: int, cpu: str = "max", icount: int | None = None) -> list[str]:
-    """The bare machine. icount: 2**icount ns pass per instruction, and time skips idle stretches."""
-    arguments = ["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"]
-    arguments += ["-machine", "q35", "-cpu", cpu, "-m", f"{memory_mib}M"]
+def machine(memory_mib: int, cpu: str = "max", icount: int | None = None, memory_file: str | None = None) -> list[str]:
+    """The bare machine. icount: 2**icount ns pass per instruction, and time skips idle stretches.
+
+    memory_file: keeps the guest's memory in this file, for others to map.
+    """
+    arguments = ["-no-user-config", "-nodefaults", "-display", "none"]
+    arguments += ["-machine", "q35" + (",memory-backend=memory" if memory_file else ""), "-cpu", cpu, "-m", f"{memory_mib}M"]
+    if memory_file:
+        arguments += ["-object", f"memory-backend-file,id=memory,size={memory_mib}M,mem-path={memory_file},share=on"]
     arguments += ["-accel", f"tcg,tb-size={TRANSLATION_BUFFER_MIB}"]
     if icount is not None:
         arguments += ["-icount", f"shift={icount},sleep=off"]
@@ -81,8 +86,8 @@ def fw_cfg(entries: Mapping[str, str]) -> list[str]:
 
 
 def graded() -> list[str]:
-    """What only graded runs have: the debug exit, and QEMU's own seccomp sandbox."""
-    return ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4", "-sandbox", SANDBOX]
+    """What only graded runs have: an end at a reset, the debug exit, and QEMU's own seccomp sandbox."""
+    return ["-no-reboot", "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4", "-sandbox", SANDBOX]
 
 
 def links(console: int, channel: int, control: int, gdb: int | None) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Run:
-    """One grading. Paths are absolute."""
+    """One grading. Paths are absolute, but for the socket's, which is relative to the root."""
 
     lab: str
     seed: int

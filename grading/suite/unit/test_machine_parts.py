@@ -9,7 +9,8 @@ import pytest
 from grading import qemu, qemu_command
 from grading.check import CheckFailed, check, check_that, show
 from grading.failures import HarnessFault
-from grading.machine import Machine, parse_registers
+from grading.machine import Machine
+from grading.registers import parse_registers
 from grading.run import Run
 from grading.text import decode, last_lines, printable
 
