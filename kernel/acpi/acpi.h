@@ -23,13 +23,13 @@ struct IsaOverride {
 };
 
 struct AcpiInfo {
-  bool valid = false;                   // false: no tables found; the defaults below stand
+  bool valid = false;  // false: no tables found; the defaults below stand
   PhysAddr local_apic{0xfee0'0000};
   std::array<IoApicInfo, 8> io_apics{IoApicInfo{PhysAddr(0xfec0'0000), 0}};
   unsigned io_apic_count = 1;
-  std::array<IsaOverride, 16> isa{};    // index: ISA interrupt
-  unsigned cpu_count = 0;               // processors that the MADT calls enabled
-  uint16_t pm1a_control = 0;            // I/O port, 0 if unknown
+  std::array<IsaOverride, 16> isa{};  // index: ISA interrupt
+  unsigned cpu_count = 0;             // processors that the MADT calls enabled
+  uint16_t pm1a_control = 0;          // I/O port, 0 if unknown
 };
 
 /// Reads the tables. `rsdp` as the loader gave it, 0 to search the BIOS area. The tables must lie in

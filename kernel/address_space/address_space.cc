@@ -30,7 +30,8 @@ Region* AddressSpace::region_at(VirtAddr address) const {
 }
 
 bool AddressSpace::is_free(VirtRange range) const {
-  if (Region* before = regions_.at_or_before(range.start); before && before->range.overlaps(range)) {
+  if (Region* before = regions_.at_or_before(range.start);
+      before && before->range.overlaps(range)) {
     return false;
   }
   Region* after = regions_.lower_bound(range.start);
@@ -168,6 +169,7 @@ void AddressSpace::narrow_pages(const Region& region, TlbGather& gather) {
   Pte flags = without(region.page_flags(), Pte::kWritable);
   if (!region.access.read && !region.access.write && !region.access.execute) {
     flags = without(flags, Pte::kUser);
+    has_hidden_pages_ = true;
   }
   for (VirtAddr at = region.range.start; at < region.range.end;) {
     PageWalk walk = table_.walk_page_table(at);
@@ -179,6 +181,24 @@ void AddressSpace::narrow_pages(const Region& region, TlbGather& gather) {
     }
     at = next;
   }
+}
+
+bool AddressSpace::regions_permit(VirtAddr start, uint64_t size, bool write) {
+  MutexGuard guard(lock);
+  for (VirtAddr at = start; at < start + size;) {
+    Region* region = region_at(at);
+    if (region == nullptr) {
+      // Perhaps the stack's to grow into: the fault will tell, up to the next region.
+      Region* next = regions_.lower_bound(at);
+      if (next == nullptr) return true;
+      at = next->range.start;
+      continue;
+    }
+    const Access& access = region->access;
+    if (write ? !access.write : !(access.read || access.write || access.execute)) return false;
+    at = region->range.end;
+  }
+  return true;
 }
 
 void AddressSpace::set_break_start(VirtAddr start) {
@@ -221,6 +241,7 @@ Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
   TlbGather gather(table_);
   child->break_start_ = break_start_;
   child->break_ = break_;
+  child->has_hidden_pages_ = has_hidden_pages_.load();
   for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
     auto* copy = new_object<Region>();
     if (copy == nullptr) return Errno::kENOMEM;

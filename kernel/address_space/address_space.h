@@ -2,6 +2,8 @@
 // of it so far.
 #pragma once
 
+#include <atomic>
+
 #include "address_space/page_fault.h"
 #include "address_space/region.h"
 #include "lib/format.h"
@@ -14,11 +16,11 @@ namespace cairn {
 
 /// What map_region() is to make.
 struct RegionRequest {
-  VirtAddr address{};      // where, or a wish; 0: anywhere
-  uint64_t size = 0;       // bytes, a multiple of the page size
+  VirtAddr address{};  // where, or a wish; 0: anywhere
+  uint64_t size = 0;   // bytes, a multiple of the page size
   Access access;
   RegionKind kind = RegionKind::kAnonymous;
-  bool fixed = false;      // exactly there, replacing what is there
+  bool fixed = false;        // exactly there, replacing what is there
   bool keep_others = false;  // with fixed: EEXIST rather than replace
   bool grows_down = false;
   bool huge = false;
@@ -54,6 +56,13 @@ class AddressSpace : public RefCounted<AddressSpace> {
   /// (address_space/copy_on_write.h). May sleep.
   FaultOutcome handle_fault(const PageFault& fault) EXCLUDES(lock);
 
+  /// Whether the kernel may read (or write) the whole range for the process. Mostly the MMU decides
+  /// that; but pages without any access are mapped out of the user's reach only, so an address space
+  /// that has some is asked here first.
+  bool permits_kernel_access(VirtAddr start, uint64_t size, bool write) EXCLUDES(lock) {
+    return !has_hidden_pages_.load(std::memory_order_relaxed) || regions_permit(start, size, write);
+  }
+
   /// A line a region.
   void print_regions(Writer& out) EXCLUDES(lock);
   /// 4 KiB pages mapped, and frames that hold its page tables (the root included).
@@ -69,6 +78,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
  private:
   explicit AddressSpace(PageTable table) : table_(std::move(table)) {}
 
+  bool regions_permit(VirtAddr start, uint64_t size, bool write) EXCLUDES(lock);
   Region* region_at(VirtAddr address) const REQUIRES(lock);
   Region* grow_stack(VirtAddr address) REQUIRES(lock);
   bool is_free(VirtRange range) const REQUIRES(lock);
@@ -80,6 +90,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
   Result<VirtAddr> place(const RegionRequest& request) REQUIRES(lock);
 
   PageTable table_;
+  std::atomic<bool> has_hidden_pages_{false};  // set by the first mprotect to no access
   RegionTree regions_ GUARDED_BY(lock);
   VirtAddr break_start_ GUARDED_BY(lock){};
   VirtAddr break_ GUARDED_BY(lock){};

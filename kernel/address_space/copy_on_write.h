@@ -30,7 +30,7 @@ extern Counter zero_mapped_count;  // pages that a first read mapped to the shar
 /// parent then still works, its pages being separated by its next writes without a copy.
 /// Locks: both address spaces' locks.
 Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, const Region& region,
-                                 TlbGather& gather);
+                                 TlbGather& gather) REQUIRES(parent.lock, child.lock);
 
 /// Makes the page at `fault.address` usable for the access that faulted. The caller has found the
 /// region and seen that it permits the access. Cases:
@@ -44,6 +44,7 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
 ///  - the page is mapped as wanted: another thread was faster, or the translation was stale.
 /// Runs the same for user code and for the kernel on its behalf (fault.user false).
 /// Locks: the address space's lock.
-FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault);
+FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault)
+    REQUIRES(space.lock);
 
 }  // namespace cairn

@@ -30,7 +30,8 @@ bool permits(const Access& access, const PageFault& fault) {
 /// The stack region extended down to `address`, or null if there is none that may grow so far.
 Region* AddressSpace::grow_stack(VirtAddr address) {
   Region* stack = regions_.lower_bound(address);
-  if (stack == nullptr || !stack->grows_down || address < kUserStackTop - kUserStackSize) return nullptr;
+  if (stack == nullptr || !stack->grows_down || address < kUserStackTop - kUserStackSize)
+    return nullptr;
   VirtAddr start(align_down(address.value, kPageSize));
   if (stack->range.start - start < kStackGrowth) start = stack->range.start - kStackGrowth;
   if (start < kUserStackTop - kUserStackSize) start = kUserStackTop - kUserStackSize;

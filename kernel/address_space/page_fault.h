@@ -10,8 +10,8 @@ struct PageFault {
   VirtAddr address;
   bool present;  // a translation was there and forbade the access
   bool write;
-  bool user;     // user mode; false: the kernel, copying for a process
-  bool fetch;    // an instruction fetch
+  bool user;   // user mode; false: the kernel, copying for a process
+  bool fetch;  // an instruction fetch
 
   static PageFault decode(VirtAddr address, uint64_t error) {
     return {address, (error & 1) != 0, (error & 2) != 0, (error & 4) != 0, (error & 16) != 0};
@@ -19,9 +19,9 @@ struct PageFault {
 };
 
 enum class FaultOutcome {
-  kRetry,        // resolved: run the instruction again
-  kBadAddress,   // no region there
-  kNotAllowed,   // the region forbids it
+  kRetry,       // resolved: run the instruction again
+  kBadAddress,  // no region there
+  kNotAllowed,  // the region forbids it
   kOutOfMemory,
 };
 

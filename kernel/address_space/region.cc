@@ -69,8 +69,8 @@ uint64_t search(const Region* at, const GapRequest& want) {
 
 }  // namespace
 
-Result<VirtAddr> find_gap(const RegionTree& regions, uint64_t size, uint64_t alignment, VirtAddr low,
-                          VirtAddr high) {
+Result<VirtAddr> find_gap(const RegionTree& regions, uint64_t size, uint64_t alignment,
+                          VirtAddr low, VirtAddr high) {
   GapRequest want{size, alignment, low, high};
   const Region* root = regions.root();
   uint64_t found = 0;

@@ -36,9 +36,9 @@ struct Region {
   VirtRange range;
   Access access;
   RegionKind kind = RegionKind::kAnonymous;
-  bool grows_down = false;   // the stack: a fault below extends it
-  bool huge = false;         // backed by 2 MiB pages where they can be had
-  RefPtr<PageSource> source;  // null: zeros
+  bool grows_down = false;     // the stack: a fault below extends it
+  bool huge = false;           // backed by 2 MiB pages where they can be had
+  RefPtr<PageSource> source;   // null: zeros
   uint64_t source_offset = 0;  // bytes, of range.start
 
   // Place in its address space's tree, and what the subtree below knows: its extent and the
@@ -62,7 +62,7 @@ using RegionTree = Tree<Region, &Region::link, &region_key, RegionSummary>;
 
 /// The highest free range of `size` bytes, a multiple of `alignment` in address, in [low, high).
 /// ENOMEM. O(log n) for alignment 4 KiB.
-Result<VirtAddr> find_gap(const RegionTree& regions, uint64_t size, uint64_t alignment, VirtAddr low,
-                          VirtAddr high);
+Result<VirtAddr> find_gap(const RegionTree& regions, uint64_t size, uint64_t alignment,
+                          VirtAddr low, VirtAddr high);
 
 }  // namespace cairn

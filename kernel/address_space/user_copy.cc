@@ -2,22 +2,34 @@
 
 #include <algorithm>
 
+#include "address_space/address_space.h"
 #include "arch/layout.h"
 #include "arch/user_access.h"
 
 namespace cairn {
 
+namespace {
+
+bool is_accessible(VirtAddr start, uint64_t count, bool write) {
+  AddressSpace* space = current_address_space();
+  return is_user_range(start, count) && space != nullptr &&
+         space->permits_kernel_access(start, count, write);
+}
+
+}  // namespace
+
 Result<void> copy_to_user(VirtAddr to, const void* from, uint64_t count) {
-  if (!is_user_range(to, count)) return Errno::kEFAULT;
+  if (!is_accessible(to, count, true)) return Errno::kEFAULT;
   UserAccess open;
   if (raw_copy_user(reinterpret_cast<void*>(to.value), from, count) != 0) return Errno::kEFAULT;
   return {};
 }
 
 Result<void> copy_from_user(void* to, VirtAddr from, uint64_t count) {
-  if (!is_user_range(from, count)) return Errno::kEFAULT;
+  if (!is_accessible(from, count, false)) return Errno::kEFAULT;
   UserAccess open;
-  if (raw_copy_user(to, reinterpret_cast<const void*>(from.value), count) != 0) return Errno::kEFAULT;
+  if (raw_copy_user(to, reinterpret_cast<const void*>(from.value), count) != 0)
+    return Errno::kEFAULT;
   return {};
 }
 

@@ -34,7 +34,10 @@ inline uint64_t read_msr(uint32_t number) {
   return uint64_t(high) << 32 | low;
 }
 inline void write_msr(uint32_t number, uint64_t value) {
-  asm volatile("wrmsr" : : "a"(uint32_t(value)), "d"(uint32_t(value >> 32)), "c"(number) : "memory");
+  asm volatile("wrmsr"
+               :
+               : "a"(uint32_t(value)), "d"(uint32_t(value >> 32)), "c"(number)
+               : "memory");
 }
 namespace msr {
 inline constexpr uint32_t kApicBase = 0x1b;
@@ -52,7 +55,9 @@ struct CpuidResult {
 };
 inline CpuidResult cpuid(uint32_t leaf, uint32_t subleaf = 0) {
   CpuidResult r;
-  asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+  asm volatile("cpuid"
+               : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+               : "a"(leaf), "c"(subleaf));
   return r;
 }
 

@@ -8,8 +8,8 @@
 namespace cairn {
 
 extern "C" {
-extern char trap_stubs[];      // trap.S: 256 entries of 16 bytes
-extern char syscall_entry[];   // trap.S
+extern char trap_stubs[];     // trap.S: 256 entries of 16 bytes
+extern char syscall_entry[];  // trap.S
 }
 
 constinit Cpu boot_cpu;
@@ -56,7 +56,8 @@ constinit uint64_t gdt[7] = {
     0x00cf'9200'0000'ffff,  // 0x10 kernel data
     0x00cf'f200'0000'ffff,  // 0x18 user data
     0x00af'fa00'0000'ffff,  // 0x20 user code, 64-bit
-    0, 0,                   // 0x28 TSS
+    0,
+    0,  // 0x28 TSS
 };
 constinit Gate idt[256] = {};
 
@@ -65,14 +66,15 @@ void build_idt() {
     uint64_t entry = reinterpret_cast<uint64_t>(trap_stubs) + vector * 16;
     uint8_t ist = vector == kDoubleFault ? 1 : vector == kNmi ? 2 : vector == 18 ? 3 : 0;
     uint8_t type = vector == kBreakpoint ? 0xee : 0x8e;  // interrupt gate; INT3 from user mode too
-    idt[vector] = {uint16_t(entry), kKernelCode, ist, type, uint16_t(entry >> 16),
-                   uint32_t(entry >> 32), 0};
+    idt[vector] = {uint16_t(entry),       kKernelCode,           ist, type,
+                   uint16_t(entry >> 16), uint32_t(entry >> 32), 0};
   }
 }
 
 void build_tss_descriptor() {
   auto base = reinterpret_cast<uint64_t>(&task_state);
-  gdt[5] = (sizeof(TaskState) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
+  gdt[5] =
+      (sizeof(TaskState) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
   gdt[6] = base >> 32;
 }
 

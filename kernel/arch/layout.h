@@ -14,19 +14,20 @@ inline constexpr VirtAddr kUserEnd{0x0000'7fff'ffff'f000};
 // The kernel half. Its four top-level entries are filled at boot and never change.
 inline constexpr VirtAddr kDirectMapStart{0xffff'8000'0000'0000};  // all RAM, rw-, 512 GiB at most
 inline constexpr uint64_t kDirectMapSize = 1ull << 39;             // bytes: one top-level entry
-inline constexpr VirtAddr kMmioStart{0xffff'c000'0000'0000};       // device registers, rw-, uncached
-inline constexpr uint64_t kMmioSize = 1ull << 30;                  // bytes
+inline constexpr VirtAddr kMmioStart{0xffff'c000'0000'0000};  // device registers, rw-, uncached
+inline constexpr uint64_t kMmioSize = 1ull << 30;             // bytes
 inline constexpr VirtAddr kStackArenaStart{0xffff'd000'0000'0000};  // guarded kernel stacks
 inline constexpr uint64_t kStackArenaSize = 1ull << 30;             // bytes
-inline constexpr uint64_t kStackSlotSize = 32 * 1024;  // bytes: 16 KiB of guard below 16 KiB of stack
-inline constexpr uint64_t kStackSize = 16 * 1024;      // bytes
+inline constexpr uint64_t kStackSlotSize =
+    32 * 1024;                                     // bytes: 16 KiB of guard below 16 KiB of stack
+inline constexpr uint64_t kStackSize = 16 * 1024;  // bytes
 inline constexpr VirtAddr kImageStart{0xffff'ffff'8000'0000};  // the kernel's own text and data
 inline constexpr uint64_t kImageSize = 16ull << 20;            // bytes mapped at most
 
 // Programs.
-inline constexpr VirtAddr kUserStackTop = kUserEnd;           // the stack grows down from here
-inline constexpr uint64_t kUserStackSize = 8ull << 20;        // bytes it may grow to
-inline constexpr VirtAddr kMmapTop{0x0000'7fff'f000'0000};    // mmap places regions below, downwards
+inline constexpr VirtAddr kUserStackTop = kUserEnd;         // the stack grows down from here
+inline constexpr uint64_t kUserStackSize = 8ull << 20;      // bytes it may grow to
+inline constexpr VirtAddr kMmapTop{0x0000'7fff'f000'0000};  // mmap places regions below, downwards
 inline constexpr VirtAddr kProgramStart{0x0000'0000'0040'0000};  // where programs are linked
 
 /// Where the direct map shows physical `address`. For RAM only.

@@ -32,7 +32,7 @@ enum Vector : uint64_t {
   kDoubleFault = 8,
   kGeneralProtection = 13,
   kPageFault = 14,
-  kFirstInterrupt = 32,   // 32 … 239: devices
+  kFirstInterrupt = 32,  // 32 … 239: devices
   kTimerVector = 240,
   kSpuriousVector = 255,
 };

@@ -62,7 +62,8 @@ void read_tag(const uint8_t* tag, const Tag& header) {
     case 6:  // memory map
       read_memory_tag(tag, header.size);
       break;
-    case 14: case 15:  // a copy of the old or new RSDP; the new one is preferred
+    case 14:
+    case 15:  // a copy of the old or new RSDP; the new one is preferred
       if (header.type == 15 || boot_info.rsdp.value == 0) boot_info.rsdp = physical_of(tag + 8);
       break;
   }

@@ -54,7 +54,7 @@ struct BootStep {
 }
 
 constexpr uint64_t kLeastMemory = 31ull << 20;  // bytes: what a machine of 32 MiB has left
-constexpr uint64_t kLowMemory = 1 << 20;        // bytes: firmware's, and for the start of processors
+constexpr uint64_t kLowMemory = 1 << 20;  // bytes: firmware's, and for the start of processors
 
 extern "C" char image_physical_start[], image_physical_end[];
 
@@ -148,7 +148,8 @@ void add_programs() {
     auto added = add_programs_from_archive(
         {direct_map_as<const uint8_t>(module.range.start), module.range.size()});
     if (!added.ok()) {
-      log_error("boot", "module {} is damaged: not a whole cpio archive (rebuild it: make programs)",
+      log_error("boot",
+                "module {} is damaged: not a whole cpio archive (rebuild it: make programs)",
                 module.name);
       continue;
     }

@@ -47,8 +47,8 @@ void begin_panic(Writer& out, const char* message) {
 
 void print_registers(Writer& out, const TrapFrame& f) {
   print(out, "vector {} error {:x} cr2 {}\n", f.vector, f.error, read_cr2());
-  print(out, "rip {:x} cs {:x} rflags {:x} rsp {:x} ss {:x} cr3 {:x}\n", f.rip, f.cs, f.rflags, f.rsp,
-        f.ss, Cr3::read().value);
+  print(out, "rip {:x} cs {:x} rflags {:x} rsp {:x} ss {:x} cr3 {:x}\n", f.rip, f.cs, f.rflags,
+        f.rsp, f.ss, Cr3::read().value);
   print(out, "rax {:x} rbx {:x} rcx {:x} rdx {:x}\n", f.rax, f.rbx, f.rcx, f.rdx);
   print(out, "rsi {:x} rdi {:x} rbp {:x} r8  {:x}\n", f.rsi, f.rdi, f.rbp, f.r8);
   print(out, "r9  {:x} r10 {:x} r11 {:x} r12 {:x}\n", f.r9, f.r10, f.r11, f.r12);
@@ -87,8 +87,8 @@ void comparison_failed(const char* expression, uint64_t left, uint64_t right, co
                        int line) {
   char text[240];
   BufferWriter out(text);
-  print(out, "assertion failed: {}: {} ({:x}) is not {} ({:x}) ({}:{})", expression, left, left, right,
-        right, file, line);
+  print(out, "assertion failed: {}: {} ({:x}) is not {} ({:x}) ({}:{})", expression, left, left,
+        right, right, file, line);
   panic(text);
 }
 

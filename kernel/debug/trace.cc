@@ -46,7 +46,8 @@ void print_trace(Writer& out, unsigned count) {
   if (begin != end) print(out, "last events:\n");
   for (uint64_t i = begin; i < end; i++) {
     const TraceEntry& entry = entries[i % kTraceEntries];
-    print(out, "  tsc {} {} {:x} {:x}\n", entry.tsc, event_name(entry.event), entry.first, entry.second);
+    print(out, "  tsc {} {} {:x} {:x}\n", entry.tsc, event_name(entry.event), entry.first,
+          entry.second);
   }
 }
 

@@ -30,8 +30,8 @@ Result<void> Uart::start() {
   out8(uint16_t(port_ + 4), 0x0b);  // DTR, RTS, OUT2 (interrupts pass)
   uint8_t vector = TRY(register_interrupt(on_interrupt, this));
   TRY(route_isa_interrupt(isa_interrupt_, vector));
-  out8(uint16_t(port_ + 1), 1);     // interrupt on received data
-  receive();                        // what came before
+  out8(uint16_t(port_ + 1), 1);  // interrupt on received data
+  receive();                     // what came before
   return {};
 }
 
@@ -74,7 +74,7 @@ void Uart::write(std::string_view text) {
   while (!text.empty()) {
     std::string_view piece = text.substr(0, kPiece);
     text.remove_prefix(piece.size());
-    Guard guard(transmit_lock_);
+    IrqGuard guard(transmit_lock_);
     for (char c : piece) put(c);
   }
 }
@@ -83,7 +83,7 @@ void Uart::write_lines(std::string_view text) {
   while (!text.empty()) {
     std::string_view piece = text.substr(0, kPiece);
     text.remove_prefix(piece.size());
-    Guard guard(transmit_lock_);
+    IrqGuard guard(transmit_lock_);
     for (char c : piece) {
       if (c == '\n') put('\r');
       put(c);

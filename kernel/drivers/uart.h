@@ -13,7 +13,8 @@ namespace cairn {
 
 class Uart {
  public:
-  constexpr Uart(uint16_t port, uint8_t isa_interrupt) : port_(port), isa_interrupt_(isa_interrupt) {}
+  constexpr Uart(uint16_t port, uint8_t isa_interrupt)
+      : port_(port), isa_interrupt_(isa_interrupt) {}
 
   /// Finds the port and starts receiving by interrupt. ENODEV if there is none.
   Result<void> start();

@@ -16,17 +16,17 @@ namespace cairn {
 
 }  // namespace cairn
 
-#define ASSERT(condition)                                              \
-  do {                                                                 \
-    if (!(condition)) [[unlikely]]                                     \
-      ::cairn::assertion_failed(#condition, __FILE__, __LINE__);       \
+#define ASSERT(condition)                                        \
+  do {                                                           \
+    if (!(condition)) [[unlikely]]                               \
+      ::cairn::assertion_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
-#define ASSERT_EQ(left, right)                                                               \
-  do {                                                                                       \
-    auto left_ = (left);                                                                     \
-    auto right_ = (right);                                                                   \
-    if (!(left_ == right_)) [[unlikely]]                                                     \
-      ::cairn::comparison_failed(#left " == " #right, uint64_t(left_), uint64_t(right_),     \
-                                 __FILE__, __LINE__);                                        \
+#define ASSERT_EQ(left, right)                                                                     \
+  do {                                                                                             \
+    auto left_ = (left);                                                                           \
+    auto right_ = (right);                                                                         \
+    if (!(left_ == right_)) [[unlikely]]                                                           \
+      ::cairn::comparison_failed(#left " == " #right, uint64_t(left_), uint64_t(right_), __FILE__, \
+                                 __LINE__);                                                        \
   } while (false)

@@ -58,22 +58,17 @@ void write_argument(Writer& out, Spec spec, const FormatArgument& argument) {
   char buffer[24];
   using Kind = FormatArgument::Kind;
   switch (argument.kind) {
-    case Kind::kText:
-      spec.zeros = false;
-      return write_padded(out, spec, "", argument.text);
+    case Kind::kText: spec.zeros = false; return write_padded(out, spec, "", argument.text);
     case Kind::kCharacter:
       buffer[0] = char(argument.number);
       return write_padded(out, spec, "", {buffer, 1});
-    case Kind::kAddress:
-      spec.hex = spec.prefix = true;
-      break;
+    case Kind::kAddress: spec.hex = spec.prefix = true; break;
     case Kind::kSigned:
       if (int64_t(argument.number) < 0 && !spec.hex) {
         return write_padded(out, spec, "-", digits(-argument.number, 10, buffer));
       }
       break;
-    case Kind::kUnsigned:
-      break;
+    case Kind::kUnsigned: break;
   }
   write_padded(out, spec, spec.prefix ? "0x" : "",
                digits(argument.number, spec.hex ? 16 : 10, buffer));

@@ -53,14 +53,15 @@ struct FormatArgument {
   template <class Tag>
   FormatArgument(Number<Tag> value) : kind(Kind::kUnsigned), number(value.value) {}
   template <class T>
-    requires std::is_integral_v<T>
-  FormatArgument(T value)
-      : kind(std::is_signed_v<T> ? Kind::kSigned : Kind::kUnsigned), number(uint64_t(int64_t(value))) {
+  requires std::is_integral_v<T> FormatArgument(T value)
+      : kind(std::is_signed_v<T> ? Kind::kSigned : Kind::kUnsigned),
+        number(uint64_t(int64_t(value))) {
     if constexpr (!std::is_signed_v<T>) number = value;
   }
 };
 
-void print_arguments(Writer& out, std::string_view format, std::span<const FormatArgument> arguments);
+void print_arguments(Writer& out, std::string_view format,
+                     std::span<const FormatArgument> arguments);
 
 template <class... T>
 void print(Writer& out, std::string_view format, const T&... values) {

@@ -96,9 +96,9 @@ class [[nodiscard]] Result<void> {
 }  // namespace cairn
 
 /// Unwraps a Result or returns its error from the calling function.
-#define TRY(expression)                              \
-  ({                                                 \
-    auto try_result_ = (expression);                 \
+#define TRY(expression)                                \
+  ({                                                   \
+    auto try_result_ = (expression);                   \
     if (!try_result_.ok()) return try_result_.error(); \
-    try_result_.take();                              \
+    try_result_.take();                                \
   })

@@ -12,7 +12,9 @@ inline constexpr uint64_t kPageShift = 12;
 inline constexpr uint64_t kPageSize = 1ull << kPageShift;  // bytes
 inline constexpr uint64_t kHugePageSize = 1ull << 21;      // bytes
 
-constexpr uint64_t align_down(uint64_t value, uint64_t alignment) { return value & ~(alignment - 1); }
+constexpr uint64_t align_down(uint64_t value, uint64_t alignment) {
+  return value & ~(alignment - 1);
+}
 constexpr uint64_t align_up(uint64_t value, uint64_t alignment) {
   return align_down(value + alignment - 1, alignment);
 }
@@ -46,7 +48,9 @@ using Pid = Number<struct PidTag>;                  // process id, 0 is "none"
 using CpuId = Number<struct CpuIdTag>;              // 0 … CPU count - 1, in order of start
 
 constexpr PhysAddr frame_address(FrameNumber frame) { return PhysAddr(frame.value << kPageShift); }
-constexpr FrameNumber frame_of(PhysAddr address) { return FrameNumber(address.value >> kPageShift); }
+constexpr FrameNumber frame_of(PhysAddr address) {
+  return FrameNumber(address.value >> kPageShift);
+}
 
 /// Half-open range of virtual addresses [start, end).
 struct VirtRange {

@@ -10,14 +10,14 @@ namespace cairn {
 
 /// Who has a frame. `frames` in the monitor counts by these.
 enum class FrameUse : uint8_t {
-  kReserved,   // not RAM, or taken at boot for good
+  kReserved,  // not RAM, or taken at boot for good
   kFree,
   kPageTable,
-  kUser,       // memory of processes
-  kZero,       // the one shared zero page
-  kProgram,    // pages of program files
+  kUser,     // memory of processes
+  kZero,     // the one shared zero page
+  kProgram,  // pages of program files
   kHeap,
-  kStack,      // kernel stacks
+  kStack,  // kernel stacks
   kDma,
   kCount,
 };
@@ -34,8 +34,8 @@ struct Frame {
 };
 static_assert(sizeof(Frame) == 16);
 
-extern Frame* frame_table;     // indexed by frame number
-extern uint64_t frame_limit;   // frames that the table describes
+extern Frame* frame_table;    // indexed by frame number
+extern uint64_t frame_limit;  // frames that the table describes
 
 inline Frame& frame_info(FrameNumber frame) { return frame_table[frame.value]; }
 /// Whether `address` lies in memory that the frame table describes.

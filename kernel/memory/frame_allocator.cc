@@ -107,7 +107,8 @@ void drain(FrameCache& cache, unsigned keep) {
 }
 
 bool injected_failure() {
-  if (fail_countdown.load(std::memory_order_relaxed) == 0) [[likely]] return false;
+  if (fail_countdown.load(std::memory_order_relaxed) == 0) [[likely]]
+    return false;
   return fail_countdown.fetch_sub(1) == 1;
 }
 
@@ -115,7 +116,8 @@ bool injected_failure() {
 uint64_t take_frame() {
   return with_this_cpu([](Cpu& cpu) -> uint64_t {
     FrameCache& cache = cpu.frame_cache;
-    if (cache.count == 0) [[unlikely]] refill(cache);
+    if (cache.count == 0) [[unlikely]]
+      refill(cache);
     return cache.count == 0 ? 0 : cache.frames[--cache.count];
   });
 }
@@ -216,7 +218,8 @@ void free_frame(FrameNumber frame) {
   info.order = kNoOrder;
   with_this_cpu([frame](Cpu& cpu) {
     FrameCache& cache = cpu.frame_cache;
-    if (cache.count == kFrameCacheSize) [[unlikely]] drain(cache, kFrameCacheSize / 2);
+    if (cache.count == kFrameCacheSize) [[unlikely]]
+      drain(cache, kFrameCacheSize / 2);
     cache.frames[cache.count++] = uint32_t(frame.value);
   });
 }
@@ -238,8 +241,8 @@ void fail_frame_allocation(uint64_t n) { fail_countdown = n; }
 void set_frame_reclaimer(FrameReclaimer reclaimer) { frame_reclaimer = reclaimer; }
 
 const char* frame_use_name(FrameUse use) {
-  constexpr const char* kNames[] = {"reserved", "free",    "page-table", "user", "zero",
-                                    "program",  "heap",    "stack",      "dma"};
+  constexpr const char* kNames[] = {"reserved", "free", "page-table", "user", "zero",
+                                    "program",  "heap", "stack",      "dma"};
   return use < FrameUse::kCount ? kNames[size_t(use)] : "?";
 }
 

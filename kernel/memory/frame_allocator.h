@@ -13,8 +13,8 @@
 
 namespace cairn {
 
-inline constexpr unsigned kMaxOrder = 10;                // runs of up to 4 MiB
-inline constexpr unsigned kHugeOrder = 9;                // 2 MiB
+inline constexpr unsigned kMaxOrder = 10;  // runs of up to 4 MiB
+inline constexpr unsigned kHugeOrder = 9;  // 2 MiB
 
 /// Builds the frame table in memory taken from `map` and frees all that is left. Once, at boot.
 /// False if there is no room for the table.

@@ -42,10 +42,10 @@ struct SizeClass {
   Slab* spare GUARDED_BY(lock) = nullptr;  // one empty slab is kept
 };
 
-constinit SizeClass classes[] = {SizeClass(16),  SizeClass(32),  SizeClass(48),  SizeClass(64),
-                                 SizeClass(96),  SizeClass(128), SizeClass(192), SizeClass(256),
-                                 SizeClass(320), SizeClass(448), SizeClass(672),
-                                 SizeClass(kMaxSlabObject)};
+constinit SizeClass classes[] = {SizeClass(16),  SizeClass(32),  SizeClass(48),
+                                 SizeClass(64),  SizeClass(96),  SizeClass(128),
+                                 SizeClass(192), SizeClass(256), SizeClass(320),
+                                 SizeClass(448), SizeClass(672), SizeClass(kMaxSlabObject)};
 constinit std::atomic<size_t> bytes_in_use{0};
 
 SizeClass* class_for(size_t bytes) {
@@ -56,9 +56,7 @@ SizeClass* class_for(size_t bytes) {
 }
 
 /// Order of the run of frames for an object too large for a slab.
-unsigned run_order(size_t bytes) {
-  return unsigned(std::bit_width((bytes - 1) >> kPageShift));
-}
+unsigned run_order(size_t bytes) { return unsigned(std::bit_width((bytes - 1) >> kPageShift)); }
 
 void poison(void* object, size_t size) {
   if (kDebugBuild) memset(object, kFreedByte, size);

@@ -53,7 +53,8 @@ PhysAddr directory_for(MemoryMap& map, uint64_t address) {
 bool map_ram(MemoryMap& map) {
   for (PhysRange range : map.ram()) {
     uint64_t end = align_up(range.end.value, kHugePageSize);
-    for (uint64_t at = align_down(range.start.value, kHugePageSize); at < end; at += kHugePageSize) {
+    for (uint64_t at = align_down(range.start.value, kHugePageSize); at < end;
+         at += kHugePageSize) {
       uint64_t address = kDirectMapStart.value + at;
       PhysAddr directory = directory_for(map, address);
       if (directory.value == 0) return false;

@@ -31,9 +31,9 @@ Result<VirtAddr> map_new_stack() {
     frames[i] = *frame;
   }
   // The table for the slot comes from the frame allocator, whose lock ranks below ours.
-  Guard guard(stacks_lock);
+  IrqGuard guard(stacks_lock);
   auto mapped = slots_used < kStackArenaSize / kStackSlotSize ? map_stack_slot(slots_used, frames)
-                                                             : Result<void>(Errno::kENOMEM);
+                                                              : Result<void>(Errno::kENOMEM);
   if (!mapped.ok()) {
     for (FrameNumber frame : frames) free_frame(frame);
     return mapped.error();

@@ -102,7 +102,9 @@ struct PageWalk {
   uint64_t span() const { return 1ull << (kPageShift + 9 * (level - 1)); }
   PageSize page_size() const { return level == 2 ? PageSize::k2MiB : PageSize::k4KiB; }
   /// The address after everything that the last entry covers.
-  VirtAddr end(VirtAddr address) const { return VirtAddr(align_down(address.value, span()) + span()); }
+  VirtAddr end(VirtAddr address) const {
+    return VirtAddr(align_down(address.value, span()) + span());
+  }
 };
 
 class PageTable {

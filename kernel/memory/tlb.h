@@ -73,7 +73,7 @@ class TlbGather {
   static constexpr unsigned kMaxFrames = 64;  // then it flushes
 
   const PageTable& table_;
-  VirtRange range_{};      // hull of the pages added; empty if none
+  VirtRange range_{};  // hull of the pages added; empty if none
   unsigned page_count_ = 0;
   FrameNumber tables_{0};  // linked through Frame::next; 0 ends the list
   unsigned frame_count_ = 0;

@@ -75,7 +75,8 @@ Result<void> run_page_bench(Session& session) {
     current_thread()->page_table = before;
     Cr3{(before != nullptr ? before->root() : kernel_root()).value}.write();
   }
-  if (!first.ok() || !second.ok()) return session.fail(Errno::kEIO, "a page-table operation failed");
+  if (!first.ok() || !second.ok())
+    return session.fail(Errno::kEIO, "a page-table operation failed");
   print(session.out, "name=walk instructions={}\n", second->walk);
   print(session.out, "name=map instructions={}\n", second->map);
   print(session.out, "name=unmap instructions={}\n", second->unmap);

@@ -88,11 +88,14 @@ Result<uint64_t> parse_number(Session& session, std::string_view text, const cha
   uint64_t value = 0;
   bool valid = !digits.empty() && digits.size() <= (base == 16 ? 16 : 19);
   for (char c : digits) {
-    unsigned digit = c >= '0' && c <= '9' ? unsigned(c - '0') : c >= 'a' && c <= 'f' ? unsigned(c - 'a' + 10) : 99;
+    unsigned digit = c >= '0' && c <= '9'   ? unsigned(c - '0')
+                     : c >= 'a' && c <= 'f' ? unsigned(c - 'a' + 10)
+                                            : 99;
     if (digit >= base) valid = false;
     value = value * base + digit;
   }
-  if (!valid) return session.fail(Errno::kEINVAL, "{}: '{}' is not a number (12 or 0xc)", what, text);
+  if (!valid)
+    return session.fail(Errno::kEINVAL, "{}: '{}' is not a number (12 or 0xc)", what, text);
   return value;
 }
 

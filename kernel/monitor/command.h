@@ -66,7 +66,8 @@ Result<RefPtr<Process>> parse_process(Session& session, std::string_view text);
 /// Calls use(const Command&) for every command.
 template <class Use>
 void for_each_command(Use use) {
-  for (auto commands : {process_commands(), memory_commands(), system_commands(), table_commands()}) {
+  for (auto commands :
+       {process_commands(), memory_commands(), system_commands(), table_commands()}) {
     for (const Command& command : commands) use(command);
   }
 }

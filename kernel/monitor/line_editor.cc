@@ -15,9 +15,8 @@ std::string_view LineEditor::read_line(std::string_view prompt, Writer& out) {
   line_ = {};
   cursor_ = 0;
   recalled_ = 0;
-  while (!handle(read_byte_(), out)) {
-    continue;
-  }
+  bool complete = false;
+  while (!complete) complete = handle(read_byte_(), out);
   out.write("\n");
   remember();
   return {line_.text, line_.length};
@@ -26,16 +25,22 @@ std::string_view LineEditor::read_line(std::string_view prompt, Writer& out) {
 /// Returns true at the end of the line.
 bool LineEditor::handle(char c, Writer& out) {
   switch (c) {
-    case '\r': case '\n': return true;
+    case '\r':
+    case '\n': return true;
     case control('C'):
       out.write("^C");
       line_ = {};
       return true;
-    case 0x7f: case '\b': erase_before(out); break;
+    case 0x7f:
+    case '\b': erase_before(out); break;
     case control('A'): move_to(0, out); break;
     case control('E'): move_to(line_.length, out); break;
-    case control('B'): if (cursor_ > 0) move_to(cursor_ - 1, out); break;
-    case control('F'): if (cursor_ < line_.length) move_to(cursor_ + 1, out); break;
+    case control('B'):
+      if (cursor_ > 0) move_to(cursor_ - 1, out);
+      break;
+    case control('F'):
+      if (cursor_ < line_.length) move_to(cursor_ + 1, out);
+      break;
     case control('D'): erase_at(out); break;
     case control('P'): recall(1, out); break;
     case control('N'): recall(-1, out); break;
@@ -63,8 +68,12 @@ void LineEditor::handle_escape(Writer& out) {
   switch (c) {
     case 'A': recall(1, out); break;
     case 'B': recall(-1, out); break;
-    case 'C': if (cursor_ < line_.length) move_to(cursor_ + 1, out); break;
-    case 'D': if (cursor_ > 0) move_to(cursor_ - 1, out); break;
+    case 'C':
+      if (cursor_ < line_.length) move_to(cursor_ + 1, out);
+      break;
+    case 'D':
+      if (cursor_ > 0) move_to(cursor_ - 1, out);
+      break;
     case 'H': move_to(0, out); break;
     case 'F': move_to(line_.length, out); break;
     case '~':
@@ -84,7 +93,8 @@ void LineEditor::redraw_tail(Writer& out) {
 
 void LineEditor::insert(char c, Writer& out) {
   if (line_.length == kMaxLine) return;
-  std::copy_backward(line_.text + cursor_, line_.text + line_.length, line_.text + line_.length + 1);
+  std::copy_backward(line_.text + cursor_, line_.text + line_.length,
+                     line_.text + line_.length + 1);
   line_.text[cursor_++] = c;
   line_.length++;
   out.write({&c, 1});

@@ -71,7 +71,8 @@ Result<void> frames(Session& session, Arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"pt", "PID [ADDRESS]", "walk a process's page table to an address, level by level; all pages without", pt},
+    {"pt", "PID [ADDRESS]",
+     "walk a process's page table to an address, level by level; all pages without", pt},
     {"vm", "PID", "list a process's regions", vm},
     {"frames", "", "physical memory: free, used by whom, shared", frames},
 };

@@ -25,7 +25,8 @@ void report_finished_jobs(Session& session) {
     auto status = wait_for_process(*job.process, nullptr);
     bool exited = (*status & 0x7f) == 0;
     print(session.out, "pid={} {}={} (background)\n", job.process->pid,
-          exited ? "exited status" : "killed signal", exited ? *status >> 8 & 0xff : *status & 0x7f);
+          exited ? "exited status" : "killed signal",
+          exited ? *status >> 8 & 0xff : *status & 0x7f);
     session.jobs.remove(job);
     delete &job;
   }

@@ -25,7 +25,8 @@ Result<void> print_walk(Session& session, const PageTable& table, VirtAddr addre
       return session.fail(Errno::kEIO, "the walk's entry of level {} is not in a table", level);
     }
     print(session.out, "level={} table={} index={} entry={:x} ", level,
-          PhysAddr(align_down(place.value, kPageSize)), place.value % kPageSize / 8, entry->value());
+          PhysAddr(align_down(place.value, kPageSize)), place.value % kPageSize / 8,
+          entry->value());
     print_pte_flags(session.out, *entry);
     print(session.out, "\n");
   }

@@ -21,11 +21,9 @@ void print_end(Writer& out, Pid pid, int status) {
 Errno no_such_program(Session& session, std::string_view name) {
   char list[128];
   BufferWriter names(list);
-  list_programs(
-      [](const char* program, void* context) {
-        print(*static_cast<BufferWriter*>(context), " {}", program);
-      },
-      &names);
+  list_programs([](const char* program,
+                   void* context) { print(*static_cast<BufferWriter*>(context), " {}", program); },
+                &names);
   if (names.text().empty()) {
     return session.fail(Errno::kENOENT, "{}: the boot loader brought no programs", name);
   }
@@ -46,7 +44,7 @@ bool program_exists(std::string_view name) {
   return search.found;
 }
 
-Result<void> start_job(Session& session, RefPtr<Process> process) {
+Result<void> start_job(Session& session, const RefPtr<Process>& process) {
   auto* job = new_object<Job>();
   if (job == nullptr) return session.fail(Errno::kENOMEM, "out of memory");
   job->process = process;

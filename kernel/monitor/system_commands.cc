@@ -1,6 +1,7 @@
 // help, metrics, log, fail, reboot, halt.
 #include "acpi/acpi.h"
 #include "arch/cpu.h"
+#include "debug/kernel_test.h"
 #include "debug/log.h"
 #include "debug/trace.h"
 #include "memory/frame_allocator.h"
@@ -47,6 +48,12 @@ Result<void> fail_command(Session& session, Arguments arguments) {
   return {};
 }
 
+Result<void> kernel_tests(Session& session, Arguments) {
+  unsigned failed = run_kernel_tests(session.out);
+  if (failed != 0) return session.fail(Errno::kEIO, "{} kernel tests failed", failed);
+  return {};
+}
+
 Result<void> reboot(Session&, Arguments) {
   disable_interrupts();
   out8(0xcf9, 0x06);  // reset control register of PCI chipsets: full reset
@@ -67,6 +74,7 @@ constexpr Command kCommands[] = {
     {"metrics", "[PREFIX]", "all counters, or those that start with PREFIX", metrics},
     {"log", "[trace]", "the kernel's log, or the last events", log_command},
     {"fail", "allocation N", "make the N-th frame allocation from now fail", fail_command},
+    {"ktest", "", "run the kernel's own tests", kernel_tests},
     {"reboot", "", "start again", reboot},
     {"halt", "", "switch off", halt},
 };

@@ -53,9 +53,7 @@ struct TableCall {
   Result<PhysAddr> frame(size_t index) {
     return PhysAddr(TRY(parse_number(session, words[index], "frame")));
   }
-  PageSize size() const {
-    return words.back() == "2m" ? PageSize::k2MiB : PageSize::k4KiB;
-  }
+  PageSize size() const { return words.back() == "2m" ? PageSize::k2MiB : PageSize::k4KiB; }
 };
 
 /// Turns a lab function's error into the command's.
@@ -266,7 +264,8 @@ Result<FrameNumber> parse_frame(Session& session, std::string_view text) {
   bool known = is_aligned(address.value, kPageSize) && is_known_frame(address);
   FrameUse use = known ? frame_info(frame_of(address)).use : FrameUse::kReserved;
   if (use != FrameUse::kUser && use != FrameUse::kZero && use != FrameUse::kProgram) {
-    return session.fail(Errno::kEINVAL, "{} is not a frame of processes or of 'frame alloc'", address);
+    return session.fail(Errno::kEINVAL, "{} is not a frame of processes or of 'frame alloc'",
+                        address);
   }
   return frame_of(address);
 }
@@ -284,7 +283,8 @@ Result<void> frame_command(Session& session, Arguments words) {
     return {};
   }
   if (words.size() < 2) {
-    return session.fail(Errno::kEINVAL, "usage: frame alloc [2m] | zero | free|get|put|refs ADDRESS [2m]");
+    return session.fail(Errno::kEINVAL,
+                        "usage: frame alloc [2m] | zero | free|get|put|refs ADDRESS [2m]");
   }
   FrameNumber frame = TRY(parse_frame(session, words[1]));
   if (verb == "free") {
@@ -332,8 +332,10 @@ Result<void> tlb_command(Session& session, Arguments words) {
 Result<void> bench_command(Session& session, Arguments) { return run_page_bench(session); }
 
 constexpr Command kCommands[] = {
-    {"table", "new|list|map|unmap|…", "page tables by hand; 'table' alone lists the forms", table_command},
-    {"frame", "alloc|zero|get|put|…", "frames by hand: allocate, free, count references", frame_command},
+    {"table", "new|list|map|unmap|…", "page tables by hand; 'table' alone lists the forms",
+     table_command},
+    {"frame", "alloc|zero|get|put|…", "frames by hand: allocate, free, count references",
+     frame_command},
     {"tlb", "single|range|all", "call the flush functions on the table in use", tlb_command},
     {"bench", "", "instructions per page-table operation (under -icount)", bench_command},
 };

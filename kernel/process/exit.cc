@@ -31,8 +31,7 @@ void drop_address_space(Process& process) {
 
 /// Children of a process that ends become the kernel's, which reaps them as they end. Those that
 /// had ended already are returned in `orphans`.
-void hand_over_children(Process& process, ChildList& orphans)
-    REQUIRES(process_tree_lock) {
+void hand_over_children(Process& process, ChildList& orphans) REQUIRES(process_tree_lock) {
   while (Child* link = process.children.pop_front()) {
     auto* child = static_cast<Process*>(link);
     child->parent = nullptr;

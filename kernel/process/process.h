@@ -35,8 +35,8 @@ struct Process : RefCounted<Process>, Child {
   // thread itself reads it without, everybody else through address_space_of().
   RefPtr<AddressSpace> space;
   // Its own thread only.
-  VirtAddr child_tid{};        // its pid is stored there when it starts (clone)
-  VirtAddr clear_child_tid{};  // zeroed at exit (set_tid_address)
+  VirtAddr child_tid{};           // its pid is stored there when it starts (clone)
+  VirtAddr clear_child_tid{};     // zeroed at exit (set_tid_address)
   void* start_request = nullptr;  // what to run, until it runs
 
   // Signals: bit n-1 is signal n.
@@ -50,8 +50,8 @@ struct Process : RefCounted<Process>, Child {
   Thread* thread GUARDED_BY(process_tree_lock) = nullptr;  // null once it is a zombie
   ProcessState state GUARDED_BY(process_tree_lock) = ProcessState::kAlive;
   Process* parent GUARDED_BY(process_tree_lock) = nullptr;  // null: the kernel's (the monitor's)
-  ChildList children GUARDED_BY(process_tree_lock);  // each is a Process
-  int wait_status GUARDED_BY(process_tree_lock) = 0;  // as wait4() reports it
+  ChildList children GUARDED_BY(process_tree_lock);         // each is a Process
+  int wait_status GUARDED_BY(process_tree_lock) = 0;        // as wait4() reports it
   bool stop_reported GUARDED_BY(process_tree_lock) = true;
   bool auto_reap GUARDED_BY(process_tree_lock) = false;  // nobody will wait for it
   bool vfork_done GUARDED_BY(process_tree_lock) = true;  // its parent may go on

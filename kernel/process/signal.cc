@@ -14,14 +14,15 @@ enum class DefaultAction { kTerminate, kIgnore, kStop, kContinue };
 
 DefaultAction default_action(unsigned signal) {
   switch (signal) {
-    case kSigChild: case 23 /* URG */: case 28 /* WINCH */:
-      return DefaultAction::kIgnore;
-    case kSigStop: case 20 /* TSTP */: case 21 /* TTIN */: case 22 /* TTOU */:
-      return DefaultAction::kStop;
-    case kSigCont:
-      return DefaultAction::kContinue;
-    default:
-      return DefaultAction::kTerminate;
+    case kSigChild:
+    case 23 /* URG */:
+    case 28 /* WINCH */: return DefaultAction::kIgnore;
+    case kSigStop:
+    case 20 /* TSTP */:
+    case 21 /* TTIN */:
+    case 22 /* TTOU */: return DefaultAction::kStop;
+    case kSigCont: return DefaultAction::kContinue;
+    default: return DefaultAction::kTerminate;
   }
 }
 
@@ -65,14 +66,10 @@ void act_on(Process& process, unsigned signal) {
   process.pending_signals.fetch_and(~signal_bit(signal));
   if (is_ignored(process, signal)) return;
   switch (default_action(signal)) {
-    case DefaultAction::kTerminate:
-      enable_interrupts();
-      exit_process(int(signal));
-    case DefaultAction::kStop:
-      return stop_process(process, signal);
+    case DefaultAction::kTerminate: enable_interrupts(); exit_process(int(signal));
+    case DefaultAction::kStop: return stop_process(process, signal);
     case DefaultAction::kIgnore:
-    case DefaultAction::kContinue:
-      return;
+    case DefaultAction::kContinue: return;
   }
 }
 

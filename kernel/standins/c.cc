@@ -127,7 +127,8 @@ Result<LoadedProgram> load_program(AddressSpace& space, const char* name) {
 
 void list_programs(void (*use)(const char* name, void* context), void* context) {
   MutexGuard guard(programs_lock);
-  for (Program* at = programs.first(); at != nullptr; at = programs.next(*at)) use(at->name, context);
+  for (Program* at = programs.first(); at != nullptr; at = programs.next(*at))
+    use(at->name, context);
 }
 
 Result<void> add_program(std::string_view name, std::span<const uint8_t> image) {

@@ -41,7 +41,8 @@ Result<unsigned> add_programs_from_archive(std::span<const uint8_t> archive) {
     }
     uint64_t name_at = at + kHeaderSize;
     uint64_t data_at = pad4(name_at + uint64_t(name_size));
-    if (data_at > archive.size() || uint64_t(size) > archive.size() - data_at) return Errno::kEINVAL;
+    if (data_at > archive.size() || uint64_t(size) > archive.size() - data_at)
+      return Errno::kEINVAL;
     std::string_view name(reinterpret_cast<const char*>(archive.data() + name_at),
                           size_t(name_size) - 1);
     if (name == "TRAILER!!!") return added;

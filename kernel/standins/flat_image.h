@@ -9,7 +9,7 @@
 namespace cairn {
 
 struct FlatHeader {
-  char magic[8];  // "CAIRNFLT"
+  char magic[8];     // "CAIRNFLT"
   uint32_t version;  // 1
   uint32_t crc32;    // of everything after the header (ISO 3309, as zlib computes it)
   uint64_t entry;

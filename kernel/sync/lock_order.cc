@@ -14,7 +14,8 @@ void note_lock_taken(const void* lock, const char* name, LockRank rank) {
     if (held->rank() > rank) continue;
     char text[160];
     BufferWriter out(text);
-    print(out, "lock order: taking '{}' while holding '{}', which ranks no higher", name, held->name());
+    print(out, "lock order: taking '{}' while holding '{}', which ranks no higher", name,
+          held->name());
     panic(text);
   }
   ASSERT(cpu.held_lock_count < kMaxHeldLocks);

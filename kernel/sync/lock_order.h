@@ -25,11 +25,11 @@ enum class LockRank : uint8_t {
   kWaitQueue,   // sched: the waiters of one queue
   kMutexState,  // sched: the inside of a mutex
   // Mutexes from here on: their holders may sleep.
-  kProgramCache,  // standins: pages of flat programs
-  kAddressSpace,  // address_space: regions and page table
+  kProgramCache,       // standins: pages of flat programs
+  kAddressSpace,       // address_space: regions and page table
   kAddressSpaceChild,  // fork holds the parent's and the new child's
-  kProcessTree,   // process: parents, children, the table of pids
-  kMonitor,       // monitor: table bench state
+  kProcessTree,        // process: parents, children, the table of pids
+  kMonitor,            // monitor: table bench state
 };
 
 /// Debug builds: records that this processor takes or leaves a spinlock; panics on a wrong order.

@@ -69,7 +69,8 @@ void yield_if_due();
 /// Lowers the count; yields if a reschedule became due meanwhile.
 inline void enable_preemption() {
   enable_preemption_quietly();
-  if (this_cpu().need_reschedule) [[unlikely]] yield_if_due();
+  if (this_cpu().need_reschedule) [[unlikely]]
+    yield_if_due();
 }
 
 class SCOPED_CAPABILITY Guard {
@@ -101,7 +102,8 @@ class SCOPED_CAPABILITY IrqGuard {
     enable_preemption_quietly();
     if (!enabled_) return;
     enable_interrupts();
-    if (this_cpu().need_reschedule) [[unlikely]] yield_if_due();
+    if (this_cpu().need_reschedule) [[unlikely]]
+      yield_if_due();
   }
   IrqGuard(const IrqGuard&) = delete;
   IrqGuard& operator=(const IrqGuard&) = delete;

@@ -44,11 +44,14 @@ extern "C" void syscall_dispatch(TrapFrame& call) {
   enable_interrupts();
   syscall_count.increment();
   SyscallHandler handler = call.rax < kSyscallLimit ? table.handlers[call.rax] : nullptr;
-  if (handler == nullptr) [[unlikely]] handler = sys_unknown;
+  if (handler == nullptr) [[unlikely]]
+    handler = sys_unknown;
   call.rax = uint64_t(handler(call));
   disable_interrupts();
-  bool attention = this_cpu().need_reschedule || current_thread()->interrupted || has_unfinished_item();
-  if (attention) [[unlikely]] prepare_return_to_user(call);
+  bool attention =
+      this_cpu().need_reschedule || current_thread()->interrupted || has_unfinished_item();
+  if (attention) [[unlikely]]
+    prepare_return_to_user(call);
 }
 
 }  // namespace cairn

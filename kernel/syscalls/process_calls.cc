@@ -105,10 +105,8 @@ int64_t sys_arch_prctl(TrapFrame& call) {
       write_msr(msr::kFsBase, address.value);
       return 0;
     }
-    case kGetFs:
-      return to_return(write_user(address, current_thread()->fs_base));
-    default:
-      return failure(Errno::kEINVAL);
+    case kGetFs: return to_return(write_user(address, current_thread()->fs_base));
+    default: return failure(Errno::kEINVAL);
   }
 }
 

@@ -15,8 +15,8 @@ struct SignalAction {
   uint64_t restorer;
   uint64_t mask;
 };
-constexpr uint64_t kDefaultHandler = 0, kIgnoreHandler = 1;
-constexpr uint64_t kMaskSize = 8;  // bytes
+constexpr uint64_t kIgnoreHandler = 1;  // SIG_IGN; 0 is SIG_DFL, all others are functions
+constexpr uint64_t kMaskSize = 8;       // bytes
 
 }  // namespace
 
@@ -33,7 +33,8 @@ int64_t sys_kill(TrapFrame& call) {
 
 int64_t sys_rt_sigaction(TrapFrame& call) {
   uint64_t signal = argument0(call);
-  if (signal < 1 || signal > kMaxSignal || argument3(call) != kMaskSize) return failure(Errno::kEINVAL);
+  if (signal < 1 || signal > kMaxSignal || argument3(call) != kMaskSize)
+    return failure(Errno::kEINVAL);
   Process& process = *current_process();
   uint64_t bit = signal_bit(unsigned(signal));
   SignalAction old{};

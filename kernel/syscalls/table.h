@@ -9,31 +9,31 @@
 #include "arch/trap_frame.h"
 
 // X(number, name, arguments)
-#define CAIRN_SYSCALLS(X)                                                \
-  X(0, read, "fd, buffer, count")                                        \
-  X(1, write, "fd, buffer, count")                                       \
-  X(9, mmap, "address, length, prot, flags, fd, offset")                 \
-  X(10, mprotect, "address, length, prot")                               \
-  X(11, munmap, "address, length")                                       \
-  X(12, brk, "address")                                                  \
-  X(13, rt_sigaction, "signal, action, old_action, mask_size")           \
-  X(14, rt_sigprocmask, "how, set, old_set, mask_size")                  \
-  X(20, writev, "fd, vector, count")                                     \
-  X(24, sched_yield, "")                                                 \
-  X(35, nanosleep, "request, remaining")                                 \
-  X(39, getpid, "")                                                      \
-  X(56, clone, "flags, stack, parent_tid, child_tid, tls")               \
-  X(57, fork, "")                                                        \
-  X(58, vfork, "")                                                       \
-  X(60, exit, "status")                                                  \
-  X(61, wait4, "pid, status, options, usage")                            \
-  X(62, kill, "pid, signal")                                             \
-  X(63, uname, "buffer")                                                 \
-  X(110, getppid, "")                                                    \
-  X(158, arch_prctl, "code, address")                                    \
-  X(218, set_tid_address, "address")                                     \
-  X(228, clock_gettime, "clock, time")                                   \
-  X(230, clock_nanosleep, "clock, flags, request, remaining")            \
+#define CAIRN_SYSCALLS(X)                                      \
+  X(0, read, "fd, buffer, count")                              \
+  X(1, write, "fd, buffer, count")                             \
+  X(9, mmap, "address, length, prot, flags, fd, offset")       \
+  X(10, mprotect, "address, length, prot")                     \
+  X(11, munmap, "address, length")                             \
+  X(12, brk, "address")                                        \
+  X(13, rt_sigaction, "signal, action, old_action, mask_size") \
+  X(14, rt_sigprocmask, "how, set, old_set, mask_size")        \
+  X(20, writev, "fd, vector, count")                           \
+  X(24, sched_yield, "")                                       \
+  X(35, nanosleep, "request, remaining")                       \
+  X(39, getpid, "")                                            \
+  X(56, clone, "flags, stack, parent_tid, child_tid, tls")     \
+  X(57, fork, "")                                              \
+  X(58, vfork, "")                                             \
+  X(60, exit, "status")                                        \
+  X(61, wait4, "pid, status, options, usage")                  \
+  X(62, kill, "pid, signal")                                   \
+  X(63, uname, "buffer")                                       \
+  X(110, getppid, "")                                          \
+  X(158, arch_prctl, "code, address")                          \
+  X(218, set_tid_address, "address")                           \
+  X(228, clock_gettime, "clock, time")                         \
+  X(230, clock_nanosleep, "clock, flags, request, remaining")  \
   X(231, exit_group, "status")
 
 namespace cairn {

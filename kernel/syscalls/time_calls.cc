@@ -39,15 +39,12 @@ Result<uint64_t> read_timespec(uint64_t address) {
 Result<uint64_t> read_clock(uint64_t clock) {
   switch (clock) {
     case kClockRealtime:
-    case kClockRealtimeCoarse:
-      return realtime_ns();
+    case kClockRealtimeCoarse: return realtime_ns();
     case kClockMonotonic:
     case kClockMonotonicRaw:
     case kClockMonotonicCoarse:
-    case kClockBoottime:
-      return monotonic_ns();
-    default:
-      return Errno::kEINVAL;
+    case kClockBoottime: return monotonic_ns();
+    default: return Errno::kEINVAL;
   }
 }
 

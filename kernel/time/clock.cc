@@ -52,7 +52,8 @@ uint64_t read_realtime_seconds() {
     unsigned raw = read_cmos(kRegisters[i]);
     fields[i] = binary ? raw : (raw >> 4) * 10 + (raw & 15);
   }
-  uint64_t days = days_since_epoch(2000 + fields[5], std::max(fields[4], 1u), std::max(fields[3], 1u));
+  uint64_t days =
+      days_since_epoch(2000 + fields[5], std::max(fields[4], 1u), std::max(fields[3], 1u));
   return days * 86'400 + fields[2] * 3'600 + fields[1] * 60 + fields[0];
 }
 

@@ -28,7 +28,8 @@ ExceptionInfo exception_info(uint64_t vector) {
     case kInvalidOpcode: return {"SIGILL: invalid instruction", kSigIllegal};
     case 12: return {"SIGBUS: stack segment fault", kSigBus};
     case kGeneralProtection:
-      return {"SIGSEGV: general protection (privileged instruction or non-canonical address)", kSigSegv};
+      return {"SIGSEGV: general protection (privileged instruction or non-canonical address)",
+              kSigSegv};
     case 16: return {"SIGFPE: x87 error", kSigFpe};
     case 17: return {"SIGBUS: misaligned access", kSigBus};
     case 19: return {"SIGFPE: SIMD error", kSigFpe};
@@ -108,8 +109,8 @@ void other_exception(TrapFrame& frame) {
   BufferWriter out(text);
   if (!frame.from_user()) {
     uint64_t into_slot = (frame.rsp - kStackArenaStart.value) % kStackSlotSize;
-    bool in_arena = frame.rsp >= kStackArenaStart.value &&
-                    frame.rsp < kStackArenaStart.value + kStackArenaSize;
+    bool in_arena =
+        frame.rsp >= kStackArenaStart.value && frame.rsp < kStackArenaStart.value + kStackArenaSize;
     bool overflow = frame.vector == kDoubleFault && in_arena &&
                     into_slot < kStackSlotSize - kStackSize + kPageSize;
     print(out, "exception {} in the kernel: {}", frame.vector,
