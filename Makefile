@@ -26,7 +26,9 @@ CC := gcc
 LD := ld
 MUSL_CC := musl-gcc
 PYTHON := /usr/bin/python3
-CCACHE ?= $(shell command -v ccache)
+ifeq ($(origin CCACHE),undefined)
+  CCACHE := $(shell command -v ccache)
+endif
 
 # ---- Make itself ----------------------------------------------------------------------------------
 
@@ -35,7 +37,14 @@ unexport MAKEFLAGS MFLAGS GNUMAKEFLAGS
 SHELL := /bin/sh
 export PATH := $(PATH):/usr/sbin:/sbin
 Q := $(if $(V),,@)
-done = $(Q)mv $@.part $@#  every file is written beside its name first: a killed build leaves no half
+
+# Every file is written beside its name first, so that a killed build leaves no half and two makes at
+# once don't meet.
+part = $@.$(make_pid).part
+make_pid := $(shell echo $$PPID)
+done = $(Q)mv $(part) $@
+compiled = $(Q)mv $(part).d $@.d && mv $(part) $@
+depend = -MMD -MP -MF $(part).d -MT $@
 show = $(if $(V),,@printf '  %-8s%s\n' $(1) $(2))
 
 .DEFAULT_GOAL := help
@@ -44,8 +53,12 @@ show = $(if $(V),,@printf '  %-8s%s\n' $(1) $(2))
 
 # ---- Tools, stage ---------------------------------------------------------------------------------
 
+override LAB := $(filter-out all,$(LAB))
 STAGE := $(or $(LAB),all)
 OUT := $(BUILD)/$(STAGE)
+ifneq ($(words $(STAGE)),1)
+  $(error LAB is the letter of one lab, not "$(LAB)")
+endif
 goals := $(or $(MAKECMDGOALS),help)
 quiet_goals := help clean
 
@@ -66,19 +79,18 @@ ifneq ($(filter-out $(quiet_goals),$(goals)),)
   endif
   include $(BUILD)/labs.mk
   ifneq ($(LABS),)
-    ifeq ($(filter all $(LABS),$(STAGE)),)
+    ifneq ($(STAGE),$(firstword $(filter all $(LABS),$(STAGE))))
       $(error there is no lab $(LAB): LAB can be one of: $(LABS))
     endif
   endif
 endif
 
 $(BUILD)/labs.mk: grading/lab.py $(wildcard labs/*/lab.toml) $(wildcard labs)
-	$(Q)$(PYTHON) grading/lab.py --make >$@.part
+	$(Q)$(PYTHON) grading/lab.py --make >$(part)
 	$(done)
 
 # The labs of a stage are all those up to LAB. Rooms that only later labs bring are left out.
-stage_labs := $(foreach l,$(LABS),$(if $(filter-out $(STAGE),$(word 1,$(sort $l $(STAGE)))),$l,$(filter $(STAGE),$l)))
-stage_labs := $(if $(LAB),$(stage_labs),$(LABS))
+stage_labs := $(if $(LAB),$(foreach l,$(LABS),$(filter $l,$(firstword $(sort $l $(LAB))))),$(LABS))
 other_rooms := $(foreach l,$(filter-out $(stage_labs),$(LABS)),$(LAB_$(l)_ROOMS))
 
 # ---- The kernel -----------------------------------------------------------------------------------
@@ -109,23 +121,24 @@ kernel: $(OUT)/kernel.elf $(BUILD)/compile_commands.json ## Build the kernel, bu
 $(OUT)/obj/%.cc.o: %.cc $(OUT)/obj/flags
 	$(call show,C++,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CCACHE) $(CXX) $(call kernel_flags,$(CXX)) -MMD -MP -MF $@.d -MT $@ -c $< -o $@.part
-	$(done)
+	$(Q)$(CCACHE) $(CXX) $(call kernel_flags,$(CXX)) $(depend) -c $< -o $(part)
+	$(compiled)
 
 $(OUT)/obj/%.S.o: %.S $(OUT)/obj/flags
 	$(call show,AS,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(assembly_flags) -MMD -MP -MF $@.d -MT $@ -c $< -o $@.part
-	$(done)
+	$(Q)$(CC) $(assembly_flags) $(depend) -c $< -o $(part)
+	$(compiled)
 
 # Linked twice: the names and addresses of the first result become the second one's symbol table,
 # which backtraces read. The table stands behind the code, so no address in it changes.
 $(OUT)/kernel.elf: $(kernel_objects) kernel/boot/kernel.ld kernel/debug/make_symbols.py $(OUT)/obj/list
 	$(call show,LINK,$@)
-	$(Q)$(LD) $(link_flags) $(kernel_objects) -o $(OUT)/first.elf
-	$(Q)nm -n -C $(OUT)/first.elf | $(PYTHON) kernel/debug/make_symbols.py >$(OUT)/symbols.S
-	$(Q)$(CC) -c $(OUT)/symbols.S -o $(OUT)/symbols.o
-	$(Q)$(LD) $(link_flags) $(kernel_objects) $(OUT)/symbols.o -o $@.part
+	$(Q)$(LD) $(link_flags) $(kernel_objects) -o $(part).elf
+	$(Q)nm -n -C $(part).elf | $(PYTHON) kernel/debug/make_symbols.py >$(part).S
+	$(Q)$(CC) -c $(part).S -o $(part).o
+	$(Q)$(LD) $(link_flags) $(kernel_objects) $(part).o -o $(part)
+	@rm -f $(part).*
 	$(done)
 
 $(lab_sources):
@@ -138,11 +151,11 @@ clang_warnings := -Wthread-safety -Wno-missing-field-initializers
 compile_command = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(2) -c $(1)"}$(if $(3),$(comma))
 comma := ,
 $(BUILD)/compile_commands.json: Makefile $(OUT)/obj/flags $(OUT)/obj/list
-	$(file >$@.part,[)
-	$(foreach s,$(filter %.cc,$(kernel_sources)),$(file >>$@.part,$(call compile_command,$s,clang++ $(call kernel_flags,clang) $(clang_warnings),more)))
-	$(foreach s,$(program_sources),$(file >>$@.part,$(call compile_command,$s,$(MUSL_CC) $(program_flags),more)))
-	$(file >>$@.part,$(call compile_command,user/start/start.c,$(MUSL_CC) $(program_flags)))
-	$(file >>$@.part,])
+	$(file >$(part),[)
+	$(foreach s,$(filter %.cc,$(kernel_sources)),$(file >>$(part),$(call compile_command,$s,clang++ $(call kernel_flags,clang) $(clang_warnings),more)))
+	$(foreach s,$(program_sources),$(file >>$(part),$(call compile_command,$s,$(MUSL_CC) $(program_flags),more)))
+	$(file >>$(part),$(call compile_command,user/start/start.c,$(MUSL_CC) $(program_flags)))
+	$(file >>$(part),])
 	$(done)
 
 # ---- Programs -------------------------------------------------------------------------------------
@@ -167,16 +180,17 @@ programs: $(BUILD)/user/programs.cpio ## Build the programs that run on Cairn, b
 
 $(BUILD)/user/start/%.o: user/start/% $(BUILD)/user/flags
 	@mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(program_flags) -c $< -o $@.part
+	$(Q)$(MUSL_CC) $(program_flags) -c $< -o $(part)
 	$(done)
 
 vpath %.c $(program_folders)
 .SECONDARY: $(programs:%=$(BUILD)/user/%.elf) $(start_objects)
 $(BUILD)/user/%.elf: %.c $(start_objects) $(BUILD)/user/flags
 	$(call show,CC,$<)
-	$(Q)$(CCACHE) $(MUSL_CC) $(program_flags) -MMD -MP -MF $@.d -MT $@ -c $< -o $@.o
-	$(Q)$(MUSL_CC) $(program_flags) $(program_link_flags) $(start_objects) $@.o -o $@.part
-	$(done)
+	$(Q)$(CCACHE) $(MUSL_CC) $(program_flags) $(depend) -c $< -o $(part).o
+	$(Q)$(MUSL_CC) $(program_flags) $(program_link_flags) $(start_objects) $(part).o -o $(part)
+	@rm -f $(part).o
+	$(compiled)
 
 $(BUILD)/user/%.flat: $(BUILD)/user/%.elf user/pack_flat.py
 	$(Q)user/pack_flat.py $< $@
@@ -195,12 +209,12 @@ image: $(OUT)/disk.img $(if $(UEFI),$(BUILD)/esp.img) ## Build the disk that QEM
 
 $(BUILD)/grub/core.img: fs-images/core.cfg
 	@mkdir -p $(@D)
-	$(Q)grub-mkimage -O i386-pc -p '(,msdos1)/boot/grub' -c $< -o $@.part biosdisk $(grub_modules)
+	$(Q)grub-mkimage -O i386-pc -p '(,msdos1)/boot/grub' -c $< -o $(part) biosdisk $(grub_modules)
 	$(done)
 
 $(BUILD)/grub/grub.efi: fs-images/esp.cfg
 	@mkdir -p $(@D)
-	$(Q)grub-mkimage -O x86_64-efi -p /boot/grub -c $< -o $@.part search $(grub_modules)
+	$(Q)grub-mkimage -O x86_64-efi -p /boot/grub -c $< -o $(part) search $(grub_modules)
 	$(done)
 
 $(BUILD)/esp.img: $(BUILD)/grub/grub.efi fs-images/make_esp.sh
@@ -209,8 +223,9 @@ $(BUILD)/esp.img: $(BUILD)/grub/grub.efi fs-images/make_esp.sh
 
 $(OUT)/disk.img: $(OUT)/kernel.elf $(BUILD)/user/programs.cpio $(BUILD)/grub/core.img fs-images/grub.cfg fs-images/make_disk.py
 	$(call show,DISK,$@)
-	$(Q)objcopy --strip-all $< $(OUT)/stripped.elf
-	$(Q)fs-images/make_disk.py $@ --core $(BUILD)/grub/core.img --kernel $(OUT)/stripped.elf --programs $(BUILD)/user/programs.cpio
+	$(Q)objcopy --strip-all $< $(part)
+	$(Q)fs-images/make_disk.py $@ --core $(BUILD)/grub/core.img --kernel $(part) --programs $(BUILD)/user/programs.cpio
+	@rm -f $(part)
 
 # ---- Running --------------------------------------------------------------------------------------
 

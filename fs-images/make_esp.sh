@@ -6,7 +6,7 @@
 set -eu
 
 efi=$1 image=$2
-part=$image.part
+part=$image.$$.part
 trap 'rm -f "$part"' EXIT
 
 SOURCE_DATE_EPOCH=1704067200

@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> int:
     except (OSError, Unpackable) as problem:
         print(f"pack_flat.py: {source}: {problem}", file=sys.stderr)
         return 1
-    partial = target.with_name(target.name + ".part")
+    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
     partial.write_bytes(image)
     os.replace(partial, target)
     return 0

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         return 1
     records = [entry(i, name, images[name].read_bytes()) for i, name in enumerate(sorted(images), 1)]
     records.append(entry(0, TRAILER, b"", mode=0))
-    partial = target.with_name(target.name + ".part")
+    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
     partial.write_bytes(b"".join(records))
     os.replace(partial, target)
     return 0

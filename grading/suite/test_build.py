@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,18 @@ def test_every_c_file_of_a_labs_tests_becomes_a_program(small: Path) -> None:
 def test_an_unknown_lab_is_refused(small: Path, lab: str) -> None:
     assert f"there is no lab {lab}: LAB can be one of: a" in error(make(small, "kernel", f"LAB={lab}"))
     assert not (small / "build" / lab).exists()
+
+
+def test_only_one_lab_is_built_at_a_time(small: Path) -> None:
+    assert 'not "a b"' in error(make(small, "kernel", "LAB=a b"))
+
+
+def test_two_makes_at_once_do_not_meet(small: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: make(small, "image", "programs", "LAB=a", "CCACHE="), range(2)))
+    assert [run.returncode for run in runs] == [0, 0], runs
+    assert built(make(small, "image", "programs", "LAB=a", "CCACHE=")) == []
+    assert not list(small.rglob("*.part*"))
 
 
 def test_a_missing_lab_file_is_named(small: Path) -> None:
