@@ -78,10 +78,8 @@ ifneq ($(filter-out $(quiet_goals),$(goals)),)
     $(error tools are missing, see above)
   endif
   include $(BUILD)/labs.mk
-  ifneq ($(LABS),)
-    ifneq ($(STAGE),$(firstword $(filter all $(LABS),$(STAGE))))
-      $(error there is no lab $(LAB): LAB can be one of: $(LABS))
-    endif
+  ifneq ($(and $(LABS),$(filter-out all $(LABS),$(STAGE))),)
+    $(error there is no lab $(LAB): LAB can be one of: $(LABS))
   endif
 endif
 
@@ -100,7 +98,7 @@ lab_sources := $(foreach l,$(stage_labs),$(LAB_$(l)_SOURCES))
 kernel_sources := $(sort $(foreach r,$(rooms),$(wildcard $r*.cc $r*.S)) $(lab_sources))
 kernel_objects := $(kernel_sources:%=$(OUT)/obj/%.o)
 
-# Stated twice over, since clang 14 spells two of them its own way.
+# The argument is the compiler: clang 14 has another way to keep off floating point registers.
 machine_flags = -mcmodel=kernel -mno-red-zone $(if $(findstring clang,$(1)),-mno-sse -mno-mmx,-mgeneral-regs-only)
 warning_flags := -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror)
 language_flags := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics
