@@ -4,15 +4,34 @@ namespace cairn {
 
 const char* errno_name(Errno error) {
   switch (error) {
-#define NAME(name) \
-  case Errno::k##name: return #name;
-    NAME(EPERM)
-    NAME(ENOENT) NAME(ESRCH) NAME(EINTR) NAME(EIO) NAME(E2BIG) NAME(ENOEXEC) NAME(EBADF)
-        NAME(ECHILD) NAME(EAGAIN) NAME(ENOMEM) NAME(EACCES) NAME(EFAULT) NAME(EBUSY) NAME(EEXIST)
-            NAME(ENODEV) NAME(ENOTDIR) NAME(EISDIR) NAME(EINVAL) NAME(ENFILE) NAME(EMFILE)
-                NAME(ENOTTY) NAME(ENOSPC) NAME(ESPIPE) NAME(ERANGE) NAME(ENAMETOOLONG) NAME(ENOSYS)
-#undef NAME
-                    case Errno::kOk : return "OK";
+    case Errno::kOk: return "OK";
+    case Errno::kEPERM: return "EPERM";
+    case Errno::kENOENT: return "ENOENT";
+    case Errno::kESRCH: return "ESRCH";
+    case Errno::kEINTR: return "EINTR";
+    case Errno::kEIO: return "EIO";
+    case Errno::kE2BIG: return "E2BIG";
+    case Errno::kENOEXEC: return "ENOEXEC";
+    case Errno::kEBADF: return "EBADF";
+    case Errno::kECHILD: return "ECHILD";
+    case Errno::kEAGAIN: return "EAGAIN";
+    case Errno::kENOMEM: return "ENOMEM";
+    case Errno::kEACCES: return "EACCES";
+    case Errno::kEFAULT: return "EFAULT";
+    case Errno::kEBUSY: return "EBUSY";
+    case Errno::kEEXIST: return "EEXIST";
+    case Errno::kENODEV: return "ENODEV";
+    case Errno::kENOTDIR: return "ENOTDIR";
+    case Errno::kEISDIR: return "EISDIR";
+    case Errno::kEINVAL: return "EINVAL";
+    case Errno::kENFILE: return "ENFILE";
+    case Errno::kEMFILE: return "EMFILE";
+    case Errno::kENOTTY: return "ENOTTY";
+    case Errno::kENOSPC: return "ENOSPC";
+    case Errno::kESPIPE: return "ESPIPE";
+    case Errno::kERANGE: return "ERANGE";
+    case Errno::kENAMETOOLONG: return "ENAMETOOLONG";
+    case Errno::kENOSYS: return "ENOSYS";
   }
   return "E?";
 }
