@@ -14,11 +14,11 @@ from grading.tests.a.tables import (ENTRIES, LARGE, PAGE, PERMISSIONS, Table, ad
 SPLIT_HINT = "split first: a table of 512 pages with the old frames and access takes the place of the 2 MiB page"
 
 
-def map_large(table: Table, rng: random.Random, layout: Layout) -> int:
-    """Maps one more random 2 MiB page; its address."""
+def map_large(table: Table, rng: random.Random, layout: Layout, flags: str = "") -> int:
+    """Maps one more random 2 MiB page, with random access unless told; its address."""
     address = next(page for page in iter(lambda: draw_large_page(rng), None)
                    if page and all(page ^ other >= LARGE for other in layout))
-    layout[address] = Page(draw_frame(rng, LARGE), rng.choice(PERMISSIONS), LARGE)
+    layout[address] = Page(draw_frame(rng, LARGE), flags or rng.choice(PERMISSIONS), LARGE)
     table.map(address, layout[address].frame, layout[address].flags, large=True)
     return address
 
@@ -55,8 +55,9 @@ def test_split(machine: Machine, rng: random.Random) -> None:
     """A 4 KiB page inside a 2 MiB page is protected, moved, unmapped: the 511 others stay as they were."""
     table = Table.new(machine)
     layout: Layout = {}
-    for operation in ("protect", "unmap", "remap"):
-        large = map_large(table, rng, layout)
+    before = rng.sample(["rwu", "rxu", rng.choice(PERMISSIONS)], 3)
+    for operation, access in zip(("protect", "unmap", "remap"), before):
+        large = map_large(table, rng, layout, access)
         neighbour = map_large(table, rng, layout)
         page = large + rng.choice([0, 511, rng.randrange(ENTRIES)]) * PAGE
         flags = rng.choice([flags for flags in PERMISSIONS if flags != layout[large].flags])

@@ -135,11 +135,12 @@ def test_flushes_are_counted_by_kind(machine: Machine, rng: random.Random) -> No
     """Each call adds one to its own counter and nothing to the others."""
     address = draw_page(rng)
     before = counters(machine, "tlb")
-    expected = {SINGLE: rng.randrange(3, 9), ALL: rng.randrange(3, 9), RANGE: rng.randrange(3, 9)}
-    commands = ["single {0:#x}"] * expected[SINGLE] + ["all"] * expected[ALL]
-    commands += [f"range {{0:#x}} {address + size * PAGE:#x}" for size in rng.sample(range(1, 80), expected[RANGE])]
+    sizes = rng.sample(range(1, RANGE_LIMIT + 1), rng.randrange(2, 6)) + rng.sample(range(RANGE_LIMIT + 1, 80), rng.randrange(2, 6))
+    expected = {SINGLE: rng.randrange(3, 9), ALL: rng.randrange(3, 9), RANGE: len(sizes)}
+    commands = [f"single {address:#x}"] * expected[SINGLE] + ["all"] * expected[ALL]
+    commands += [f"range {address:#x} {address + size * PAGE:#x}" for size in sizes]
     for command in rng.sample(commands, len(commands)):
-        machine.channel.command("tlb " + command.format(address))
+        machine.channel.command(f"tlb {command}")
     check(expected=expected, seen=deltas(machine, before), what="the counters of flushes",
           hint="flush_tlb_range() counts as one range, however it flushes")
 

@@ -72,8 +72,8 @@ def test_system_calls_separate_pages(machine: Machine, rng: random.Random) -> No
     """read, clock_gettime, uname, wait4 and others write into shared pages: only the caller sees it."""
     pair = Pair(machine, rng, 3 * len(CALLS))
     slots = rng.sample(range(len(CALLS)), len(CALLS))
-    for slot, name in zip(slots, CALLS):
-        writer = rng.choice([pair.parent, pair.child])
+    writers = rng.sample([pair.parent, pair.child] * len(CALLS), len(CALLS) - 2) + rng.sample([pair.parent, pair.child], 2)
+    for slot, name, writer in zip(slots, rng.sample(list(CALLS), len(CALLS)), writers):
         number = 3 * slot + 1
         address = pair.area + number * PAGE + rng.randrange(0, PAGE - 512, 8)
         pair.call(name, writer, address)
@@ -124,10 +124,10 @@ def test_zero_page(machine: Machine, rng: random.Random) -> None:
         check(expected=False, seen=pages[page].writable, what=f"whether page {page:#x} is writable after a read")
     child = puppets.fork(parent)
     written: dict[int, set[int]] = {parent: set(), child: set()}
-    for number in rng.sample(range(count), 8):
-        pid, page = rng.choice([parent, child]), area + number * PAGE
-        offset = rng.randrange(0, PAGE - 16, 8)
-        if rng.random() < 0.5:
+    turns = [(pid, by_program) for pid in (parent, child) for by_program in (True, False)] * 2
+    for number, (pid, by_program) in zip(rng.sample(range(count), len(turns)), turns):
+        page, offset = area + number * PAGE, rng.randrange(0, PAGE - 16, 8)
+        if by_program:
             word = draw_word(rng)
             puppets.do(pid, "poke", page + offset, word)
             content = page_bytes(0, {offset: word})
