@@ -44,7 +44,9 @@ Result<VirtAddr> AddressSpace::place(const RegionRequest& request) {
   VirtRange range{wish, wish + request.size};
   bool possible = wish >= kUserStart && is_user_range(wish, request.size);
   if (request.fixed) {
-    if (wish != request.address || !possible) return Errno::kEINVAL;
+    if (wish != request.address) return Errno::kEINVAL;
+    if (wish < kUserStart) return Errno::kEPERM;
+    if (!possible) return Errno::kENOMEM;
     if (is_free(range)) return wish;
     if (request.keep_others) return Errno::kEEXIST;
     TRY(unmap_locked(range));

@@ -37,7 +37,8 @@ class AddressSpace : public RefCounted<AddressSpace> {
   const PageTable& page_table() const { return table_; }
   PageTable& page_table_locked() REQUIRES(lock) { return table_; }
 
-  /// Makes a region; nothing is mapped until it is touched. ENOMEM, EINVAL, EEXIST.
+  /// Makes a region; nothing is mapped until it is touched. ENOMEM, also for a fixed address beyond
+  /// the user half; EPERM for the null page; EINVAL, EEXIST.
   Result<VirtAddr> map_region(const RegionRequest& request) EXCLUDES(lock);
   /// Removes all pages and regions in the range; parts of regions too. EINVAL, ENOMEM.
   Result<void> unmap_range(VirtRange range) EXCLUDES(lock);
