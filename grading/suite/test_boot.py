@@ -16,7 +16,8 @@ from grading.suite.conftest import ROOT
 PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 ESP = ROOT / "build" / "esp.img"
 FRAME = 4096
-RESERVED_MIB = 24  # of memory, at most: firmware, the kernel, its tables, the programs
+# Of memory, at most, beside the frame table: firmware, the kernel, its tables, the programs.
+RESERVED_MIB = {"pvh": 12, "grub": 12, "uefi": 64}
 
 
 def start(built: Path, boot: str = "pvh", **arguments) -> Machine:
@@ -35,29 +36,33 @@ def test_boots_to_the_prompt(built: Path, boot: str) -> None:
         machine.console.wait_for("cairn> $")
 
 
-@pytest.mark.parametrize("boot", ["grub", "uefi"])
-def test_options_arrive_through_grub(built: Path, boot: str) -> None:
-    with start(built, boot) as machine:
+def test_options_arrive_through_grub(built: Path) -> None:
+    with start(built, "grub") as machine:
         machine.channel.command("help")
 
 
 @pytest.mark.parametrize(("boot", "memory"), [
     *(("pvh", memory) for memory in (32, 33, 64, 1024, 2048, 2815, 2816, 3072, 4096, 8192)),
     *(("grub", memory) for memory in (32, 3072, 8192)),
-    ("uefi", 4096),
+    ("uefi", 128),
+    ("uefi", 8192),
 ])
 def test_uses_all_of_the_memory(built: Path, boot: str, memory: int) -> None:
-    with start(built, boot, memory_mib=memory) as machine:
-        line = machine.channel.command("frames").values()[0]
-        total = int(line["total"]) * FRAME >> 20
-        assert memory - (RESERVED_MIB if boot != "uefi" else 64) - memory // 128 <= total <= memory
-        assert machine.channel.command("run hello").lines[-1].endswith("exited status=0")
+    # By the console: OVMF writes to all serial lines before the kernel does.
+    with start(built, boot, memory_mib=memory, options="") as machine:
+        machine.console.wait_for("cairn> $")
+        machine.console.send("frames\n")
+        total = int(machine.console.wait_for(r"^total=(\d+)")[1]) * FRAME >> 20
+        assert memory - RESERVED_MIB[boot] - memory // 128 <= total <= memory
+        machine.console.send("run hello\n")
+        machine.console.wait_for(r"pid=\d+ exited status=0")
 
 
-@pytest.mark.parametrize("memory", [4, 8, 12])
+@pytest.mark.parametrize("memory", [4, 8, 16, 24, 31])
 def test_too_little_memory_is_said(built: Path, memory: int) -> None:
     with start(built, memory_mib=memory, options="") as machine:
-        machine.console.wait_for(r"(?i)memory.*(32|at least|need)|(32|at least|need).*memory")
+        machine.console.wait_for(r"too little memory: 32 MiB are needed .*MEMORY=32M")
+        machine.console.wait_for("boot stopped")
         assert "cairn> " not in machine.console.text
 
 
@@ -202,18 +207,32 @@ def flip_in_program(data: bytearray) -> bytearray:
 @pytest.mark.parametrize("change", [
     pytest.param(lambda data: bytes(1000), id="zeros"),
     pytest.param(lambda data: b"\x7fELF" + bytes(data[:5000]), id="another-format"),
-    pytest.param(lambda data: data[:len(data) // 2], id="cut-in-half"),
     pytest.param(lambda data: data[:50], id="cut-in-header"),
     pytest.param(lambda data: data.replace(b"070701", b"07070x"), id="bad-magic"),
+])
+def test_an_unreadable_archive_is_one_line(built: Path, tmp_path: Path, change) -> None:
+    with start(built, initrd=broken(tmp_path, change), options="") as machine:
+        machine.console.wait_for(r"(?:warn|error) +boot: .*programs.*make programs")
+        machine.console.wait_for("cairn> $")
+
+
+@pytest.mark.parametrize("change", [
     pytest.param(flip_in_program, id="flipped-bit"),
     pytest.param(lambda data: data.replace(b"CAIRNFLT\x01", b"CAIRNFLT\x63"), id="unknown-version"),
+    pytest.param(lambda data: data.replace(b"CAIRNFLT", b"CAIRNXXX"), id="no-flat-image"),
 ])
-def test_a_corrupt_module_is_one_line_and_a_living_monitor(built: Path, tmp_path: Path, change) -> None:
-    with start(built, initrd=broken(tmp_path, change), options="channel") as machine:
-        reply = machine.channel.try_command("run hello")
-        assert reply.errno is not None or reply.lines[-1].endswith("exited status=0")
-        said = machine.console.text + reply.message
-        assert re.search(r"(?i)(module|programs?|hello)\b.*", said)
+def test_a_damaged_program_is_one_line(built: Path, tmp_path: Path, change) -> None:
+    with start(built, initrd=broken(tmp_path, change), options="") as machine:
+        machine.console.wait_for("cairn> $")
+        machine.console.send("run hello\n")
+        machine.console.wait_for(r"hello: .*damaged.*make programs")
+        machine.console.wait_for("cairn> $")
+
+
+def test_a_cut_archive_keeps_the_programs_before_the_cut(built: Path, tmp_path: Path) -> None:
+    with start(built, initrd=broken(tmp_path, lambda data: data[:-len(data) // 4]), options="channel") as machine:
+        machine.channel.command("ps")
+        machine.channel.try_command("run hello")
         machine.channel.command("ps")
 
 
