@@ -19,9 +19,14 @@ from grading.text import printable
 
 BACKSTOP_S = 1800  # a build that takes longer is stuck; never a verdict
 HEAD, TAIL = 6000, 2000  # characters kept of a failed build's output
-LAB_ERROR = re.compile(r"^labs/[^:\n]+:\d+(:\d+)?: (fatal )?error:|^/?[^\n]*labs/[^\n]*: (undefined reference|multiple definition)", re.M)
+LAB_ERROR = re.compile(
+    r"^labs/[^:\n]+:\d+(:\d+)?: (fatal )?error:|^/?[^\n]*labs/[^\n]*: (undefined reference|multiple definition)", re.M
+)
 LINK_ERROR = re.compile(r": (undefined reference to|multiple definition of) ")
-HOST_ERROR = re.compile(r"No space left on device|Cannot allocate memory|Read-only file system|Permission denied|Input/output error|tools are missing")
+HOST_ERROR = re.compile(
+    r"No space left on device|Cannot allocate memory|Read-only file system|Permission denied|"
+    r"Input/output error|tools are missing"
+)
 
 
 class BuildFailed(Exception):

@@ -11,7 +11,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from grading.failures import BadReply, CommandError
 from grading.serial_port import ChannelPort
@@ -26,7 +26,13 @@ _WORD = re.compile(r"([A-Za-z_][\w.-]*)=(\S*)")
 
 Value = int | str
 T = TypeVar("T")
-Wait = Callable[[Callable[[], T | None], str], T]
+
+
+class Wait(Protocol):
+    """Waits for the first result of `ready` that isn't None; `what` says in words what is waited for."""
+
+    def __call__(self, ready: Callable[[], T | None], what: str) -> T:
+        ...
 
 
 @dataclass
@@ -50,7 +56,9 @@ class Reply:
         """The value of `key`, which must occur exactly once; otherwise raises BadReply."""
         found = self.all(key)
         if len(found) != 1:
-            raise BadReply(f"`{self.command}` should print {key}=… once, not {len(found)} times; it printed: {self.shown()}")
+            raise BadReply(
+                f"`{self.command}` should print {key}=… once, not {len(found)} times; it printed: {self.shown()}"
+            )
         return found[0]
 
     def number(self, key: str) -> int:

@@ -59,10 +59,16 @@ def _show(value: Any, depth: int) -> str:
     if isinstance(value, bytes):
         return value[:64].hex(" ") + (f" … ({len(value)} bytes)" if len(value) > 64 else "")
     if isinstance(value, dict) and depth < 2:
-        pairs = [f"{_show(key, depth + 1)}: {_show(entry, depth + 1)}" for key, entry in itertools.islice(value.items(), SHOWN)]
+        pairs = [
+            f"{_show(key, depth + 1)}: {_show(entry, depth + 1)}"
+            for key, entry in itertools.islice(value.items(), SHOWN)
+        ]
         return "{" + _cut(pairs, len(value)) + "}"
     if isinstance(value, (set, frozenset)):
-        value = sorted(value, key=lambda entry: (isinstance(entry, str), entry) if isinstance(entry, (int, str)) else (True, repr(entry)))
+        value = sorted(
+            value,
+            key=lambda entry: (isinstance(entry, str), entry) if isinstance(entry, (int, str)) else (True, repr(entry)),
+        )
     if isinstance(value, (list, tuple)) and depth < 2:
         return "[" + _cut([_show(entry, depth + 1) for entry in value[:SHOWN]], len(value)) + "]"
     return str(value)[:TEXT_LIMIT]

@@ -68,12 +68,28 @@ def parser() -> argparse.ArgumentParser:
         "bubblewrap, which needs unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1).",
     )
     parser.add_argument("lab", help="the lab's letter, such as a")
-    parser.add_argument("-k", dest="choice", default="", metavar="WHAT", help="only this item (A2), or the tests with this in their names")
-    parser.add_argument("--submission", type=Path, metavar="DIR", help="grade the lab's files in DIR instead of this tree's")
+    parser.add_argument(
+        "-k",
+        dest="choice",
+        default="",
+        metavar="WHAT",
+        help="only this item (A2), or the tests with this in their names",
+    )
+    parser.add_argument(
+        "--submission", type=Path, metavar="DIR", help="grade the lab's files in DIR instead of this tree's"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="repeat a run's random choices")
     parser.add_argument("--gdb", action="store_true", help="run one test under GDB; choose it with -k")
-    parser.add_argument("--jobs", type=positive, default=len(os.sched_getaffinity(0)), metavar="N", help="tests run at once (default: one a core)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where results.json, junit.xml and logs/ go (default: build/grade/LAB)")
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="tests run at once (default: one a core)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where results.json, junit.xml and logs/ go (default: build/grade/LAB)"
+    )
     return parser
 
 
@@ -91,7 +107,9 @@ def locked(out: Path, lab: Lab) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise HarnessFault(f"another grading of lab {lab.letter} writes to {out}: wait for it, or use --out DIR") from None
+            raise HarnessFault(
+                f"another grading of lab {lab.letter} writes to {out}: wait for it, or use --out DIR"
+            ) from None
         yield out
 
 
@@ -109,7 +127,9 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
         try:
             if arguments.submission:
                 if not arguments.submission.is_dir():
-                    raise HarnessFault(f"{arguments.submission} is no folder: SUBMISSION must be a folder with a student's tree")
+                    raise HarnessFault(
+                        f"{arguments.submission} is no folder: SUBMISSION must be a folder with a student's tree"
+                    )
                 check_available()
                 overlay = stack.enter_context(Overlay(arguments.submission, lab))
                 tree = overlay.folder
@@ -156,12 +176,15 @@ def prepare_gdb(lab: Lab, arguments: argparse.Namespace, tests: list[runner.Coll
     if arguments.submission:
         raise HarnessFault("--gdb debugs this tree only: copy the submission's files into labs/ of a clone")
     if len(tests) != 1:
-        names = ", ".join(test.name for test in tests[:12])
-        raise HarnessFault(f"--gdb runs one test, choose it with -k (K=…): {names}{', …' if len(tests) > 12 else ''}")
+        names, more = ", ".join(test.name for test in tests[:12]), ", …" if len(tests) > 12 else ""
+        raise HarnessFault(f"--gdb runs one test, choose it with -k (K=…): {names}{more}")
     folder = Path("build") / lab.letter  # relative: a socket's path may have 107 bytes
     folder.mkdir(parents=True, exist_ok=True)
     socket = claim_gdb_socket(folder)
-    print(f"GDB: run `make gdb LAB={lab.letter}` in another terminal; the machine starts when GDB continues it", file=sys.stderr)
+    print(
+        f"GDB: run `make gdb LAB={lab.letter}` in another terminal; the machine starts when GDB continues it",
+        file=sys.stderr,
+    )
     return socket
 
 
@@ -172,7 +195,9 @@ def report(results: Results, out: Path) -> int:
         write_atomically(out / "junit.xml", junit(results))
     width = None if sys.stdout.isatty() else WIDTH
     with quiet_if_unread():
-        terminal(results, Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty(), width=width))
+        terminal(
+            results, Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty(), width=width)
+        )
     if results.faults:
         names = ", ".join(test.name for test in results.faults)
         return failed(results.lab.letter, f"the harness failed in {names}; no results were written")

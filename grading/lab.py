@@ -14,11 +14,14 @@ import sys
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 FULL_SCORE = 100
 GLOB_CHARACTERS = re.compile(r"[*?\[]")
 SOURCE_SUFFIXES = (".cc", ".S")
+
+T = TypeVar("T")
 
 
 class LabError(Exception):
@@ -136,7 +139,9 @@ def _items(tables: dict[str, object], letter: str, name: Path) -> dict[str, Item
     items: dict[str, Item] = {}
     for item_id, table in tables.items():
         if not re.fullmatch(letter.upper() + "[1-9][0-9]?", item_id) or not isinstance(table, dict):
-            raise LabError(f"{name}: [items.{item_id}]: items of this lab are called {letter.upper()}1, {letter.upper()}2 …")
+            raise LabError(
+                f"{name}: [items.{item_id}]: items of this lab are called {letter.upper()}1, {letter.upper()}2 …"
+            )
         where = f"{name}: [items.{item_id}]"
         item = Item(
             id=item_id,
@@ -150,7 +155,7 @@ def _items(tables: dict[str, object], letter: str, name: Path) -> dict[str, Item
     return items
 
 
-def _take(table: dict[str, object], key: str, kind: type, where: object):  # noqa: ANN202 - the type is `kind`
+def _take(table: dict[str, object], key: str, kind: type[T], where: object) -> T:
     value = table.get(key)
     if not isinstance(value, kind) or isinstance(value, bool):
         problem = "is missing" if value is None else f"is not a {kind.__name__}"

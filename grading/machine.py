@@ -20,14 +20,22 @@ from typing import TypeVar
 from grading import qemu
 from grading.channel import Channel
 from grading.console import Console
-from grading.failures import GuestExited, GuestFailure, GuestFlood, GuestPanic, GuestSilent, HarnessFault, NotImplementedInLab
+from grading.failures import (
+    GuestExited,
+    GuestFailure,
+    GuestFlood,
+    GuestPanic,
+    GuestSilent,
+    HarnessFault,
+    NotImplementedInLab,
+)
 from grading.gdb_stub import GdbStub
 from grading.memory import Layout, SharedMemory
 from grading.progress import HEARTBEAT_S, Watch
 from grading.qmp import Qmp, QmpEnded
 from grading.registers import Registers, parse_registers
 from grading.sandbox import Cell, Limits, Process, launch
-from grading.serial_port import ChannelPort, ConsolePort, Pump
+from grading.serial_port import FLOOD_LIMIT, ChannelPort, ConsolePort, Pump
 
 GUARD_MIB = 1536  # QEMU's own address space beside the guest's memory
 CELL_CPU_S = 1800  # a backstop far beyond what progress.py allows
@@ -72,7 +80,11 @@ class Machine:
                 raise HarnessFault(f"{path} is missing: build it first")
         self._layout = Layout(memory_mib)
         self._shared = SharedMemory(self._layout) if gdb_socket else None
-        self._arguments = qemu.machine(memory_mib, cpu, icount, self._shared and self._shared.path) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
+        self._arguments = (
+            qemu.machine(memory_mib, cpu, icount, self._shared.path if self._shared else None)
+            + qemu.graded()
+            + qemu.fw_cfg(fw_cfg or {})
+        )
         self._arguments += _boot_arguments(boot, kernel, initrd, disk, esp, options)
         self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
         self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]
@@ -84,7 +96,9 @@ class Machine:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     # Life
@@ -110,7 +124,7 @@ class Machine:
         console = ConsolePort(ours["console"], self.log_folder / "console.log")
         channel = ChannelPort(ours["channel"], self.log_folder / "channel.log")
         self._links = ours
-        self._pump = Pump({ours["console"]: console, ours["channel"]: channel})
+        self._pump = Pump(console, channel)
         self._pump.start()
         self._started = True
         self._qmp = Qmp(ours["control"], self._process.alive)
@@ -145,7 +159,9 @@ class Machine:
         except QmpEnded:
             self._process.wait()
             complaint = self._complaint()
-            raise HarnessFault(f"QEMU did not start: {complaint}", guest_may_cause=bool(WRONG_KERNEL.search(complaint))) from None
+            raise HarnessFault(
+                f"QEMU did not start: {complaint}", guest_may_cause=bool(WRONG_KERNEL.search(complaint))
+            ) from None
 
     def close(self) -> None:
         """Ends QEMU and closes everything; harmless when done already."""
@@ -181,10 +197,14 @@ class Machine:
                 result = ready()
                 if result is not None:
                     return result
-                if not ended and not self._pump.flooded_port():
+                flooded = self._pump.flooded_port()
+                if not ended and not flooded and not self._pump.error:
                     self._pump.changed.wait(HEARTBEAT_S)
-            if flooded := self._pump.flooded_port():
-                raise GuestFlood(f"the kernel floods the serial port {flooded.name}: over {flooded.received >> 20} MiB (waiting for {what})")
+            if flooded:
+                amount = f"over {FLOOD_LIMIT >> 20} MiB"
+                raise GuestFlood(f"the kernel floods the serial port {flooded.name}, {amount} (waiting for {what})")
+            if self._pump.error:
+                raise HarnessFault(f"the serial lines can't be logged: {self._pump.error}")
             if ended:
                 raise self._end()
             if watch is None:
@@ -218,7 +238,9 @@ class Machine:
             return GuestPanic(self.console.panic() or "the kernel panicked without a word")
         if value < PANIC_CODE and value & 7:
             return NotImplementedInLab(f"{'ABCDEFGH'[value >> 3]}{value & 7}")
-        return self._panic_or(GuestExited("debug-exit", status, f"the kernel ended the machine through the debug port with {value}"))
+        return self._panic_or(
+            GuestExited("debug-exit", status, f"the kernel ended the machine through the debug port with {value}")
+        )
 
     def _panic_or(self, exited: GuestExited) -> GuestFailure:
         text = self.console.panic()
@@ -280,7 +302,9 @@ class Machine:
         return self._process.cpu_time()
 
 
-def _boot_arguments(boot: str, kernel: Path | None, initrd: Path | None, disk: Path | None, esp: Path | None, options: str) -> list[str]:
+def _boot_arguments(
+    boot: str, kernel: Path | None, initrd: Path | None, disk: Path | None, esp: Path | None, options: str
+) -> list[str]:
     if boot == "pvh" and kernel:
         return qemu.pvh(kernel.resolve(), initrd.resolve() if initrd else None, options)
     if boot == "grub" and disk:

@@ -25,11 +25,14 @@ FINDINGS_LIMIT = 100
 class Memory(Protocol):
     """What a walk needs of a Machine. The guest stands still during each walk."""
 
-    def stopped(self) -> AbstractContextManager[None]: ...
+    def stopped(self) -> AbstractContextManager[None]:
+        ...
 
-    def read_phys(self, address: int, size: int) -> bytes: ...
+    def read_phys(self, address: int, size: int) -> bytes:
+        ...
 
-    def is_ram(self, address: int, size: int = 1) -> bool: ...
+    def is_ram(self, address: int, size: int = 1) -> bool:
+        ...
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def _walk_table(
 def _leaf(found: PageMap, steps: tuple[Level, ...], virtual: int) -> Mapping:
     mapping = _mapping(steps, virtual)
     if steps[-1].entry & ADDRESS & (mapping.size - 1) & ~PAGE:  # bit 12 of a huge entry is PAT
-        found.found(f"the {mapping.size >> 20} MiB page at {mapping.virtual:#x} has reserved address bits set: {mapping.entry:#x}")
+        which = f"the {mapping.size >> 20} MiB page at {mapping.virtual:#x}"
+        found.found(f"{which} has reserved address bits set: {mapping.entry:#x}")
     return mapping
 
 

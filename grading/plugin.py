@@ -20,7 +20,6 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from grading.explain import explain, host_is_to_blame
-from grading.failures import HarnessFault
 from grading.lab import Lab, load_lab
 from grading.machine import Machine
 from grading.results import FAILED, FAULT, PASSED, Outcome
@@ -32,7 +31,7 @@ PR_SET_PDEATHSIG = 1
 _run = pytest.StashKey[Run]()
 _lab = pytest.StashKey[Lab]()
 _machines = pytest.StashKey[list[Machine]]()
-_blamed_host = pytest.StashKey[HarnessFault]()
+_blamed_host = pytest.StashKey[bool]()
 _second_try = pytest.StashKey[bool]()
 
 
@@ -71,15 +70,17 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    outcome = yield
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    outcome: Any = yield
     report = outcome.get_result()
     if call.excinfo is None:
         return
     error = call.excinfo.value
     if host_is_to_blame(error, second_try=_second_try in item.stash):
-        item.stash[_blamed_host] = error
-    report.cairn_failure = explain(error, item, item.config.stash[_run], item.config.stash[_lab], item.stash.get(_machines, []))
+        item.stash[_blamed_host] = True
+    report.cairn_failure = explain(
+        error, item, item.config.stash[_run], item.config.stash[_lab], item.stash.get(_machines, None) or ()
+    )
 
 
 def _attach_result(item: pytest.Item, reports: list[pytest.TestReport]) -> None:
@@ -136,8 +137,19 @@ def boot(request: pytest.FixtureRequest, cairn_run: Run) -> Iterator[Callable[..
         if arguments.get("boot", "pvh") == "pvh":
             arguments = {"kernel": cairn_run.kernel, "initrd": cairn_run.programs, **arguments}
         else:
-            arguments = {"disk": cairn_run.disk, "esp": cairn_run.esp if arguments["boot"] == "uefi" else None, **arguments}
-        machine = Machine(**{"sandbox": cairn_run.boxed, "log_folder": folder / number, "gdb_socket": cairn_run.gdb_socket, **arguments})
+            arguments = {
+                "disk": cairn_run.disk,
+                "esp": cairn_run.esp if arguments["boot"] == "uefi" else None,
+                **arguments,
+            }
+        machine = Machine(
+            **{
+                "sandbox": cairn_run.boxed,
+                "log_folder": folder / number,
+                "gdb_socket": cairn_run.gdb_socket,
+                **arguments,
+            }
+        )
         machines.append(machine)
         machine.start()
         return machine

@@ -37,7 +37,14 @@ def machine(memory_mib: int, cpu: str = "max", icount: int | None = None, memory
     memory_file: keeps the guest's memory in this file, for others to map.
     """
     arguments = ["-no-user-config", "-nodefaults", "-display", "none"]
-    arguments += ["-machine", "q35" + (",memory-backend=memory" if memory_file else ""), "-cpu", cpu, "-m", f"{memory_mib}M"]
+    arguments += [
+        "-machine",
+        "q35" + (",memory-backend=memory" if memory_file else ""),
+        "-cpu",
+        cpu,
+        "-m",
+        f"{memory_mib}M",
+    ]
     if memory_file:
         arguments += ["-object", f"memory-backend-file,id=memory,size={memory_mib}M,mem-path={memory_file},share=on"]
     arguments += ["-accel", f"tcg,tb-size={TRANSLATION_BUFFER_MIB}"]
@@ -62,7 +69,10 @@ def uefi(disk: Path, esp: Path, options: str) -> list[str]:
     code, variables = ovmf()
     return [
         *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"),
-        *("-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={variables}"),  # private: changes go to a temporary file
+        *(
+            "-drive",
+            f"if=pflash,unit=1,format=raw,snapshot=on,file={variables}",
+        ),  # private: changes go to a temporary file
         *_disk(esp, "esp", 0),
         *_disk(disk, "disk", 1),
         *fw_cfg({"opt/cairn/options": options} if options else {}),

@@ -27,20 +27,34 @@ def main(argv: list[str] | None = None) -> int:
     print(FIRST_LINE, flush=True)
     if arguments.gdb:
         stage = "" if arguments.stage == "all" else f" LAB={arguments.stage}"
-        print(f"GDB: run `make gdb{stage}` in another terminal" + (" to start the machine" if arguments.wait else ""), flush=True)
+        print(
+            f"GDB: run `make gdb{stage}` in another terminal" + (" to start the machine" if arguments.wait else ""),
+            flush=True,
+        )
     os.execv(command[0], command)
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="grading/qemu", description="Runs Cairn in QEMU. " + FIRST_LINE + ".")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="boot build/STAGE/disk.img through GRUB", description="Boots build/STAGE/disk.img through GRUB. " + FIRST_LINE + ".")
+    run = commands.add_parser(
+        "run",
+        help="boot build/STAGE/disk.img through GRUB",
+        description="Boots build/STAGE/disk.img through GRUB. " + FIRST_LINE + ".",
+    )
     run.add_argument("--stage", default="all", metavar="STAGE", help="a, b, c, d or all (default: all)")
     run.add_argument("--uefi", action="store_true", help="boot with UEFI (OVMF) instead of BIOS")
     run.add_argument("--memory", default=128, type=memory_mib, metavar="SIZE", help="such as 64M or 2G (default: 128M)")
     run.add_argument("--gdb", action="store_true", help="offer GDB a socket, build/STAGE/gdb.sock")
     run.add_argument("--wait", action="store_true", help="with --gdb: wait until GDB continues the machine")
-    run.add_argument("--icount", nargs="?", const=0, type=int, metavar="SHIFT", help="count instructions: each takes 2^SHIFT ns (default 0)")
+    run.add_argument(
+        "--icount",
+        nargs="?",
+        const=0,
+        type=int,
+        metavar="SHIFT",
+        help="count instructions: each takes 2^SHIFT ns (default 0)",
+    )
     run.add_argument("--options", default="", metavar="WORDS", help="further kernel options, such as log=debug")
     return parser
 

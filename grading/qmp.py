@@ -81,4 +81,5 @@ class Qmp:
                 raise QmpEnded
             self._buffer += data
         line, self._buffer = self._buffer.split(b"\n", 1)
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from grading.failures import HarnessFault
-from grading.lab import ROOT, Lab, LabError
+from grading.lab import ROOT, Lab
 from grading.progress_line import ProgressLine
 from grading.results import FAULT, Failure, Outcome, in_rubric_order
 from grading.rubric import share_out_items
@@ -36,17 +36,20 @@ class Collected:
 def collect(lab: Lab, choice: str) -> list[Collected]:
     """The chosen tests. Raises LabError when there are none, HarnessFault when the rubric is broken."""
     seen = _Collection()
-    with _quiet() as output:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         status = pytest.main([*_common(lab), "--collect-only", str(_folder(lab))], plugins=[seen])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        raise HarnessFault(f"the rubric of lab {lab.letter} can't be loaded: {_last_error(output)}")
+        raise HarnessFault(f"the rubric of lab {lab.letter} can't be loaded: {_last_error(output.getvalue())}")
     tests = [(item, weight) for _, _, item, weight in seen.found]
     unknown = sorted({item for item, _ in tests} - set(lab.items))
     without = [item for item in lab.items if item not in {name for name, _ in tests}]
     if unknown or without:
-        raise HarnessFault(f"the rubric of lab {lab.letter}: {'no tests for ' + ', '.join(without) if without else 'unknown items ' + ', '.join(unknown)}")
+        wrong = f"no tests for {', '.join(without)}" if without else f"unknown items {', '.join(unknown)}"
+        raise HarnessFault(f"the rubric of lab {lab.letter}: {wrong}")
     shares = share_out_items({item.id: item.points for item in lab.items.values()}, tests)
-    collected = [Collected(node, name, item, share) for (node, name, item, _), share in zip(seen.found, shares, strict=True)]
+    collected = [
+        Collected(node, name, item, share) for (node, name, item, _), share in zip(seen.found, shares, strict=True)
+    ]
     chosen = choose(choice, lab, [(test.name, test.item) for test in collected])
     return [test for i, test in enumerate(collected) if i in chosen]
 
@@ -59,7 +62,7 @@ def run(run: Run, lab: Lab, tests: list[Collected], jobs: int, progress: Progres
     if run.gdb_socket:
         arguments.append("-s")
     run.logs.mkdir(parents=True, exist_ok=True)
-    with _quiet(run.logs / "pytest.log"):
+    with open(run.logs / "pytest.log", "w") as log, contextlib.redirect_stdout(log):
         status = pytest.main([*arguments, *(test.node for test in tests)], plugins=[gathered])
     if status == pytest.ExitCode.INTERRUPTED and gathered.interrupted:
         raise KeyboardInterrupt
@@ -99,7 +102,11 @@ class _Collection:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for test in session.items:
             marker = test.get_closest_marker("rubric")
-            item, weight = (marker.kwargs["item"], marker.kwargs["weight"]) if marker else (f"nothing ({test.name} has no @item)", 1)
+            item, weight = (
+                (marker.kwargs["item"], marker.kwargs["weight"])
+                if marker
+                else (f"nothing ({test.name} has no @item)", 1)
+            )
             self.found.append((test.nodeid, test.name, item, weight))
 
 
@@ -133,29 +140,7 @@ def kill_children() -> None:
                 os.kill(int(path.parent.name), signal.SIGKILL)
 
 
-@contextlib.contextmanager
-def _quiet(log: Path | None = None) -> Iterator[list[str]]:
-    """Keeps what pytest prints in a file, or in the list that is returned."""
-    lines: list[str] = []
-    with open(log or os.devnull, "w") as file, contextlib.redirect_stdout(_Tee(file, lines)):
-        yield lines
-
-
-class _Tee:
-    """A text file that also keeps its text in a list."""
-
-    def __init__(self, file: Any, lines: list[str]) -> None:
-        self._file, self._lines = file, lines
-
-    def write(self, text: str) -> int:
-        self._lines.append(text)
-        return int(self._file.write(text))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
-def _last_error(output: list[str]) -> str:
-    lines = [line.strip() for line in "".join(output).split("\n") if line.strip()]
+def _last_error(output: str) -> str:
+    lines = [line.strip() for line in output.split("\n") if line.strip()]
     errors = [line for line in lines if line.startswith("E ")]
     return (errors or lines or ["no reason given"])[-1].removeprefix("E").strip()

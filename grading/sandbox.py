@@ -97,7 +97,7 @@ class Process:
             return self.popen.wait(WAIT_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise HarnessFault(f"{Path(self.popen.args[0]).name} closed its links but did not end") from None  # type: ignore[index]
+            raise HarnessFault("a process closed its links but did not end") from None
 
 
 def launch(
@@ -134,16 +134,30 @@ def launch(
 
 
 def _launch_in_cell(
-    command: Sequence[str], cell: Cell, pass_fds: list[int], cwd: Path | None, environment: Mapping[str, str], options: dict[str, Any]
+    command: Sequence[str],
+    cell: Cell,
+    pass_fds: list[int],
+    cwd: Path | None,
+    environment: Mapping[str, str],
+    options: dict[str, Any],
 ) -> Process:
     with contextlib.ExitStack() as stack:
-        info, info_write = (stack.enter_context(open(end, mode)) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
+        info, info_write = (
+            stack.enter_context(open(end, mode)) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True)
+        )
         files = {stack.enter_context(open(path, "rb")).fileno(): path for path in cell.files}
-        boxed = [*_limits(cell.limits), *_bubblewrap(cell, files, info_write.fileno(), cwd, environment), "--", *command]
+        boxed = [
+            *_limits(cell.limits),
+            *_bubblewrap(cell, files, info_write.fileno(), cwd, environment),
+            "--",
+            *command,
+        ]
         if os.geteuid() == 0:
             user = cell.user if cell.user is not None else new_uid()
             options |= {"user": user, "group": user, "extra_groups": []}
-        popen = subprocess.Popen(boxed, pass_fds=[*pass_fds, info_write.fileno(), *files], cwd="/", env=ENVIRONMENT, **options)
+        popen = subprocess.Popen(
+            boxed, pass_fds=[*pass_fds, info_write.fileno(), *files], cwd="/", env=ENVIRONMENT, **options
+        )
         info_write.close()
         text = info.read()
     try:
@@ -166,17 +180,19 @@ def _limits(limits: Limits) -> list[str]:
     ]
 
 
-def _bubblewrap(cell: Cell, files: Mapping[int, Path], info: int, cwd: Path | None, environment: Mapping[str, str]) -> list[str]:
+def _bubblewrap(
+    cell: Cell, files: Mapping[int, Path], info: int, cwd: Path | None, environment: Mapping[str, str]
+) -> list[str]:
     arguments = [tool("bwrap", "bubblewrap"), "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
     arguments += ["--info-fd", str(info), "--clearenv"]
     for name, value in {**ENVIRONMENT, **environment}.items():
         arguments += ["--setenv", name, value]
     arguments += ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
-    for path in SYSTEM_LINKS:
-        if os.path.islink(path):
-            arguments += ["--symlink", os.readlink(path), path]
-        elif os.path.isdir(path):
-            arguments += ["--ro-bind", path, path]
+    for folder in SYSTEM_LINKS:
+        if os.path.islink(folder):
+            arguments += ["--symlink", os.readlink(folder), folder]
+        elif os.path.isdir(folder):
+            arguments += ["--ro-bind", folder, folder]
     for device in DEVICES:
         arguments += ["--dev-bind", device, device]
     arguments += ["--size", str(cell.limits.file_mib << 20), "--tmpfs", "/tmp", "--symlink", "/tmp", "/var/tmp"]

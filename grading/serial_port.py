@@ -27,7 +27,7 @@ class SerialPort:
         self.received = 0  # bytes in all
         self.flooded = False
         self.closed = False
-        self._link = link
+        self.link = link
         self._log = open(log, "wb", buffering=0)  # noqa: SIM115 - closed by close()
 
     def feed(self, data: bytes) -> None:
@@ -48,14 +48,14 @@ class SerialPort:
     def send_some(self, data: bytes) -> bytes:
         """Sends what the line takes without waiting; returns the rest."""
         try:
-            return data[self._link.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
+            return data[self.link.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
         except BlockingIOError:
             return data
         except OSError:
             return b""  # the machine is gone; the reader finds out why
 
     def close(self) -> None:
-        self._link.close()
+        self.link.close()
         self._log.close()
 
 
@@ -101,58 +101,66 @@ class ChannelPort(SerialPort):
 class Pump(threading.Thread):
     """Drains ports into their readers. `changed` is notified whenever something arrived or ended."""
 
-    def __init__(self, ports: dict[socket.socket, SerialPort]) -> None:
+    def __init__(self, *ports: SerialPort) -> None:
         super().__init__(name="serial-pump", daemon=True)
         self.changed = threading.Condition()
+        self.error: OSError | None = None  # why draining ended early, such as a full disk
         self._ports = ports
         self._wake, self._waker = socket.socketpair()
 
     def run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            for link in self._ports:
-                selector.register(link, selectors.EVENT_READ)
-            selector.register(self._wake, selectors.EVENT_READ)
-            open_links = len(self._ports)
-            while open_links:
-                for key, _ in selector.select():
-                    if key.fileobj is self._wake:
-                        return
-                    if not self._drain(key.fileobj):
-                        selector.unregister(key.fileobj)
-                        open_links -= 1
-
-    def _drain(self, link: socket.socket) -> bool:
         try:
-            data = link.recv(65536)
+            self._drain_all()
+        except OSError as error:
+            with self.changed:
+                self.error = error
+                self.changed.notify_all()
+
+    def _drain_all(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for port in self._ports:
+                selector.register(port.link, selectors.EVENT_READ, port)
+            selector.register(self._wake, selectors.EVENT_READ)
+            while not self.ended:
+                for key, _ in selector.select():
+                    if key.data is None:
+                        return
+                    self._drain(key.data)
+                    if key.data.closed:
+                        selector.unregister(key.fileobj)
+
+    def _drain(self, port: SerialPort) -> None:
+        try:
+            data = port.link.recv(65536)
         except ConnectionError:
             data = b""
-        port = self._ports[link]
         with self.changed:
             if data:
                 port.feed(data)
             else:
                 port.closed = True
             self.changed.notify_all()
-        return bool(data)
 
     @property
     def received(self) -> int:
         """Bytes received on all ports."""
-        return sum(port.received for port in self._ports.values())
+        return sum(port.received for port in self._ports)
 
     @property
     def ended(self) -> bool:
-        return all(port.closed for port in self._ports.values())
+        return all(port.closed for port in self._ports)
 
     def flooded_port(self) -> SerialPort | None:
-        return next((port for port in self._ports.values() if port.flooded), None)
+        return next((port for port in self._ports if port.flooded), None)
 
     def stop(self) -> None:
         """Ends the thread and closes the ports."""
         self._waker.send(b"x")
         self.join()
-        for end in (self._wake, self._waker, *self._ports.values()):
-            end.close()
+        self._wake.close()
+        self._waker.close()
+        for port in self._ports:
+            port.close()
 
 
 def decode_keeping_length(data: bytes) -> str:

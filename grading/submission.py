@@ -176,7 +176,9 @@ class Overlay:
         programs = [path.stem for path in (*ROOT.glob("user/programs/*.c"), *ROOT.glob("user/tests/*.c"))]
         stamps = [str(path.relative_to(ROOT)) for path in ROOT.glob("build/tools-*")]
         objects = [name.format(stage=stage) for name in OBJECTS]
-        objects += [str(path.relative_to(ROOT)) for program in programs for path in ROOT.glob(f"build/user/{program}.*")]
+        objects += [
+            str(path.relative_to(ROOT)) for program in programs for path in ROOT.glob(f"build/user/{program}.*")
+        ]
         for name in (*SHARED, *stamps, *objects):
             _copy(ROOT / name, self.folder / name)
         for lab, files in self._taken:

@@ -25,8 +25,16 @@ def junit(results: Results) -> str:
     suite = ElementTree.SubElement(root, "testsuite", attributes)
     _properties(suite, {"seed": str(results.seed), "score": results.score})
     for test in tests:
-        case = ElementTree.SubElement(suite, "testcase", classname=f"lab-{results.lab.letter}.{test.item}", name=test.name, time=f"{test.seconds:.3f}")
-        _properties(case, {"item": test.item, "points": show_points(test.earned), "max_points": show_points(test.points)})
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=f"lab-{results.lab.letter}.{test.item}",
+            name=test.name,
+            time=f"{test.seconds:.3f}",
+        )
+        _properties(
+            case, {"item": test.item, "points": show_points(test.earned), "max_points": show_points(test.points)}
+        )
         if test.failure:
             kind = "error" if test.status == FAULT else "failure"
             element = ElementTree.SubElement(case, kind, message=test.failure.summary)

@@ -64,13 +64,18 @@ def course(tmp_path: Path) -> Course:
     root = tmp_path / "course"
     hidden = shutil.ignore_patterns("__pycache__", "tests", "suite", "mutants", "forgeries", "alternatives")
     shutil.copytree(ROOT / "grading", root / "grading", ignore=hidden)
-    for name, place in (("rubric.py", "grading/tests/a/test_rubric.py"), ("guest.c", "kernel/guest.c"), ("start.S", "kernel/start.S"), ("Makefile", "Makefile")):
+    for name, place in (
+        ("rubric.py", "grading/tests/a/test_rubric.py"),
+        ("guest.c", "kernel/guest.c"),
+        ("start.S", "kernel/start.S"),
+        ("Makefile", "Makefile"),
+    ):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(HERE / "guest" / name, root / place)
     lab = root / "labs" / "a-paging"
     lab.mkdir(parents=True)
     (lab / "lab.toml").write_text(LAB_TOML)
-    (lab / "walk.cc").write_text('// the solution: secret_of_a\n')
+    (lab / "walk.cc").write_text("// the solution: secret_of_a\n")
     (root / "user").mkdir()
     return Course(root)
 
@@ -80,7 +85,9 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The made-up guest's ELF."""
     folder = tmp_path_factory.mktemp("guest")
     (folder / "kernel").symlink_to(HERE / "guest")
-    subprocess.run(["make", "-C", folder, "-f", HERE / "guest" / "Makefile", "build/a/kernel.elf"], check=True, capture_output=True)
+    subprocess.run(
+        ["make", "-C", folder, "-f", HERE / "guest" / "Makefile", "build/a/kernel.elf"], check=True, capture_output=True
+    )
     return folder / "build" / "a" / "kernel.elf"
 
 
@@ -89,5 +96,3 @@ def strict_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short limits on silence, so that tests of hangs are quick."""
     monkeypatch.setattr("grading.progress.SILENT_CPU_S", 1.0)
     monkeypatch.setattr("grading.progress.HEARTBEATS", 20)
-
-

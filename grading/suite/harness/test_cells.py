@@ -15,8 +15,8 @@ from grading.sandbox import Cell, Limits, Process, check_available, launch, temp
 LIMITS = Limits(memory_mib=256, processes=32, file_mib=8, cpu_s=2)
 
 
-def run(command: str, cell: Cell | None = None, **options: object) -> tuple[int, str]:
-    process = launch(["/bin/sh", "-c", command], cell or Cell(LIMITS), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)  # type: ignore[arg-type]
+def run(command: str, cell: Cell | None = None) -> tuple[int, str]:
+    process = launch(["/bin/sh", "-c", command], cell or Cell(LIMITS), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output, _ = process.popen.communicate(timeout=60)
     return process.popen.returncode, output.decode(errors="replace")
 
@@ -38,7 +38,21 @@ def test_cells_can_be_made() -> None:
     check_available()
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/shadow", "/root", "/home", "/proc/self", "/sys", "/var", "/dev/zero", "/dev/ptmx", __file__])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "/etc/shadow",
+        "/root",
+        "/home",
+        "/proc/self",
+        "/sys",
+        "/var/lib",
+        "/dev/zero",
+        "/dev/ptmx",
+        __file__,
+    ],
+)
 def test_the_host_is_out_of_sight(path: str) -> None:
     assert run(f"test -e {path}")[0] != 0
 
@@ -73,9 +87,9 @@ def test_a_folder_and_files(tmp_path: Path) -> None:
     secret.chmod(0o600)
     try:
         shared.chmod(0o777)
-        cell = Cell(LIMITS, folder=shared, inside=Path("/work"), files=(secret,))
-        status, output = run(f"cat {secret} && touch /work/made && ls /work && (touch {secret.parent}/x || echo ro) && echo changed >{secret}", cell)
-        assert "contents" in output and "made" in output
+        cell = Cell(LIMITS, folder=shared, inside=Path("/inside"), files=(secret,))
+        status, output = run(f"cat {secret} && touch /inside/made && ls /inside && echo changed >{secret}", cell)
+        assert status != 0 and "contents" in output and "made" in output
         assert secret.read_text() == "contents" and (shared / "made").exists()
     finally:
         for path in shared.iterdir():
@@ -124,11 +138,13 @@ def test_the_commands_own_pid_and_time() -> None:
 
 @pytest.mark.parametrize("cell", [None, Cell(LIMITS, first_process=True)], ids=["bare", "boxed"])
 def test_killing_the_parent_kills_the_command(cell: Cell | None) -> None:
-    script = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); from grading.sandbox import *; "
-        f"p = launch(['sleep', '1000'], {'None' if cell is None else 'Cell(Limits(256, 32, 8, 2), first_process=True)'}); "
-        "print(p.pid, flush=True); time.sleep(1000)"
-    )
+    script = f"""
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from grading.sandbox import Cell, Limits, launch
+print(launch(["sleep", "1000"], {cell}).pid, flush=True)
+time.sleep(1000)
+"""
     root = str(Path(__file__).resolve().parents[3])
     parent = subprocess.Popen(["/usr/bin/python3", "-c", script, root], stdout=subprocess.PIPE, text=True)
     assert parent.stdout

@@ -25,7 +25,8 @@ def test_full_score(course: Course) -> None:
     assert "\x1b" not in done.stdout
     document = json.loads((course.out / "results.json").read_text())
     assert document["score"] == 100 and len(document["tests"]) == 6
-    assert ElementTree.parse(course.out / "junit.xml").getroot().find("testsuite").get("tests") == "6"  # type: ignore[union-attr]
+    suite = ElementTree.parse(course.out / "junit.xml").getroot().find("testsuite")
+    assert suite is not None and suite.get("tests") == "6"
     assert b"made-up guest" in (course.out / "logs" / "test_echo" / "console.log").read_bytes()
 
 
@@ -44,7 +45,10 @@ def test_choosing(course: Course) -> None:
     assert last_line(course.grade("-k", "A1")) == "lab a: 60/60"
     assert last_line(course.grade("-k", "test_sizes[2]")) == "lab a: 15/15"
     wrong = course.grade("-k", "A7")
-    assert wrong.returncode == 2 and wrong.stderr == "grade: lab a has no item and no test called 'A7'; its items are A1, A2\n"
+    assert (
+        wrong.returncode == 2
+        and wrong.stderr == "grade: lab a has no item and no test called 'A7'; its items are A1, A2\n"
+    )
     assert course.grade("-k", "A1", "--gdb").returncode == 2
 
 
@@ -89,7 +93,16 @@ def test_a_mistake_in_the_kernel_is_the_graders(course: Course) -> None:
 def test_a_submission(course: Course) -> None:
     done = course.grade("--submission", course.submission("// nothing asked\n"))
     assert (done.returncode, last_line(done)) == (0, "lab a: 100/100"), done.stdout + done.stderr
-    done = course.grade("-k", "A2", "--submission", course.submission('// ASK exit 2\nint f() { return not_implemented("A2"); }\n'.replace("int", "extern int not_implemented(const char*); int")))
+    done = course.grade(
+        "-k",
+        "A2",
+        "--submission",
+        course.submission(
+            '// ASK exit 2\nint f() { return not_implemented("A2"); }\n'.replace(
+                "int", "extern int not_implemented(const char*); int"
+            )
+        ),
+    )
     assert "undefined reference" in done.stdout
 
 
@@ -102,9 +115,18 @@ def test_what_is_not_implemented(course: Course) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/shadow", "/etc/passwd", "{root}/grading/tests/a/test_rubric.py", "grading/command.py", "/proc/self/environ", "/dev/zero",
-     "build/a/obj/labs/a-paging/walk.cc.o", "build/a/kernel.elf", "../../labs/a-paging/walk.cc"],
-)  # fmt: skip
+    [
+        "/etc/shadow",
+        "/etc/passwd",
+        "/proc/self/environ",
+        "/dev/zero",
+        "{root}/grading/tests/a/test_rubric.py",
+        "grading/command.py",
+        "build/a/obj/labs/a-paging/walk.cc.o",
+        "build/a/kernel.elf",
+        "../../labs/a-paging/walk.cc",
+    ],
+)
 def test_a_submission_sees_nothing_else(course: Course, path: str) -> None:
     assert course.grade("-k", "test_echo").returncode == 0  # so that there is something to see
     path = path.format(root=course.root)
@@ -161,7 +183,12 @@ def test_killed_half_way(course: Course, number: signal.Signals, boxed: bool) ->
     before = (course.out / "results.json").read_bytes()
     (course.root / "labs" / "a-paging" / "walk.cc").write_text("// ASK spin\n")
     submission = ["--submission", course.submission("// ASK spin\n")] if boxed else []
-    grader = subprocess.Popen([course.root / "grading" / "grade", "a", "-k", "A2", *submission], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    grader = subprocess.Popen(
+        [course.root / "grading" / "grade", "a", "-k", "A2", *submission],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     wait_until(lambda: (course.out / "logs" / "test_asked" / "channel.log").exists())
     time.sleep(0.5)
     grader.send_signal(number)
@@ -176,7 +203,11 @@ def test_killed_half_way(course: Course, number: signal.Signals, boxed: bool) ->
 
 def test_one_grading_at_a_time(course: Course) -> None:
     (course.root / "labs" / "a-paging" / "walk.cc").write_text("// ASK spin\n")
-    first = subprocess.Popen([course.root / "grading" / "grade", "a", "-k", "test_asked"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(
+        [course.root / "grading" / "grade", "a", "-k", "test_asked"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         wait_until(lambda: (course.out / "logs" / "test_asked" / "channel.log").exists())
         second = course.grade("-k", "test_echo")
@@ -203,5 +234,7 @@ def wait_until(condition: object, seconds: float = 60) -> None:
 def test_a_grader_under_a_closed_terminal(course: Course) -> None:
     """No terminal, no HOME, another current folder: the same grade."""
     environment = {"PATH": os.environ["PATH"]}
-    done = subprocess.run([course.root / "grading" / "grade", "a"], cwd="/", env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [course.root / "grading" / "grade", "a"], cwd="/", env=environment, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, last_line(done)) == (0, "lab a: 100/100")

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from grading import page_walk
-from grading.failures import BadReply, GuestExited, GuestFailure, GuestFlood, GuestPanic, GuestSilent, HarnessFault, NotImplementedInLab
+from grading.failures import (
+    BadReply,
+    GuestExited,
+    GuestFailure,
+    GuestFlood,
+    GuestPanic,
+    GuestSilent,
+    HarnessFault,
+    NotImplementedInLab,
+)
 from grading.machine import Machine
 
 
@@ -29,7 +38,10 @@ def test_looking_from_outside(guest: Path, boxed: bool) -> None:
     with Machine(guest, sandbox=boxed) as machine:
         root = machine.channel.command("table").number("root")
         found = page_walk.walk(machine, root)
-        assert {(m.virtual, m.physical, m.flags) for m in found.values()} == {(0x4040_3000, 0x12_3000, "ru"), (0x4080_0000, 0x40_0000, "rwxu")}
+        assert {(m.virtual, m.physical, m.flags) for m in found.values()} == {
+            (0x4040_3000, 0x12_3000, "ru"),
+            (0x4080_0000, 0x40_0000, "rwxu"),
+        }
         assert len(found.findings) == 1
         data = bytes(range(256)) * 30
         machine.write_phys(0x20_0100, data)

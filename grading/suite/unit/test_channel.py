@@ -25,7 +25,10 @@ def read(*lines: str, sequence: int = 1) -> Reply | None:
 def test_a_reply_with_values() -> None:
     reply = read("1|pid=3 root=0x1000 name=hello", "1|pid=4 root=0x2000 name=a=b", "1=0")
     assert reply and reply.errno is None
-    assert reply.values() == [{"pid": "3", "root": "0x1000", "name": "hello"}, {"pid": "4", "root": "0x2000", "name": "a=b"}]
+    assert reply.values() == [
+        {"pid": "3", "root": "0x1000", "name": "hello"},
+        {"pid": "4", "root": "0x2000", "name": "a=b"},
+    ]
     assert reply.all("root") == [0x1000, 0x2000]
     assert reply.all("pid") == [3, 4]
 
@@ -48,7 +51,26 @@ def test_one_value_means_one() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "2=0", "0=0", "01x=0", "-1=0", "1", "1 =0", "x1=0", "1=", "1=OK", "1=00", "1=0x", "1=enomem", "=0", "1=E", "\x00", "9" * 400 + "=0", "1=E" + "X" * 99],
+    [
+        "",
+        "2=0",
+        "0=0",
+        "01x=0",
+        "-1=0",
+        "1",
+        "1 =0",
+        "x1=0",
+        "1=",
+        "1=OK",
+        "1=00",
+        "1=0x",
+        "1=enomem",
+        "=0",
+        "1=E",
+        "\x00",
+        "9" * 400 + "=0",
+        "1=E" + "X" * 99,
+    ],
 )
 def test_whatever_else_is_a_broken_protocol(line: str) -> None:
     with pytest.raises(BadReply):

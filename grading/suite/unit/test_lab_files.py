@@ -31,7 +31,9 @@ anchor = "a2"
 
 
 def test_a_good_one(tree) -> None:
-    top = tree({"labs/a-paging/lab.toml": GOOD, "labs/a-paging/tests/isolation_x.c": "", "labs/a-paging/tests/other.c": ""})
+    top = tree(
+        {"labs/a-paging/lab.toml": GOOD, "labs/a-paging/tests/isolation_x.c": "", "labs/a-paging/tests/other.c": ""}
+    )
     lab = load_lab("a", top)
     assert (lab.letter, lab.index, lab.points, lab.line_limit) == ("a", 0, 100, 500)
     assert lab.section("A2") == "handouts/a-paging.md#a2"

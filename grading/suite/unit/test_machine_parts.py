@@ -33,8 +33,18 @@ def test_registers() -> None:
     registers = parse_registers(LONG_MODE)
     assert registers.rip == 0xFFFF_FFFF_8010_1234 and registers.rsp == 0xFFFF_C000_0000_3F80
     assert (registers.cs, registers.cpl, registers.halted) == (0x33, 3, True)
-    assert (registers.cr0, registers.cr2, registers.cr3, registers.cr4, registers.efer) == (0x80010033, 0x1000, 0x123000, 0x6A0, 0xD01)
-    assert registers.gprs["rbx"] == 0xFFFF_8000_0001_2340 and registers.gprs["r8"] == 0xFF and registers.gprs["r15"] == 0xAA
+    assert (registers.cr0, registers.cr2, registers.cr3, registers.cr4, registers.efer) == (
+        0x80010033,
+        0x1000,
+        0x123000,
+        0x6A0,
+        0xD01,
+    )
+    assert (
+        registers.gprs["rbx"] == 0xFFFF_8000_0001_2340
+        and registers.gprs["r8"] == 0xFF
+        and registers.gprs["r15"] == 0xAA
+    )
     with pytest.raises(HarnessFault):
         parse_registers("CPU#0")
 
@@ -103,6 +113,8 @@ def test_long_values_are_cut() -> None:
 
 
 def test_a_run_travels_as_json() -> None:
-    run = Run("a", 7, Path("/b/a"), Path("/b/user/programs.cpio"), Path("/labs/a"), Path("/logs"), submission=Path("/s t"))
+    run = Run(
+        "a", 7, Path("/b/a"), Path("/b/user/programs.cpio"), Path("/labs/a"), Path("/logs"), submission=Path("/s t")
+    )
     assert Run.from_json(run.to_json()) == run
     assert run.reproduce("test_map[1]") == "make grade LAB=a 'K=test_map[1]' SEED=7 'SUBMISSION=/s t'"

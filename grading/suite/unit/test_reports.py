@@ -28,7 +28,11 @@ def results(*statuses: str) -> Results:
     for number, status in enumerate(statuses):
         item = "A1" if number == 0 else "A2"
         points = 134 if number == 1 else shares[item]
-        failure = None if status == PASSED else Failure("wrong " + POISON, "it", POISON, POISON, "", POISON, "logs", "make grade", "make grade GDB=1")
+        failure = (
+            None
+            if status == PASSED
+            else Failure("wrong " + POISON, "it", POISON, POISON, "", POISON, "logs", "make grade", "make grade GDB=1")
+        )
         tests.append(Outcome(f"t.py::{number}", f"test_{number}", status, "Title.", item, points, 0.5, failure))
     return Results(lab, 7, tests, 2.0)
 

@@ -111,7 +111,10 @@ def test_many_files(files: Path, tmp_path: Path, lab: Lab) -> None:
     assert "more than 64 files" in refused(tmp_path, lab)
 
 
-@pytest.mark.parametrize("name", ["isolation_ .c", "isolation_$(touch x).c", "isolation_\n.c", "isolation_:.c", "isolation_%.c", "isolation_é.c"])
+@pytest.mark.parametrize(
+    "name",
+    ["isolation_ .c", "isolation_$(touch x).c", "isolation_\n.c", "isolation_:.c", "isolation_%.c", "isolation_é.c"],
+)
 def test_names_that_make_would_stumble_over(files: Path, tmp_path: Path, lab: Lab, name: str) -> None:
     (files / "tests" / name).write_text("")
     assert "rename it" in refused(tmp_path, lab)

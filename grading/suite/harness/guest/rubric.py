@@ -43,7 +43,9 @@ def test_random(machine: Machine, rng: random.Random) -> None:
 @item("A2")
 def test_host(cairn_run: Run) -> None:
     """Fails for the host's reasons, once or always."""
-    if os.environ.get("MADE_UP") == "host" or (os.environ.get("MADE_UP") == "host-once" and not _was_here(cairn_run.logs / "once")):
+    if os.environ.get("MADE_UP") == "host" or (
+        os.environ.get("MADE_UP") == "host-once" and not _was_here(cairn_run.logs / "once")
+    ):
         raise HarnessFault("no memory left on the host")
 
 
