@@ -15,8 +15,8 @@ from grading.machine import Machine
 from grading.rubric import item
 from grading.tests.a.census import counters, full_flushes
 from grading.tests.a.layout import entry_place
-from grading.tests.a.tables import (FRAME_MASK, LARGE, PAGE, Table, draw_page, draw_word, new_frame, read_word, use_kernel_table,
-                                    write_word)
+from grading.tests.a.tables import (FRAME_MASK, LARGE, NO_EXECUTE, PAGE, PRESENT, USER, WRITABLE, PlantedTables, Table, draw_page,
+                                    draw_word, index, new_frame, read_word, use_kernel_table, write_word)
 
 RANGE_LIMIT = 32  # kFlushRangeLimit: pages up to which a range is flushed one by one
 SINGLE, ALL, RANGE = "tlb.flush_single", "tlb.flush_all", "tlb.flush_range"
@@ -24,22 +24,40 @@ SINGLE, ALL, RANGE = "tlb.flush_single", "tlb.flush_all", "tlb.flush_range"
 
 @dataclass
 class Pages:
-    """A loaded table with consecutive pages, each of which has two frames: one mapped, one to come."""
+    """A loaded table with consecutive pages that all show one frame, of two that there are for them.
+
+    by_host: the host writes the entries, so that a test needs nothing of the kernel but flushes.
+    """
 
     machine: Machine
     rng: random.Random
     count: int
+    by_host: bool = True
 
     def __post_init__(self) -> None:
-        self.table = Table.new(self.machine)
         self.start = draw_page(self.rng) & ~(LARGE - 1) | self.rng.randrange(512 - self.count) * PAGE or LARGE
         self.frames = [new_frame(self.machine) for _ in range(2)]
         self.words = [draw_word(self.rng) for _ in range(2)]
         for frame, word in zip(self.frames, self.words):
             write_word(self.machine, frame, word)
-        for address in self.addresses:
-            self.table.map(address, self.frames[0], "rwu")
+        self.table = self._planted() if self.by_host else self._mapped()
         self.table.use()
+
+    def _planted(self) -> Table:
+        planted = PlantedTables(self.machine, self.rng)
+        below = planted.root
+        for level in (4, 3, 2):
+            below = planted.link(below, index(self.start, level))
+        with self.machine.stopped():
+            for address in self.addresses:
+                planted.plant(below, index(address, 1), self.frames[0] | PRESENT | WRITABLE | USER | NO_EXECUTE)
+        return planted.table
+
+    def _mapped(self) -> Table:
+        table = Table.new(self.machine)
+        for address in self.addresses:
+            table.map(address, self.frames[0], "rwu")
+        return table
 
     @property
     def addresses(self) -> list[int]:
@@ -148,7 +166,7 @@ def test_flushes_are_counted_by_kind(machine: Machine, rng: random.Random) -> No
 @item("A3", points=3)
 def test_operations_leave_nothing_stale(machine: Machine, rng: random.Random) -> None:
     """After unmap, remap and protect on the loaded table, the processor does as the table says."""
-    pages = Pages(machine, rng, 24)
+    pages = Pages(machine, rng, 24, by_host=False)
     table, (frame, other) = pages.table, pages.frames
     word, other_word = pages.words
     shuffled = rng.sample(pages.addresses, pages.count)
@@ -188,7 +206,7 @@ def test_operations_leave_nothing_stale(machine: Machine, rng: random.Random) ->
 @item("A3", points=2)
 def test_operations_flush_precisely(machine: Machine, rng: random.Random) -> None:
     """One page changed in the loaded table is one single flush; none for another table, none for a new page."""
-    pages = Pages(machine, rng, 6)
+    pages = Pages(machine, rng, 6, by_host=False)
     table = pages.table
     first, second, third = rng.sample(pages.addresses, 3)
     hole = pages.start ^ (1 << 38)
