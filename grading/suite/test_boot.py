@@ -52,7 +52,7 @@ def test_uses_all_of_the_memory(built: Path, boot: str, memory: int) -> None:
     with start(built, boot, memory_mib=memory, options="") as machine:
         machine.console.wait_for("cairn> $")
         machine.console.send("frames\n")
-        total = int(machine.console.wait_for(r"^total=(\d+)")[1]) * FRAME >> 20
+        total = int(machine.console.wait_for(r"^total=(\d+) ")[1]) * FRAME >> 20
         assert memory - RESERVED_MIB[boot] - memory // 128 <= total <= memory
         machine.console.send("run hello\n")
         machine.console.wait_for(r"pid=\d+ exited status=0")

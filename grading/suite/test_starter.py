@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from grading import folders, starter
-from grading.lab import LabError
+from grading import folders, markers, starter
+from grading.lab import LabError, all_labs, load_lab
+from grading.machine import Machine
+from grading.suite.conftest import run_make
 from grading.suite.made_up import course
+from grading.suite.rubric_runs import Graded, grade, submission
 
 
 def test_students_get_the_course_without_its_secrets(tree) -> None:
@@ -93,3 +96,84 @@ def test_an_unknown_lab_and_a_link_are_one_line_errors(tree) -> None:
     (top / "labs/a-paging/link.cc").symlink_to("/etc/passwd")
     with pytest.raises(starter.StarterError, match="symbolic link"):
         starter.manifest("a", top)
+
+
+# The real starters.
+
+LETTERS = [lab.letter for lab in all_labs()]
+TRIVIAL = 24  # characters of a line that may stand in both by chance
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_no_solution_leaks(letter: str, root: Path) -> None:
+    """No line that only the solution has stands anywhere in the starter."""
+    given = starter.manifest(letter)
+    secret: set[str] = set()
+    for path, entry in given.items():
+        if path.startswith("labs/") and markers.can_hold_solutions(path):
+            for run in markers.runs((root / path).read_text(), path):
+                secret |= {line.strip() for line in run.solution} - set(run.starter or [])
+    public = {line.strip() for path, entry in given.items()
+              if not path.startswith("labs/") for line in entry.data.decode(errors="replace").splitlines()}
+    secret = {line for line in secret if len(line) >= TRIVIAL}
+    assert secret
+    for path, entry in given.items():
+        if path.startswith("labs/"):
+            text = entry.data.decode()
+            assert [line for line in secret - public if line in text] == [], path
+    assert len(secret & public) <= len(secret) // 20, f"solution in given files: {sorted(secret & public)}"
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_nothing_of_the_course_is_named_in_a_starter(letter: str) -> None:
+    for path, entry in starter.manifest(letter).items():
+        assert not path.startswith(starter.COURSE_ONLY), path
+        text = entry.data.decode(errors="replace")
+        if path.startswith("labs/"):
+            assert "SOLUTION" not in text and "STARTER" not in text, path
+
+
+@pytest.fixture(scope="module", params=LETTERS)
+def written(request: pytest.FixtureRequest, root: Path) -> tuple[str, Path, str]:
+    """A starter written by make and built in place: its lab, its folder, what make printed."""
+    target = root / "build" / "starters" / f"lab-{request.param}"
+    run_make(root, "starter", f"LAB={request.param}")
+    return request.param, target, run_make(target, "image", f"LAB={request.param}")
+
+
+def test_it_builds_without_a_warning(written: tuple[str, Path, str]) -> None:
+    assert "warning" not in written[2].lower()
+
+
+def test_it_boots_to_the_prompt(written: tuple[str, Path, str]) -> None:
+    letter, folder, _ = written
+    with Machine(boot="grub", disk=folder / "build" / letter / "disk.img", options="") as machine:
+        machine.console.wait_for("cairn> $")
+        machine.console.send("help\n")
+        machine.console.wait_for("^halt ")
+        machine.console.send("run hello\n")
+        machine.console.wait_for(rf"{letter.upper()}\d .*handouts/{letter}-")
+        machine.console.wait_for("cairn> $")
+
+
+def test_it_gets_nothing_and_says_why(written: tuple[str, Path, str], tmp_path: Path) -> None:
+    letter, folder, _ = written
+    graded = grade(letter, tmp_path / "out", root=folder)
+    check_nothing(letter, graded)
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_as_a_submission_it_gets_nothing(letter: str, built: Path, tmp_path: Path) -> None:
+    folder = submission(letter, tmp_path / "starter", None, solved=False)
+    check_nothing(letter, grade(letter, tmp_path / "out", "--submission", folder))
+
+
+def check_nothing(letter: str, graded: Graded) -> None:
+    """0 points, and for each item the message that it isn't implemented with the handout's section."""
+    assert graded.last_line == f"lab {letter}: 0/100", graded.output[-3000:]
+    assert graded.status == 1
+    for item in load_lab(letter).items.values():
+        said = f"{item.id} is not implemented yet: see {load_lab(letter).section(item.id)}"
+        assert said in graded.output, graded.output[-3000:]
+    for word in ("hung", "panic", "Traceback"):
+        assert word not in graded.output, graded.output[-3000:]
