@@ -78,9 +78,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     error = call.excinfo.value
     if host_is_to_blame(error, second_try=_second_try in item.stash):
         item.stash[_blamed_host] = True
-    report.cairn_failure = explain(
-        error, item, item.config.stash[_run], item.config.stash[_lab], item.stash.get(_machines, None) or ()
-    )
+    machines = item.stash[_machines] if _machines in item.stash else []
+    report.cairn_failure = explain(error, item, item.config.stash[_run], item.config.stash[_lab], machines)
 
 
 def _attach_result(item: pytest.Item, reports: list[pytest.TestReport]) -> None:

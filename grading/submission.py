@@ -8,7 +8,9 @@ too, so that only the lab's own files are compiled; the copies are the cell's al
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import fnmatch
 import os
 import re
@@ -29,6 +31,7 @@ FOLDER_LIMIT = 10_000  # entries looked at in a folder
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 LIMITS = Limits(memory_mib=1536, processes=256, file_mib=128, cpu_s=120)
 PREFIX = "cairn-submission-"
+NEW_PREFIX = ".cairn-submission-"  # until it is locked
 SHARED = ("Makefile", "kernel", "user", "grading/lab.py", "grading/tools.sh", "grading/tools.txt")
 OBJECTS = ("build/{stage}/obj/kernel", "build/{stage}/obj/flags", "build/user/start", "build/user/flags")
 
@@ -151,13 +154,17 @@ class Overlay:
         self._lab = lab
         self._user = new_uid() if os.geteuid() == 0 else None
         sweep()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=temporary_folder()))
+        new = Path(tempfile.mkdtemp(prefix=NEW_PREFIX, dir=temporary_folder()))
+        self._lock = os.open(new, os.O_RDONLY)  # held as long as this process lives
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.folder = new.rename(new.with_name(PREFIX + new.name.removeprefix(NEW_PREFIX)))
 
     def __enter__(self) -> Overlay:
         return self
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
 
     def build(self, log: Path) -> None:
         """Raises BuildFailed or HarnessFault. This tree must have been built before."""
@@ -211,8 +218,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def sweep() -> None:
-    """Removes the trees of graders that were killed."""
+    """Removes the trees of graders that were killed: nobody holds a lock on them."""
     for path in Path(temporary_folder()).glob(f"{PREFIX}*"):
-        owner = path.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(folder)

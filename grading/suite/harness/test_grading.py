@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from grading.sandbox import temporary_folder
+from grading.submission import PREFIX, sweep
 from grading.suite.harness.conftest import Course
 
 
@@ -181,14 +183,11 @@ def processes_of(course: Course) -> list[str]:
 def test_killed_half_way(course: Course, number: signal.Signals, boxed: bool) -> None:
     assert course.grade("-k", "test_echo").returncode == 0
     before = (course.out / "results.json").read_bytes()
-    (course.root / "labs" / "a-paging" / "walk.cc").write_text("// ASK spin\n")
-    submission = ["--submission", course.submission("// ASK spin\n")] if boxed else []
-    grader = subprocess.Popen(
-        [course.root / "grading" / "grade", "a", "-k", "A2", *submission],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    text = f"// ASK spin {course.root}\n"
+    (course.root / "labs" / "a-paging" / "walk.cc").write_text(text)
+    submission = ["--submission", course.submission(text)] if boxed else []
+    command = [course.root / "grading" / "grade", "a", "-k", "A2", *submission]
+    grader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: (course.out / "logs" / "test_asked" / "channel.log").exists())
     time.sleep(0.5)
     grader.send_signal(number)
@@ -197,8 +196,11 @@ def test_killed_half_way(course: Course, number: signal.Signals, boxed: bool) ->
         assert grader.returncode == 2 and "interrupted" in complaint and output.endswith("lab a: not graded\n")
     wait_until(lambda: not processes_of(course))
     assert (course.out / "results.json").read_bytes() == before
-    left = [path for path in course.out.iterdir() if path.name.startswith(".results")]
-    assert not left
+    assert not [path for path in course.out.iterdir() if path.name.startswith(".results")]
+    sweep()  # as the next grading does
+    for tree in Path(temporary_folder()).glob(f"{PREFIX}*"):
+        taken = tree / "labs" / "a-paging" / "walk.cc"
+        assert not taken.exists() or taken.read_text() != text
 
 
 def test_one_grading_at_a_time(course: Course) -> None:
