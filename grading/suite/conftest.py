@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import random
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+from grading.suite.rubric_runs import run_make  # noqa: E402
 
 T = TypeVar("T")
 
@@ -59,18 +58,6 @@ def built(root: Path) -> Path:
     """build/a, with kernel, programs and disk images made; the tests of one run make them once."""
     run_make(root, "image", "LAB=a", "UEFI=1")
     return root / "build" / "a"
-
-
-def run_make(tree: Path, *arguments: str) -> str:
-    """Runs make in a tree, one at a time for all workers; what it printed. Fails the test if it fails."""
-    (tree / "build").mkdir(exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
-    with open(tree / "build" / "suite.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(["make", *arguments], cwd=tree, env=environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout[-4000:]}"
-    return done.stdout
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""Runs rubric tests on kernels of the suite's choice, and whole gradings of submissions."""
+"""Runs make, rubric tests on kernels of the suite's choice, and whole gradings of submissions."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -17,6 +18,18 @@ from grading.lab import ROOT, load_lab
 from grading.results import Outcome
 from grading.run import Run
 from grading.runner import PROPERTY
+
+
+def run_make(tree: Path, *arguments: str) -> str:
+    """Runs make in a tree, one at a time for all workers; what it printed. Fails the test if it fails."""
+    (tree / "build").mkdir(exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+    with open(tree / "build" / "suite.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(["make", *arguments], cwd=tree, env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout[-4000:]}"
+    return done.stdout
 
 
 def node_of(letter: str, test: str) -> str:

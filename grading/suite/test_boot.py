@@ -10,8 +10,8 @@ import pytest
 
 from grading import page_walk
 from grading.failures import GuestFailure
+from grading.lab import ROOT
 from grading.machine import Machine
-from grading.suite.conftest import ROOT
 
 PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 ESP = ROOT / "build" / "esp.img"

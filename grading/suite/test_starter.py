@@ -10,9 +10,8 @@ import pytest
 from grading import folders, markers, starter
 from grading.lab import LabError, all_labs, load_lab
 from grading.machine import Machine
-from grading.suite.conftest import run_make
 from grading.suite.made_up import course
-from grading.suite.rubric_runs import Graded, grade, submission
+from grading.suite.rubric_runs import Graded, grade, run_make, submission
 
 
 def test_students_get_the_course_without_its_secrets(tree) -> None:
@@ -112,7 +111,7 @@ def test_no_solution_leaks(letter: str, root: Path) -> None:
     for path, entry in given.items():
         if path.startswith("labs/") and markers.can_hold_solutions(path):
             for run in markers.runs((root / path).read_text(), path):
-                secret |= {line.strip() for line in run.solution} - set(run.starter or [])
+                secret |= {line.strip() for line in run.solution} - {line.strip() for line in run.starter or []}
     public = {line.strip() for path, entry in given.items()
               if not path.startswith("labs/") for line in entry.data.decode(errors="replace").splitlines()}
     secret = {line for line in secret if len(line) >= TRIVIAL}
