@@ -40,6 +40,8 @@ FULL, LOST, FAULT = 0, 1, 2
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a terminal without UTF-8 is no fault
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     arguments.submission, arguments.out = (path and path.absolute() for path in (arguments.submission, arguments.out))
