@@ -222,6 +222,7 @@ def test_kernel_half_stays(machine: Machine, rng: random.Random) -> None:
     for _ in range(3):
         table = Table.new(machine)
         layout = map_random(table, rng, 16)
+        check_layout(machine, table.root, layout, "after mapping")
         check(expected=kernel, seen=half(table.root), what="entries 256 to 511 of a root, as in the kernel's own")
         for address in layout:
             table.unmap(address)
