@@ -14,9 +14,9 @@
 #include "memory/frame_allocator.h"
 #include "memory/kernel_half.h"
 #include "monitor/monitor.h"
+#include "process/boot_programs.h"
 #include "process/process.h"
 #include "sched/scheduler.h"
-#include "standins/programs.h"
 #include "time/clock.h"
 #include "time/timer.h"
 

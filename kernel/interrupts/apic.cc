@@ -2,8 +2,8 @@
 
 #include "acpi/acpi.h"
 #include "arch/cpu.h"
+#include "arch/mmio.h"
 #include "arch/trap_frame.h"
-#include "memory/kernel_half.h"
 
 namespace cairn {
 

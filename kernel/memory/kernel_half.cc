@@ -3,6 +3,7 @@
 
 #include "arch/cpu.h"
 #include "arch/layout.h"
+#include "arch/mmio.h"
 #include "memory/frame_allocator.h"
 #include "memory/page_table.h"
 

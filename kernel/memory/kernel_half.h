@@ -11,10 +11,6 @@ namespace cairn {
 /// Builds the kernel half with frames taken from `map` and loads it. False if memory is short.
 bool build_kernel_half(MemoryMap& map);
 
-/// Device registers at physical `address`, uncached, for ever. Null if the window is full.
-/// Locks: none; at boot or from one thread.
-volatile void* map_mmio(PhysAddr address, uint64_t size);
-
 /// Maps stack slot `index` of the arena, whose four frames start in `frames`. ENOMEM.
 Result<void> map_stack_slot(uint64_t index, const FrameNumber (&frames)[4]);
 

@@ -6,10 +6,10 @@
 #include "memory/frame_allocator.h"
 #include "memory/frame_refs.h"
 #include "memory/heap.h"
+#include "process/boot_programs.h"
 #include "process/program.h"
 #include "sched/mutex.h"
 #include "standins/flat_image.h"
-#include "standins/programs.h"
 
 namespace cairn {
 

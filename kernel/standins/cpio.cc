@@ -2,7 +2,7 @@
 // names and contents padded to 4 bytes, ended by a file named TRAILER!!!.
 #include "debug/log.h"
 #include "lib/string.h"
-#include "standins/programs.h"
+#include "process/boot_programs.h"
 
 namespace cairn {
 

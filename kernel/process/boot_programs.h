@@ -1,4 +1,5 @@
-// The programs that the boot loader brought.
+// The programs that the boot loader brought, before there is a file system to read them from. Declared
+// here for boot, implemented by the stand-in for lab C (standins/c.cc, standins/cpio.cc).
 #pragma once
 
 #include <span>
