@@ -104,6 +104,9 @@ inline uint64_t read_tsc() {
   return uint64_t(high) << 32 | low;
 }
 
+/// Makes the compiler believe that `value` is used, for measurements of nothing else.
+inline void keep_value(uint64_t value) { asm volatile("" : : "r"(value) : "memory"); }
+
 inline void relax_cpu() { asm volatile("pause" : : : "memory"); }
 inline void disable_interrupts() { asm volatile("cli" : : : "memory"); }
 inline void enable_interrupts() { asm volatile("sti" : : : "memory"); }

@@ -61,12 +61,28 @@ inline Thread* current_thread() {
 /// The boot processor's area; lab D adds the others.
 extern Cpu boot_cpu;
 
+/// Adds to this processor's counter `index` in one instruction, so no interrupt can come in between.
+inline void count_on_this_cpu(uint64_t index, uint64_t by) {
+  asm volatile("addq %1, %%gs:%c2(,%0,8)"
+               :
+               : "r"(index), "er"(by), "i"(offsetof(Cpu, counters))
+               : "memory", "cc");
+}
+
+/// Raises and lowers this processor's preemption count. sync/spinlock.h has the functions to call.
+inline void raise_preempt_count() {
+  asm volatile("incl %%gs:%c0" : : "i"(offsetof(Cpu, preempt_count)) : "memory", "cc");
+}
+inline void lower_preempt_count() {
+  asm volatile("decl %%gs:%c0" : : "i"(offsetof(Cpu, preempt_count)) : "memory", "cc");
+}
+
 /// Calls `use(Cpu&)` with preemption disabled, so that it stays on that processor.
 template <class Use>
 auto with_this_cpu(Use use) {
   struct Pin {
-    Pin() { asm volatile("incl %%gs:%c0" : : "i"(offsetof(Cpu, preempt_count)) : "memory"); }
-    ~Pin() { asm volatile("decl %%gs:%c0" : : "i"(offsetof(Cpu, preempt_count)) : "memory"); }
+    Pin() { raise_preempt_count(); }
+    ~Pin() { lower_preempt_count(); }
   } pin;
   return use(this_cpu());
 }

@@ -35,11 +35,7 @@ extern "C" Counter counters_start[];
 extern "C" Counter counters_end[];
 
 inline void Counter::increment(uint64_t by) {
-  uint64_t index = uint64_t(this - counters_start);
-  asm volatile("addq %1, %%gs:%c2(,%0,8)"
-               :
-               : "r"(index), "er"(by), "i"(offsetof(Cpu, counters))
-               : "memory", "cc");
+  count_on_this_cpu(uint64_t(this - counters_start), by);
 }
 
 }  // namespace cairn

@@ -19,7 +19,7 @@ uint64_t measure(Operation operation) {
   InterruptsOff off;
   uint64_t start = read_tsc();
   for (unsigned i = 0; i < kRounds; i++) {
-    asm volatile("" : : "r"(i) : "memory");
+    keep_value(i);
   }
   uint64_t empty = read_tsc() - start;
   start = read_tsc();

@@ -1,5 +1,7 @@
 // The stand-in for lab D: one processor, so locks have nobody to wait for, one queue of threads, and
 // translations to flush here only. The contract functions below are weak: lab D's replace them.
+#include <atomic>
+
 #include "memory/tlb.h"
 #include "metrics/counter.h"
 #include "sched/run_queue.h"
@@ -16,8 +18,8 @@ constinit List<Thread, &Thread::run_link> ready;
 
 // Whoever holds the lock has preemption disabled and, if handlers take it, interrupts off: on one
 // processor nobody can come in between. The compiler must not move memory accesses across.
-void spinlock_acquire(Spinlock&) { asm volatile("" ::: "memory"); }
-void spinlock_release(Spinlock&) { asm volatile("" ::: "memory"); }
+void spinlock_acquire(Spinlock&) { std::atomic_signal_fence(std::memory_order_acquire); }
+void spinlock_release(Spinlock&) { std::atomic_signal_fence(std::memory_order_release); }
 
 void run_queue_add(Thread& thread) {
   ready.push_back(thread);

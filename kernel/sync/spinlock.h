@@ -56,13 +56,9 @@ inline void Spinlock::unlock() NO_THREAD_SAFETY_ANALYSIS {
 }
 
 /// Raises this processor's preemption count.
-inline void disable_preemption() {
-  asm volatile("incl %%gs:%c0" : : "i"(offsetof(Cpu, preempt_count)) : "memory", "cc");
-}
+inline void disable_preemption() { raise_preempt_count(); }
 /// Lowers it without yielding: for places that go on to yield or return from an interrupt anyway.
-inline void enable_preemption_quietly() {
-  asm volatile("decl %%gs:%c0" : : "i"(offsetof(Cpu, preempt_count)) : "memory", "cc");
-}
+inline void enable_preemption_quietly() { lower_preempt_count(); }
 /// The need to reschedule, seen with preemption enabled: give way. Implemented in sched.
 void yield_if_due();
 
