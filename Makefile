@@ -55,7 +55,7 @@ show = $(if $(V),,@printf '  %-8s%s\n' $(1) $(2))
 
 override LAB := $(filter-out all,$(LAB))
 STAGE := $(or $(LAB),all)
-OUT := $(BUILD)/$(STAGE)
+OUT := $(BUILD)/$(STAGE)$(if $(DEBUG),-debug)
 ifneq ($(words $(STAGE)),1)
   $(error LAB is the letter of one lab, not "$(LAB)")
 endif
@@ -227,7 +227,7 @@ $(OUT)/disk.img: $(OUT)/kernel.elf $(BUILD)/user/programs.cpio $(BUILD)/grub/cor
 
 # ---- Running --------------------------------------------------------------------------------------
 
-qemu_arguments := run --stage $(STAGE) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %)
+qemu_arguments := run --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %)
 
 qemu: image $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G
 	@grading/qemu $(qemu_arguments)

@@ -129,12 +129,19 @@ inline bool save_and_disable_interrupts() {
   return enabled;
 }
 
-/// What the FPU and SSE hold: 512 bytes as FXSAVE lays them out.
+/// What the FPU and SSE hold: 512 bytes as FXSAVE lays them out. Born as a program expects it: all
+/// exceptions masked, extended precision, rounding to nearest (System V ABI, "Process Initialization").
 struct alignas(16) FpuState {
-  uint8_t bytes[512] = {};
+  uint16_t control = 0x037f;
+  uint16_t status = 0;
+  uint8_t other[20] = {};
+  uint32_t mxcsr = 0x1f80;
+  uint8_t registers[484] = {};
+
   void save() { asm volatile("fxsave64 %0" : "=m"(*this)); }
   void restore() const { asm volatile("fxrstor64 %0" : : "m"(*this)); }
 };
+static_assert(sizeof(FpuState) == 512);
 
 /// Enables SMEP, SMAP and UMIP where the processor has them. Once a processor, at its start.
 void enable_protections();

@@ -1,0 +1,89 @@
+"""The kernel core: its own tests, in the usual and the debug build, and processes that misbehave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grading.machine import Machine
+from grading.suite.conftest import ROOT, run_make
+
+PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
+
+
+@pytest.fixture(scope="module", params=["a", "a-debug"])
+def kernel(request: pytest.FixtureRequest) -> Path:
+    """The kernel of stage a, built as usual and with DEBUG=1."""
+    debug = ["DEBUG=1"] if request.param.endswith("debug") else []
+    run_make(ROOT, "kernel", "programs", "LAB=a", *debug)
+    return ROOT / "build" / request.param / "kernel.elf"
+
+
+@pytest.fixture(scope="module")
+def machine(kernel: Path) -> Iterator[Machine]:
+    with Machine(kernel, initrd=PROGRAMS, options="channel") as running:
+        yield running
+
+
+def test_kernel_tests_pass(machine: Machine) -> None:
+    lines = machine.channel.command("ktest").lines
+    plan = re.fullmatch(r"1\.\.(\d+)", lines[1])
+    assert lines[0] == "KTAP version 1" and plan
+    results = [line for line in lines[2:] if not line.startswith("#")]
+    assert len(results) == int(plan[1]) > 5
+    assert [line for line in results if not line.startswith("ok ")] == []
+
+
+def test_fpu_state_is_a_processes_own(machine: Machine) -> None:
+    assert machine.channel.command("run fpu 200").lines[-1].endswith("exited status=0")
+
+
+@pytest.mark.parametrize(("kind", "signal", "line"), [
+    ("null", 11, r"SIGSEGV: write to 0x0 at instruction 0x4\w+: no region there"),
+    ("read-null", 11, r"SIGSEGV: read of 0x0 at instruction 0x4\w+: no region there"),
+    ("run-null", 11, r"SIGSEGV: execution of 0x0 at instruction 0x0: no region there"),
+    ("kernel", 11, r"SIGSEGV: write to 0xffff\w+ at instruction 0x4\w+: not a user address"),
+    ("noncanonical", 11, r"SIGSEGV: general protection .* at instruction 0x4\w+"),
+    ("text", 11, r"SIGSEGV: write to 0x4\w+ at instruction 0x4\w+: the region forbids it"),
+    ("data", 11, r"SIGSEGV: execution of 0x4\w+ at instruction 0x4\w+: the region forbids it"),
+    ("readonly", 11, r"SIGSEGV: write to 0x7f\w+ at instruction 0x4\w+: the region forbids it"),
+    ("unmapped", 11, r"SIGSEGV: read of 0x7f\w+ at instruction 0x4\w+: no region there"),
+    ("stack", 11, r"SIGSEGV: write to 0x7ffff\w+ at instruction 0x4\w+: no region there"),
+    ("divide", 8, r"SIGFPE: division by zero or overflow at instruction 0x4\w+"),
+    ("privileged", 11, r"SIGSEGV: general protection .* at instruction 0x4\w+"),
+    ("invalid", 4, r"SIGILL: invalid instruction at instruction 0x4\w+"),
+    ("breakpoint", 5, r"SIGTRAP: breakpoint at instruction 0x4\w+"),
+])
+def test_a_fault_ends_its_process_alone(machine: Machine, kind: str, signal: int, line: str) -> None:
+    bystander = machine.channel.command("run spin &").number("pid")
+    end = machine.channel.command(f"run fault {kind}").lines[-1]
+    assert end.endswith(f"killed signal={signal}")
+    machine.console.wait_for(r"pid \d+ \(fault\): " + line)
+    assert f"pid={bystander} " in "\n".join(machine.channel.command("ps").lines)
+
+
+def test_memory_comes_back_after_everything(machine: Machine) -> None:
+    """Programs that fork, fault and are killed leave no frame, process or heap object behind."""
+    command = machine.channel.command
+
+    def census() -> list[str]:
+        # Kernel stacks and slabs stay for the next process; programs' pages stay cached.
+        kept = ("use=stack", "use=heap", "use=program", "total=")
+        return [line for line in command("frames").lines if not line.startswith(kept)]
+
+    def everything() -> None:
+        for line in ("run hello", "run calls", "run fault null", "run fault stack", "run fpu 20"):
+            command(line)
+        pid = command("run spin &").number("pid")
+        command(f"kill {pid}")
+        command(f"wait {pid}")
+
+    everything()
+    before = census()
+    for _ in range(3):
+        everything()
+    assert census() == before
+    assert command("ps").lines == []
