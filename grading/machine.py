@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -191,6 +192,7 @@ class Machine:
 
     def _wait_or_fail(self, ready: Callable[[], T | None], what: str) -> T:
         watch: Watch | None = None
+        next_look = time.monotonic() + HEARTBEAT_S  # most waits are over before
         while True:
             with self._pump.changed:
                 ended = self._pump.ended
@@ -207,10 +209,12 @@ class Machine:
                 raise HarnessFault(f"the serial lines can't be logged: {self._pump.error}")
             if ended:
                 raise self._end()
-            if watch is None:
-                watch = Watch(lambda: self._pump.received, self._process.cpu_time, self._halted)
-            elif not self._gdb_socket and (trouble := watch.look()):
+            if self._gdb_socket or time.monotonic() < next_look:
+                continue
+            watch = watch or Watch(lambda: self._pump.received, self._process.cpu_time, self._halted)
+            if trouble := watch.look():
                 raise GuestSilent(f"waited for {what}, but the guest hung: {trouble}")
+            next_look = time.monotonic() + HEARTBEAT_S
 
     def _halted(self) -> bool:
         try:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+import time
 from collections import deque
 from pathlib import Path
 
 from grading.text import decode
 
 FLOOD_LIMIT = 4 << 20  # bytes a port may write in one machine's life
+BATCH_S = 0.0001  # a UART sends byte by byte: waiting a little saves a wake-up for most
 WINDOW = 256 << 10  # bytes of a console kept for reading
 
 
@@ -122,7 +124,9 @@ class Pump(threading.Thread):
                 selector.register(port.link, selectors.EVENT_READ, port)
             selector.register(self._wake, selectors.EVENT_READ)
             while not self.ended:
-                for key, _ in selector.select():
+                ready = selector.select()
+                time.sleep(BATCH_S)
+                for key, _ in ready:
                     if key.data is None:
                         return
                     self._drain(key.data)
