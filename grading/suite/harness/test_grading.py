@@ -221,6 +221,25 @@ def test_one_grading_at_a_time(course: Course) -> None:
         first.wait()
 
 
+def test_under_a_debugger(course: Course) -> None:
+    """The machine waits for GDB, and the test then runs as ever."""
+    arguments = ["-k", "test_echo", "--gdb"]
+    command = [course.root / "grading" / "grade", "a", *arguments]
+    grader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    socket = course.root / "build" / "a" / "gdb.sock"
+    wait_until(socket.exists)
+    time.sleep(0.3)
+    assert grader.poll() is None
+    assert "another QEMU holds build/a/gdb.sock" in course.grade(*arguments, "--out", course.root / "other").stderr
+    debugger = ["gdb", "-q", "-nx", "-batch", "build/a/kernel.elf", "-ex", "target remote build/a/gdb.sock"]
+    debugger += ["-ex", "break guest_main", "-ex", "continue", "-ex", "backtrace", "-ex", "continue"]
+    done = subprocess.run(debugger, cwd=course.root, capture_output=True, text=True, check=False, timeout=60)
+    assert "guest_main" in done.stdout
+    output, complaint = grader.communicate(timeout=60)
+    assert output.endswith("lab a: 30/30\n") and "make gdb LAB=a" in complaint
+    assert not socket.exists()
+
+
 def test_no_place_to_write(course: Course) -> None:
     done = course.grade("--out", Path("/dev/null/x"))
     assert done.returncode == 2 and done.stderr.count("\n") == 1
