@@ -235,8 +235,8 @@ qemu: image $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leave
 qemu-gdb: image ## The same, stopped until `make gdb` in another terminal lets it go
 	@grading/qemu $(qemu_arguments) --gdb --wait
 
-gdb: $(OUT)/kernel.elf ## Attach GDB to the machine of `make qemu-gdb`
-	@gdb -q -nx -x .gdbinit $< -ex 'target remote $(OUT)/gdb.sock'
+gdb: ## Attach GDB to the machine of `make qemu-gdb`; LAB=a if several run
+	@$(PYTHON) grading/gdb/attach.py $(LAB)
 
 # ---- Grading --------------------------------------------------------------------------------------
 

@@ -1,0 +1,19 @@
+"""GDB commands that print Cairn's own structures: `cairn help` in GDB lists them.
+
+.gdbinit calls load(). Everything is read from the machine's memory through DWARF types and the
+direct map, so it works whichever page table is loaded and whatever the labs' code does. `make gdb`
+starts GDB through attach.py, the one file here that runs outside of GDB.
+"""
+
+from __future__ import annotations
+
+
+def load() -> None:
+    """Registers commands, pretty-printers and the unwinder of the entry code. Inside GDB only."""
+    from grading.gdb import backtrace, command, frames, page_tables, printers, ps, regions, stacks
+
+    command.Help()
+    for module in (ps, page_tables, regions, frames, backtrace):
+        module.register()
+    printers.register()
+    stacks.register()

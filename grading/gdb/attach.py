@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""`make gdb`: becomes a GDB attached to the machine that `make qemu-gdb` started.
+
+usage: grading/gdb/attach.py [STAGE] [-- GDB's ARGUMENTS…]
+
+Each stage has one socket, build/STAGE/gdb.sock, whose QEMU holds the lock build/STAGE/gdb.lock
+(grading/qemu_command.py). Without a STAGE the one that runs is taken.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL_S = 0.05
+HINT = "break kernel_main + continue: stop where the kernel begins; cairn help: Cairn's commands"
+
+
+class AttachError(Exception):
+    """There is nothing to attach to; the text is one line with the remedy."""
+
+
+def main(words: list[str]) -> int:
+    """Replaces itself with GDB; returns only on errors, with status 2."""
+    os.chdir(ROOT)  # .gdbinit and the source files are found from here, and the socket's path stays short
+    split = words.index("--") if "--" in words else len(words)
+    try:
+        stage = words[0] if split else running_stage()
+        command = command_line(stage, words[split + 1 :])
+    except AttachError as error:
+        print(f"gdb: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 2
+    os.execvp(command[0], command)
+
+
+def command_line(stage: str, further: list[str]) -> list[str]:
+    """GDB's command line. Waits for a machine that is about to start. Raises AttachError."""
+    folder = Path("build") / stage
+    socket, kernel = folder / "gdb.sock", folder / "kernel.elf"
+    await_socket(stage, socket)
+    claim(folder / "gdb.client", socket)
+    if not kernel.exists():
+        raise AttachError(f"{kernel} is missing: make kernel{lab(stage)}")
+    if kernel.stat().st_mtime > socket.stat().st_mtime:
+        print(f"gdb: {kernel} is newer than the machine that runs: leave that one (Ctrl-A x) and start it again", file=sys.stderr)
+    arguments = ["gdb", "-q", "-nx", "-iex", "set auto-load off", "-x", ".gdbinit", str(kernel)]
+    arguments += ["-ex", f"target remote {socket}", "-ex", f"echo {HINT}\\n"]
+    return arguments + further
+
+
+def running_stage() -> str:
+    """The stage whose machine runs. Raises AttachError unless there is exactly one."""
+    stages = sorted(path.parent.name for path in Path("build").glob("*/gdb.lock") if is_locked(path))
+    if not stages:
+        raise AttachError("no machine to attach to: run `make qemu-gdb LAB=a` in another terminal first")
+    if len(stages) > 1:
+        choices = " or ".join(f"`grading/gdb/attach.py {stage}`" for stage in stages)
+        raise AttachError(f"several machines run: say which with {choices}")
+    return stages[0]
+
+
+def await_socket(stage: str, socket: Path) -> None:
+    """Waits while the stage's lock is held and its socket isn't there yet. Raises AttachError."""
+    told = False
+    while is_locked(socket.with_name("gdb.lock")):
+        if socket.exists():
+            return
+        if not told:
+            print(f"waiting for {socket} …", flush=True)
+            told = True
+        time.sleep(POLL_S)
+    raise AttachError(f"no machine of this stage runs: run `make qemu-gdb{lab(stage)}` in another terminal first")
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock file."""
+    try:
+        with open(path) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def claim(path: Path, socket: Path) -> None:
+    """Keeps other GDBs from the socket until the GDB we become ends. Raises AttachError."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AttachError(f"another GDB is attached to {socket}: leave it first") from None
+    os.set_inheritable(lock, True)
+
+
+def lab(stage: str) -> str:
+    """How make is told the stage."""
+    return "" if stage == "all" else f" LAB={stage}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
