@@ -54,8 +54,9 @@ class Cell:
     """What a sandboxed command may see and use."""
 
     limits: Limits
-    folder: Path | None = None  # writable inside
-    inside: Path | None = None  # where `folder` is seen inside; at the same path by default
+    folder: Path | None = None  # seen inside, read-only
+    inside: Path | None = None  # where; at the same path by default
+    writable: str | None = None  # the part of `folder` that isn't read-only, such as "build"
     files: tuple[Path, ...] = ()  # copied in, at the same paths; only the grader needs to be able to read them
     user: int | None = None  # when the grader is root: the cell's user id; one of its own by default
     first_process: bool = False  # the command is process 1, so that its pid is known outside
@@ -199,7 +200,10 @@ def _bubblewrap(
     for descriptor, path in files.items():
         arguments += ["--ro-bind-data", str(descriptor), str(path)]
     if cell.folder:
-        arguments += ["--bind", str(cell.folder), str(cell.inside or cell.folder)]
+        inside = cell.inside or cell.folder
+        arguments += ["--ro-bind", str(cell.folder), str(inside)]
+        if cell.writable:
+            arguments += ["--bind", str(cell.folder / cell.writable), str(inside / cell.writable)]
     if cwd:
         arguments += ["--chdir", str(cwd)]
     return arguments + (["--as-pid-1"] if cell.first_process else [])

@@ -26,10 +26,10 @@ from grading.lab import GLOB_CHARACTERS, ROOT, Lab, all_labs
 from grading.sandbox import Cell, Limits, new_uid, temporary_folder
 
 SIZE_LIMIT = 1 << 20  # bytes a file
-FILES_LIMIT = 64
+FILES_LIMIT = 32
 FOLDER_LIMIT = 10_000  # entries looked at in a folder
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
-LIMITS = Limits(memory_mib=1536, processes=256, file_mib=128, cpu_s=120)
+LIMITS = Limits(memory_mib=1536, processes=256, file_mib=128, cpu_s=60)
 PREFIX = "cairn-submission-"
 NEW_PREFIX = ".cairn-submission-"  # until it is locked
 SHARED = ("Makefile", "kernel", "user", "grading/lab.py", "grading/tools.sh", "grading/tools.txt")
@@ -157,7 +157,7 @@ class Overlay:
         new = Path(tempfile.mkdtemp(prefix=NEW_PREFIX, dir=temporary_folder()))
         self._lock = os.open(new, os.O_RDONLY)  # held as long as this process lives
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.folder = new.rename(new.with_name(PREFIX + new.name.removeprefix(NEW_PREFIX)))
+        self.folder = new.rename(new.with_name(PREFIX + new.name.removeprefix(NEW_PREFIX))).resolve()
 
     def __enter__(self) -> Overlay:
         return self
@@ -173,10 +173,11 @@ class Overlay:
             self._fill(stage)
         except OSError as error:
             raise HarnessFault(f"can't copy the tree to {self.folder}: {error}") from None
+        cell = Cell(LIMITS, folder=self.folder, inside=ROOT, writable="build", user=self._user)
         # Seen at this tree's own path, so that the objects' flags, which name it, stay the same.
-        build(ROOT, stage, log, Cell(LIMITS, folder=self.folder, inside=ROOT, user=self._user))
+        build(ROOT, stage, log, cell)
         for path in (self.folder / f"build/{stage}/kernel.elf", self.folder / "build/user/programs.cpio"):
-            if not stat.S_ISREG(os.lstat(path).st_mode):
+            if path.resolve() != path or not path.is_file():
                 raise BuildFailed(f"{path.name} is not a regular file")
 
     def _fill(self, stage: str) -> None:
@@ -197,15 +198,16 @@ class Overlay:
         self._hand_over()
 
     def _hand_over(self) -> None:
-        """Gives the tree to the user that the cell runs as, and makes it readable whatever our umask is."""
-        user = -1 if self._user is None else self._user
-        for path, folders, files in os.walk(self.folder):
-            os.chown(path, user, user)
+        """Makes the tree readable to the user that the cell runs as, whatever our umask is, and build/ writable."""
+        for path, _, files in os.walk(self.folder):
             os.chmod(path, 0o755)
             for name in files:
                 file = os.path.join(path, name)
-                os.chown(file, user, user)
                 os.chmod(file, 0o755 if os.stat(file).st_mode & 0o100 else 0o644)
+        if self._user is not None:
+            for path, _, files in os.walk(self.folder / "build"):
+                for entry in (path, *(os.path.join(path, name) for name in files)):
+                    os.chown(entry, self._user, self._user)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -86,15 +87,18 @@ def test_a_folder_and_files(tmp_path: Path) -> None:
     secret.write_text("contents")
     secret.chmod(0o600)
     try:
+        (shared / "build").mkdir()
+        (shared / "build").chmod(0o777)
         shared.chmod(0o777)
-        cell = Cell(LIMITS, folder=shared, inside=Path("/inside"), files=(secret,))
-        status, output = run(f"cat {secret} && touch /inside/made && ls /inside && echo changed >{secret}", cell)
+        cell = Cell(LIMITS, folder=shared, inside=Path("/inside"), writable="build", files=(secret,))
+        status, output = run(
+            f"cat {secret} && touch /inside/build/made && ls /inside/build && echo changed >{secret}", cell
+        )
         assert status != 0 and "contents" in output and "made" in output
-        assert secret.read_text() == "contents" and (shared / "made").exists()
+        assert run("touch /inside/made", cell)[0] != 0
+        assert secret.read_text() == "contents" and (shared / "build" / "made").exists()
     finally:
-        for path in shared.iterdir():
-            path.unlink()
-        shared.rmdir()
+        shutil.rmtree(shared)
 
 
 def test_memory_is_limited() -> None:

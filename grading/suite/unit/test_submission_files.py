@@ -108,7 +108,7 @@ def test_large_files(files: Path, tmp_path: Path, lab: Lab) -> None:
 def test_many_files(files: Path, tmp_path: Path, lab: Lab) -> None:
     for number in range(FILES_LIMIT):
         (files / "tests" / f"isolation_{number}.c").write_text("")
-    assert "more than 64 files" in refused(tmp_path, lab)
+    assert "more than 32 files" in refused(tmp_path, lab)
 
 
 @pytest.mark.parametrize(
