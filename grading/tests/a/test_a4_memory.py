@@ -128,6 +128,11 @@ def test_fork_of_more_than_half_of_memory(boot: Callable[..., Machine], rng: ran
     child = puppets.fork(parent)
     check(expected=area_sum(seed, count, changes[parent]), seen=puppets.do(child, "sum", area, count),
           what="the sum over 36 MiB as the second child reads them")
+    waiting = puppets.wait_meanwhile(parent, child)
+    puppets.crash(child, "fill", area, count, draw_word(rng))  # copies for which there is no memory
+    puppets.answer(waiting)
+    check(expected=area_sum(seed, count, changes[parent]), seen=puppets.do(parent, "sum", area, count),
+          what="the sum over 36 MiB in the parent, after a child that wrote to all of them ran out of memory")
 
 
 @item("A4", points=4)
