@@ -51,7 +51,7 @@ class Puppets:
     def start(self) -> int:
         """Runs a puppet in the background and waits until it asks for its first line; its pid."""
         pid = self.machine.channel.command("run puppet &").number("pid")
-        self.machine.console.wait_for(rf"puppet: seq=0 pid={pid} ready=1")
+        self.answer(0, pid, "run puppet")
         self.until_blocked(pid)
         return pid
 
@@ -93,9 +93,15 @@ class Puppets:
         self.machine.console.send(f"{self.sequence} {pid} {operation} {words}".rstrip() + "\n")
         return self.sequence
 
-    def answer(self, sequence: int) -> Answer:
-        """Waits for the answer to line `sequence`."""
-        match = self.machine.console.wait_for(rf"puppet: seq={sequence} (pid=[^\r\n]*)\r?\n")
+    def answer(self, sequence: int, pid: int = 0, request: str = "its last line") -> Answer:
+        """Waits for the answer to line `sequence`, or until process `pid` dies of a fault instead."""
+        death = rf"|pid {pid} \([^)]*\): ([^\r\n]*)\r?\n" if pid else ""
+        try:
+            match = self.machine.console.wait_for(rf"puppet: seq={sequence} (pid=[^\r\n]*)\r?\n" + death)
+        except GuestSilent as silence:
+            raise GuestSilent(f"process {pid or ''} did not answer `{request}`: {silence}") from silence
+        if match.group(1) is None:
+            raise PuppetError(f"process {pid} was asked `{request}`, and ended: {match.group(2)}")
         words = dict(re.findall(r"(\w+)=(\S+)", match.group(1)))
         number = {key: int(words[key], 0) if key in words else None for key in ("result", "errno")}
         return Answer(words, **number)
@@ -103,7 +109,7 @@ class Puppets:
     def ask(self, pid: int, operation: str, *arguments: int) -> Answer:
         """One operation of one puppet, whatever becomes of it."""
         for _ in range(PASSES):
-            answer = self.answer(self.send(pid, operation, *arguments))
+            answer = self.answer(self.send(pid, operation, *arguments), pid, " ".join([operation, *map(hex, arguments)]))
             if "pass" not in answer.words:
                 return answer
         raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
