@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import os
 
@@ -104,8 +105,16 @@ def positive(text: str) -> int:
 @contextlib.contextmanager
 def locked(out: Path, lab: Lab) -> Iterator[Path]:
     """Keeps other gradings out of the folder. Raises HarnessFault."""
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / ".lock", "w") as lock:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        lock = open(out / ".lock", "w")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise HarnessFault(
+            f"{out}: {error.strerror}: make it a folder that you can write to, or use --out DIR"
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
