@@ -99,7 +99,8 @@ class Puppets:
         try:
             match = self.machine.console.wait_for(rf"puppet: seq={sequence} (pid=[^\r\n]*)\r?\n" + death)
         except GuestSilent as silence:
-            raise GuestSilent(f"process {pid or ''} did not answer `{request}`: {silence}") from silence
+            reason = str(silence).rpartition("but the guest hung: ")[2]
+            raise GuestSilent(f"process {pid or ''} did not answer `{request}`, and the guest hung: {reason}") from silence
         if match.group(1) is None:
             raise PuppetError(f"process {pid} was asked `{request}`, and ended: {match.group(2)}")
         words = dict(re.findall(r"(\w+)=(\S+)", match.group(1)))

@@ -88,9 +88,13 @@ def test_the_processor_uses_each_process_table(machine: Machine, rng: random.Ran
 
 @item("A5", points=2)
 def test_isolation_tests_accept_a_correct_kernel(cairn_run: Run, boot: Callable[..., Machine]) -> None:
-    """Your tests in tests/isolation_*.c exit with 0 on a correct kernel, three times in a row."""
+    """Your tests in tests/isolation_*.c exit with 0 on a correct kernel, three times, and not on every kernel."""
     check(expected=[], seen=complaints(cairn_run, boot), what="your isolation tests that fail on a correct kernel",
           hint="a test exits with 0 when memory is isolated as it should be, otherwise with 1")
+    mistakes = isolation_mutants("a")
+    noticed = any(catchers(cairn_run, boot, mutant) for mutant in mistakes)
+    check_that(noticed or not mistakes, expected="a failure on at least one kernel with a mistake", seen="success on all",
+               what="your isolation tests on the hidden kernels")
 
 
 @pytest.mark.parametrize("mutant", isolation_mutants("a") or [None], ids=lambda mutant: mutant.name if mutant else "hidden")
