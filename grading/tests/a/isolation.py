@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from grading import mutants
 from grading.failures import GuestFailure, HarnessFault, NotImplementedInLab
@@ -16,6 +17,7 @@ from grading.run import Run
 
 RUNS = 3  # on the correct kernel, so that a test that guesses is found out
 NOT_IMPLEMENTED = 2  # what a starter's tests exit with
+CONTROL = "hello"  # a program that tests nothing
 Boot = Callable[..., Machine]
 
 
@@ -65,18 +67,11 @@ def complaints(run: Run, boot: Boot) -> list[str]:
     names = test_names(run)
     if not names:
         return ["there is no file tests/isolation_*.c"]
-    kernel = correct_kernel(run)
-    key = hashlib.sha256(repr((run.seed, names)).encode() + kernel.read_bytes() + run.programs.read_bytes()).hexdigest()
-    run.logs.mkdir(parents=True, exist_ok=True)
-    with open(run.logs / "isolation-tests.json", "a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        known = json.loads(file.read() or "{}")
-        if known.get("key") != key:
-            known = {"key": key, "verdicts": [[v.test, v.ending] for v in run_tests(boot(kernel=kernel), names, RUNS)]}
-            file.truncate(0)
-            file.write(json.dumps(known))
-    verdicts = [Verdict(test, ending) for test, ending in known["verdicts"]]
+
+    def run_all() -> list[list[str]]:
+        return [[verdict.test, verdict.ending] for verdict in run_tests(boot(kernel=correct_kernel(run)), names, RUNS)]
+
+    verdicts = [Verdict(test, ending) for test, ending in _once(run, "correct", run_all)]
     if any(verdict.ending == f"exited status={NOT_IMPLEMENTED}" for verdict in verdicts):
         raise NotImplementedInLab("A5")
     return [str(verdict) for verdict in verdicts if not verdict.passed]
@@ -84,6 +79,22 @@ def complaints(run: Run, boot: Boot) -> list[str]:
 
 def catchers(run: Run, boot: Boot, mutant: mutants.Mutant) -> list[str]:
     """The tests that fail on a kernel with a known mistake."""
+    return [str(verdict) for verdict in _run_on(run, boot, mutant, test_names(run)) if not verdict.passed]
+
+
+def notice_anything(run: Run, boot: Boot) -> bool:
+    """Whether the tests catch a mistake that a program which tests nothing survives. Runs once for all workers.
+
+    Some mistakes stop any program: failing there is no merit.
+    """
+    def look() -> bool:
+        return any(all(verdict.passed for verdict in _run_on(run, boot, mutant, [CONTROL] * RUNS)) and catchers(run, boot, mutant)
+                   for mutant in mutants.isolation_mutants(run.lab))
+
+    return bool(_once(run, "mutants", look))
+
+
+def _run_on(run: Run, boot: Boot, mutant: mutants.Mutant, names: list[str]) -> list[Verdict]:
     try:
         kernel = mutants.kernel(mutant, run.lab)
     except mutants.MutantError as error:
@@ -92,4 +103,20 @@ def catchers(run: Run, boot: Boot, mutant: mutants.Mutant) -> list[str]:
         machine = boot(kernel=kernel)
     except GuestFailure as failure:
         raise HarnessFault(f"mutant {mutant.name} doesn't boot: {failure}") from failure
-    return [str(verdict) for verdict in run_tests(machine, test_names(run), 1) if not verdict.passed]
+    return run_tests(machine, names, 1)
+
+
+def _once(run: Run, what: str, compute: Callable[[], Any]) -> Any:
+    """The result of `compute`, which one of the workers runs in this grading; the others wait for it."""
+    kernels = correct_kernel(run).read_bytes() + run.programs.read_bytes()
+    key = hashlib.sha256(repr((run.seed, test_names(run))).encode() + kernels).hexdigest()
+    run.logs.mkdir(parents=True, exist_ok=True)
+    with open(run.logs / f"isolation-tests-{what}.json", "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known = json.loads(file.read() or "{}")
+        if known.get("key") != key:
+            known = {"key": key, "result": compute()}
+            file.truncate(0)
+            file.write(json.dumps(known))
+        return known["result"]

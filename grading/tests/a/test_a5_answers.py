@@ -23,7 +23,7 @@ TOLERANCE = 0.25  # of what the grader measures on the same kernel
 STACK_GAP = 16 * PAGE  # below the stack's limit, at most: a guard
 
 
-@item("A5", points=2)
+@item("A5", points=3)
 def test_answers_on_the_layout(cairn_run: Run, machine: Machine, rng: random.Random) -> None:
     """[layout] in answers.toml agrees with what the running machine shows."""
     answers = read_answers(cairn_run.student_files, "layout", LAYOUT)
@@ -55,7 +55,7 @@ def test_answers_on_the_layout(cairn_run: Run, machine: Machine, rng: random.Ran
           what="tables_for_three_pages: tables, root included, that map one page at 0x400000, 0x600000 and below stack_top each")
 
 
-@item("A5", points=2)
+@item("A5", points=4)
 def test_answers_on_costs(cairn_run: Run, boot: Callable[..., Machine]) -> None:
     """[costs] in answers.toml is within a quarter of what the grader measures on this kernel."""
     answers = read_answers(cairn_run.student_files, "costs", COSTS)

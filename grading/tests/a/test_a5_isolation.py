@@ -15,7 +15,7 @@ from grading.rubric import item
 from grading.run import Run
 from grading.tests.a import outside
 from grading.tests.a.disk import disk_image
-from grading.tests.a.isolation import catchers, complaints
+from grading.tests.a.isolation import catchers, complaints, notice_anything
 from grading.tests.a.pattern import PAGE, area_sum
 from grading.tests.a.puppets import Puppets
 from grading.tests.a.tables import FRAME_MASK, draw_word
@@ -23,7 +23,7 @@ from grading.tests.a.tables import FRAME_MASK, draw_word
 LOOKS = 3000  # at the processor, until both processes were seen running
 
 
-@item("A5", points=4)
+@item("A5", points=6)
 def test_isolation_from_grub_on(cairn_run: Run, boot: Callable[..., Machine], rng: random.Random) -> None:
     """Booted by GRUB from the disk: two strangers and their children, each with its own memory."""
     machine = boot(boot="grub", disk=disk_image(cairn_run))
@@ -56,7 +56,7 @@ def test_isolation_from_grub_on(cairn_run: Run, boot: Callable[..., Machine], rn
     check(expected=len(roots), seen=len(set(roots.values())), what="different page tables of four processes")
 
 
-@item("A5", points=2)
+@item("A5", points=4)
 def test_the_processor_uses_each_process_table(machine: Machine, rng: random.Random) -> None:
     """While a process runs in user mode, CR3 holds its own root, and its code is mapped there."""
     puppets = Puppets(machine)
@@ -91,20 +91,16 @@ def test_isolation_tests_accept_a_correct_kernel(cairn_run: Run, boot: Callable[
     """Your tests in tests/isolation_*.c exit with 0 on a correct kernel, three times, and not on every kernel."""
     check(expected=[], seen=complaints(cairn_run, boot), what="your isolation tests that fail on a correct kernel",
           hint="a test exits with 0 when memory is isolated as it should be, otherwise with 1")
-    mistakes = isolation_mutants("a")
-    noticed = any(catchers(cairn_run, boot, mutant) for mutant in mistakes)
-    check_that(noticed or not mistakes, expected="a failure on at least one kernel with a mistake", seen="success on all",
-               what="your isolation tests on the hidden kernels")
+    check_that(not isolation_mutants("a") or notice_anything(cairn_run, boot), expected="a failure on at least one",
+               seen="success on all", what="your isolation tests on the hidden kernels, each of which has a mistake")
 
 
 @pytest.mark.parametrize("mutant", isolation_mutants("a") or [None], ids=lambda mutant: mutant.name if mutant else "hidden")
 @item("A5", points=1)
 def test_isolation_tests_catch(mutant: Mutant | None, cairn_run: Run, boot: Callable[..., Machine]) -> None:
     """Your isolation tests fail on a kernel with a known mistake (which they may find by any symptom)."""
-    wrong = complaints(cairn_run, boot)
-    check(expected=[], seen=wrong, what="your isolation tests that fail on a correct kernel, where they must pass")
+    check(expected=[], seen=complaints(cairn_run, boot), what="your isolation tests that fail on a correct kernel, where they must pass")
     if mutant is None:
         return  # the hidden kernels are the instructor's; there your tests meet them
-    caught = catchers(cairn_run, boot, mutant)
-    check_that(caught, expected="at least one test exits with 1", seen="all exit with 0",
-               what=f"your isolation tests on a kernel with this mistake: {mutant.description}")
+    check_that(catchers(cairn_run, boot, mutant) and notice_anything(cairn_run, boot), expected="at least one test exits with 1",
+               seen="all exit with 0", what=f"your isolation tests on a kernel with this mistake: {mutant.description}")
