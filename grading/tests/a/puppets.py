@@ -146,6 +146,13 @@ class Puppets:
             self.do(pid, "fill", address, pages, seed)
         return address
 
+    def grow_heap(self, pid: int, pages: int, seed: int) -> int:
+        """Moves the program break up and fills the new pages from `seed`; the first one's address."""
+        start = -(-self.do(pid, "brk") // PAGE) * PAGE
+        self.do(pid, "brk", start + pages * PAGE)
+        self.do(pid, "fill", start, pages, seed)
+        return start
+
     def read_line(self, pid: int, address: int, text: str) -> bytes:
         """Lets a puppet read() a line with `text` in it into memory at `address`; the bytes it should have read."""
         self.do_until(pid, "reading", "readin", address, 256)

@@ -30,6 +30,8 @@ def test_fork_shares_everything(machine: Machine, rng: random.Random) -> None:
     parent = puppets.start()
     seed, count = draw_word(rng), rng.randrange(70, 100)
     area = puppets.area(parent, count, seed)
+    heap = puppets.grow_heap(parent, rng.randrange(3, 9), draw_word(rng))
+    puppets.do(parent, "stack", rng.randrange(3, 9))
     before, frames_before = Census.take(machine), puppets.pages(parent)
     child = puppets.fork(parent)
     grown = Census.take(machine).user - before.user
@@ -49,6 +51,7 @@ def test_fork_shares_everything(machine: Machine, rng: random.Random) -> None:
             page = area + number * PAGE
             check_content(machine, ours[page].physical, page_bytes(pattern_word(seed, number)), f"page {page:#x} after fork")
     check(expected=set(ours), seen=set(theirs), what="the pages mapped in the child, as in the parent")
+    check(expected=ours[heap].physical, seen=theirs[heap].physical, what=f"the frame of the heap's page {heap:#x} in the child")
     shared_writable = [page for page in theirs if ours[page].physical == theirs[page].physical
                        and (ours[page].writable or theirs[page].writable)]
     check(expected=[], seen=shared_writable, what="pages that share a frame and are writable in one of the two", hint=SHARE_HINT)

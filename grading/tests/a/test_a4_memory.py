@@ -223,11 +223,16 @@ def test_permissions_survive_fork(machine: Machine, rng: random.Random) -> None:
     seed, count = draw_word(rng), 4
     shut, open_ = (puppets.area(parent, count, seed + i) for i in range(2))
     puppets.do(parent, "mprotect", shut, count, READ)
-    child = puppets.fork(parent)
-    for pid, who in ((parent, "the parent"), (child, "the child")):
+
+    def check_shut(pid: int, whose: str) -> None:
         pages = puppets.pages(pid)
         writable = [page for page in range(shut, shut + count * PAGE, PAGE) if page in pages and pages[page].writable]
-        check(expected=[], seen=writable, what=f"pages of the read-only area that are writable in {who}")
+        check(expected=[], seen=writable, what=f"pages of the read-only area that are writable in {whose}")
+
+    check_shut(parent, "the process that called mprotect")
+    child = puppets.fork(parent)
+    check_shut(parent, "the parent after fork")
+    check_shut(child, "the child after fork")
     victim = puppets.fork(child)
     puppets.crash(victim, "poke", shut + rng.randrange(count) * PAGE, 1)
     check(expected=SIGSEGV, seen=puppets.reap(child, victim) & 0x7F,
