@@ -49,9 +49,12 @@ def command_line(stage: str, further: list[str]) -> list[str]:
         raise AttachError(f"{kernel} is missing: make kernel{lab(stage)}")
     if kernel.stat().st_mtime > socket.stat().st_mtime:
         print(f"gdb: {kernel} is newer than the machine that runs: leave that one (Ctrl-A x) and start it again", file=sys.stderr)
-    arguments = ["gdb", "-q", "-nx", "-iex", "set auto-load off", "-x", ".gdbinit", str(kernel)]
-    arguments += ["-ex", f"target remote {socket}", "-ex", f"echo {HINT}\\n"]
-    return arguments + further
+    return [*gdb_on(kernel), "-ex", f"target remote {socket}", "-ex", f"echo {HINT}\\n", *further]
+
+
+def gdb_on(kernel: Path) -> list[str]:
+    """GDB with Cairn's commands, to be run in the top folder. Nothing is loaded that needs a safe path."""
+    return ["gdb", "-q", "-nx", "-iex", "set auto-load off", "-x", ".gdbinit", str(kernel)]
 
 
 def running_stage() -> str:

@@ -10,7 +10,7 @@ import gdb
 
 from grading.gdb import kernel, stacks
 from grading.gdb.command import Command
-from grading.gdb.kernel import number, unsigned
+from grading.gdb.kernel import number, one_line, unsigned
 from grading.gdb.processes import Cpu, Process, cpu_of, process_of
 from grading.gdb.programs import system_call, user_symbol
 
@@ -43,7 +43,8 @@ def steps_on(cpu: Cpu) -> list[Step]:
     """Where a CPU is."""
     if gdb.selected_thread() != cpu.vcpu:
         cpu.vcpu.switch()
-    return list(_steps(gdb.newest_frame(), _program(cpu.thread)))
+    frame = gdb.newest_frame()
+    return list(_steps(frame, _program(cpu.thread), user=bool(unsigned(frame.read_register("cs")) & 3)))
 
 
 def steps_of(process: Process) -> list[Step]:
@@ -78,20 +79,24 @@ def _program(thread: gdb.Value | None) -> str:
     return Process(kernel.pointer(process, "Process").dereference()).name if process else ""
 
 
-def _steps(frame: gdb.Frame | None, program: str) -> Iterator[Step]:
-    user = frame is not None and unsigned(gdb.newest_frame().read_register("cs")) & 3 != 0 and frame == gdb.newest_frame()
+def _steps(frame: gdb.Frame | None, program: str, user: bool = False) -> Iterator[Step]:
+    """From a frame outwards; `user` says that it is in user code, where the walk ends."""
     for _ in range(DEPTH):
-        if frame is None or not frame.is_valid() or not frame.pc():
+        if frame is None or not frame.pc():
             return
         if user:
             yield Step(frame.pc(), user_symbol(program, frame.pc()), user=True)
             return
         yield _call(frame, frame.pc())
-        crossing = _crossing(frame, frame.pc())
+        try:
+            crossing = _crossing(frame, frame.pc())
+            frame = frame.older()
+        except gdb.error as error:
+            yield Step(0, f"the stack can't be read further: {one_line(error)}")
+            return
         if crossing is not None:
             yield crossing
             user = crossing.user
-        frame = frame.older()
 
 
 def _call(frame: gdb.Frame, pc: int) -> Step:

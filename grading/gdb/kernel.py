@@ -36,9 +36,10 @@ def require() -> None:
         raise Trouble("no machine is attached: leave GDB, `make qemu-gdb LAB=a` in another terminal, then `make gdb`")
     if thread.is_running():
         raise Trouble("the machine is running: stop it with Ctrl-C or `interrupt`")
-    if gdb.lookup_global_symbol("cairn::kernel_main") is None and not _has_symbol("kernel_main"):
-        raise Trouble("no symbols of a kernel: start GDB with `make gdb`, or: file build/a/kernel.elf")
-    start, end = address_of("image_text_start"), address_of("image_text_end")
+    try:
+        start, end = address_of("image_text_start"), address_of("image_text_end")
+    except gdb.error:
+        raise Trouble("no symbols of a kernel: start GDB with `make gdb`, or: file build/a/kernel.elf") from None
     try:
         same = read(start, end - start) == _text_in_file(start, end - start)
     except gdb.MemoryError:
@@ -46,13 +47,6 @@ def require() -> None:
     if not same:
         name = gdb.current_progspace().filename
         raise Trouble(f"the machine runs another kernel than {name}: leave QEMU and GDB and start both again")
-
-
-def _has_symbol(name: str) -> bool:
-    try:
-        return address_of(name) != 0
-    except gdb.error:
-        return False
 
 
 def _text_in_file(start: int, size: int) -> bytes:

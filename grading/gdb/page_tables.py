@@ -15,9 +15,7 @@ from grading.gdb.frames import describe_frame
 from grading.gdb.kernel import DirectMap, Trouble
 from grading.gdb.processes import Process, processes, space_of
 
-FLAGS = {
-    0: "present", 1: "writable", 2: "user", 3: "write-through", 4: "uncached", 5: "accessed", 6: "dirty", 7: "huge", 8: "global", 63: "no-execute",
-}  # fmt: skip
+FLAGS = dict(enumerate("present writable user write-through uncached accessed dirty huge global".split())) | {63: "no-execute"}
 SOFTWARE = (9, 10, 11, *range(52, 59))  # bits that the processor ignores
 
 
@@ -84,18 +82,19 @@ class PageTable(Command):
     def run(self, words: list[str]) -> None:
         self.check_count(words, 1, 2)
         process, _ = space_of(words[0])
+        address = parse_number(words[1], "address") if len(words) == 2 else None
+        if address is not None and (not 0 <= address < 1 << 64 or address >> 47 not in (0, 0x1FFFF)):
+            raise Trouble(f"{address:#x} is not canonical: no page table can map it")
         assert process.root is not None
         print(f"pid {process.pid} ({process.name}), root {process.root:#x}")
-        if len(words) == 2:
-            print_walk(process.root, parse_number(words[1], "address"))
-        else:
+        if address is None:
             print_runs(process.root)
+        else:
+            print_walk(process.root, address)
 
 
 def print_walk(root: int, address: int) -> None:
-    """The entries on the way to `address`, and what it means. Raises Trouble."""
-    if not 0 <= address < 1 << 64 or address >> 47 not in (0, 0x1FFFF):
-        raise Trouble(f"{address:#x} is not canonical: no page table can map it")
+    """The entries on the way to a canonical address, and what it means."""
     steps = page_walk.steps_to(DirectMap(), root, address)
     for step in steps:
         target = f" -> {step.entry & page_walk.ADDRESS:#x}" if step.entry & page_walk.PRESENT else ""
@@ -118,7 +117,8 @@ def print_runs(root: int) -> None:
     for run in runs(pages[address] for address in sorted(pages)):
         size = f"{run.first.size >> 10} KiB" if run.first.size < 1 << 20 else f"{run.first.size >> 20} MiB"
         where = f"{run.first.physical:#x}" if run.contiguous else "scattered"
-        print(f"{run.first.virtual:#018x} {run.end:#018x} {run.first.flags:5} {run.pages:5} x {size:6} {where:12} {own_bits(run.first.entry)}".rstrip())
+        line = f"{run.first.virtual:#018x} {run.end:#018x} {run.first.flags:5} {run.pages:5} x {size:6} {where:12}"
+        print(f"{line} {own_bits(run.first.entry)}".rstrip())
     print(f"{len(pages)} pages, {len(pages.tables)} tables and the root")
     for finding in pages.findings:
         print(f"damaged: {finding}")

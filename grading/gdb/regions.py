@@ -11,25 +11,22 @@ from grading.gdb.command import Command
 from grading.gdb.kernel import DirectMap, Trouble, enumerator, number
 from grading.gdb.processes import space_of
 
-LIMIT = 1_000_000  # regions
-
 
 def regions(space: gdb.Value) -> Iterator[gdb.Value]:
     """An AddressSpace's regions in order of address: its tree, left to right. Raises Trouble."""
     waiting: list[gdb.Value] = []
+    seen: set[int] = set()
     at = space["regions_"]["root_"]
-    for _ in range(LIMIT):
+    while waiting or int(at):
         while int(at):
-            if len(waiting) > LIMIT:
-                break
+            if int(at) in seen:
+                raise Trouble(f"the tree of regions is damaged: it comes to the region at {int(at):#x} twice")
+            seen.add(int(at))
             waiting.append(at)
             at = at["link"]["left"]
-        if not waiting:
-            return
         region = waiting.pop()
         yield region.dereference()
         at = region["link"]["right"]
-    raise Trouble("the tree of regions is damaged: it has no end")
 
 
 class Regions(Command):
