@@ -148,8 +148,7 @@ void add_programs() {
     auto added = add_programs_from_archive(
         {direct_map_as<const uint8_t>(module.range.start), module.range.size()});
     if (!added.ok()) {
-      log_error("boot",
-                "module {} is damaged: not a whole cpio archive (rebuild it: make programs)",
+      log_error("boot", "module {}: the programs' archive is damaged (rebuild it: make programs)",
                 module.name);
       continue;
     }

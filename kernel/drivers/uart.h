@@ -48,7 +48,7 @@ class Uart {
   ByteHook byte_hook_ = nullptr;
   Spinlock transmit_lock_{"uart transmit", LockRank::kUart};
   Spinlock receive_lock_{"uart receive", LockRank::kUart};
-  WaitQueue arrivals_;
+  WaitQueue arrivals_{"input"};
   uint8_t ring_[kRingSize] GUARDED_BY(receive_lock_) = {};
   size_t read_ GUARDED_BY(receive_lock_) = 0;     // bytes ever read
   size_t written_ GUARDED_BY(receive_lock_) = 0;  // bytes ever received

@@ -22,7 +22,7 @@ struct PendingLine {
   size_t length = 0;
   size_t start = 0;
 };
-constinit Mutex line_lock{"console line", LockRank::kMonitor};
+constinit Mutex line_lock{"console line", LockRank::kMonitor, "input"};
 constinit PendingLine pending GUARDED_BY(line_lock);
 
 /// ^C goes to the foreground process at once, whoever reads.

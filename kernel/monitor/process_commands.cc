@@ -103,9 +103,10 @@ Result<void> ps(Session& session, Arguments) {
       IrqGuard guard(process_tree_lock);
       parent = process.parent != nullptr ? process.parent->pid.value : kKernelPid.value;
     }
-    print(session.out, "pid={} ppid={} state={} root={} pages={} tables={} name={}\n", process.pid,
-          parent, process_state_name(process), space ? space->page_table().root() : PhysAddr(0),
-          usage.pages, usage.tables, process.name);
+    print(session.out, "pid={} ppid={} state={} root={} pages={} tables={} wait={} name={}\n",
+          process.pid, parent, process_state_name(process),
+          space ? space->page_table().root() : PhysAddr(0), usage.pages, usage.tables,
+          process_wait_name(process), process.name);
   });
   return {};
 }

@@ -91,7 +91,11 @@ void begin_program(void* argument) {
   BufferWriter(command_line).write(request->command_line);
   heap_free(request);
   auto failed = enter_program(*process, command_line);
-  log_error("process", "{}: cannot start: {}", process->name, errno_name(failed.error()));
+  if (failed.error() == Errno::kENOEXEC) {
+    log_error("process", "{}: its image is damaged (rebuild it: make programs)", process->name);
+  } else {
+    log_error("process", "{}: cannot start: {}", process->name, errno_name(failed.error()));
+  }
   exit_process(exit_status(127));
 }
 
@@ -202,6 +206,13 @@ const char* process_state_name(Process& process) {
     case ThreadState::kDead: return "zombie";
   }
   return "?";
+}
+
+const char* process_wait_name(Process& process) {
+  IrqGuard guard(process_tree_lock);
+  Thread* thread = process.thread;
+  bool blocked = thread != nullptr && thread->state == ThreadState::kBlocked;
+  return blocked ? thread->waiting_for.load() : "-";
 }
 
 }  // namespace cairn

@@ -44,7 +44,7 @@ struct Process : RefCounted<Process>, Child {
   std::atomic<uint64_t> blocked_signals{0};
   std::atomic<uint64_t> ignored_signals{0};
   std::atomic<bool> stopped{false};
-  WaitQueue continued;  // woken when `stopped` falls
+  WaitQueue continued{"continue"};  // woken when `stopped` falls
 
   // Protected by process_tree_lock.
   Thread* thread GUARDED_BY(process_tree_lock) = nullptr;  // null once it is a zombie
@@ -56,8 +56,8 @@ struct Process : RefCounted<Process>, Child {
   bool auto_reap GUARDED_BY(process_tree_lock) = false;  // nobody will wait for it
   bool vfork_done GUARDED_BY(process_tree_lock) = true;  // its parent may go on
 
-  WaitQueue child_events;  // a child ended, stopped or let its vfork parent go
-  WaitQueue exited;        // this one ended (the monitor waits here)
+  WaitQueue child_events{"child"};  // a child ended, stopped or let its vfork parent go
+  WaitQueue exited{"end"};          // this one ended (the monitor waits here)
 };
 
 /// The process of the running thread, null in a kernel thread.
@@ -117,5 +117,7 @@ void for_each_process(Use use) {
 
 /// Reads a process's current thread state for `ps`.
 const char* process_state_name(Process& process);
+/// What a blocked process waits for (input, child, time, mutex, continue), "-" if it isn't blocked.
+const char* process_wait_name(Process& process);
 
 }  // namespace cairn

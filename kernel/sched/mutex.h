@@ -11,7 +11,9 @@ namespace cairn {
 
 class CAPABILITY("mutex") Mutex {
  public:
-  constexpr Mutex(const char* name, LockRank rank) : name_(name), rank_(rank) {}
+  /// `what` its waiters wait for, as `ps` shows it.
+  constexpr Mutex(const char* name, LockRank rank, const char* what = "mutex")
+      : name_(name), rank_(rank), queue_(what) {}
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 

@@ -32,6 +32,8 @@ struct Thread {
   uint64_t runtime_tsc = 0;         // TSC ticks on a processor
   uint64_t switched_in_tsc = 0;
 
+  std::atomic<const char*> waiting_for{nullptr};  // while blocked (WaitQueue)
+
   // Waiting may be cut short: set by whoever interrupts, cleared by the thread itself.
   std::atomic<bool> interrupted{false};
 

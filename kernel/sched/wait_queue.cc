@@ -7,6 +7,7 @@ namespace cairn {
 
 void WaitQueue::prepare(Waiter& waiter) {
   disable_preemption();
+  waiter.thread->waiting_for = what_;
   waiter.thread->state = ThreadState::kBlocked;
   IrqGuard guard(lock_);
   if (!waiter.link.linked()) waiters_.push_back(waiter);
@@ -69,7 +70,7 @@ void WaitQueue::wake_all() {
 }
 
 Result<void> sleep_until(uint64_t deadline_ns) {
-  WaitQueue nobody_wakes;
+  WaitQueue nobody_wakes("time");
   auto result = nobody_wakes.wait_until_interruptible([] { return false; }, deadline_ns);
   return result.error() == Errno::kEAGAIN ? Result<void>() : result;
 }

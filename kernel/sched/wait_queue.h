@@ -18,7 +18,8 @@ inline constexpr uint64_t kNoDeadline = UINT64_MAX;  // ns
 
 class WaitQueue {
  public:
-  constexpr WaitQueue() = default;
+  /// `what` the waiters wait for, in a word: `ps` shows it.
+  constexpr explicit WaitQueue(const char* what) : what_(what) {}
 
   /// Sleeps until `predicate()`. May sleep, so no spinlock is held and interrupts are on.
   template <class Predicate>
@@ -63,6 +64,7 @@ class WaitQueue {
   /// Undoes prepare().
   void finish(Waiter& waiter);
 
+  const char* what_;
   Spinlock lock_{"wait queue", LockRank::kWaitQueue};
   List<Waiter, &Waiter::link> waiters_ GUARDED_BY(lock_);
 };

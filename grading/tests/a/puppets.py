@@ -65,17 +65,19 @@ class Puppets:
         return int(self.processes()[pid]["root"], 0)
 
     def until(self, pid: int, *states: str) -> str:
-        """Waits until the process is in one of the states (or "gone"); which one."""
+        """Waits until the process is in one of the states ("reading", "gone"); which one."""
         for _ in range(PATIENCE):
             process = self.processes().get(pid)
             state = process["state"] if process else "gone"
+            if process and process["wait"] == "input":
+                state = "reading"
             if state in states:
                 return state
         raise GuestSilent(f"process {pid} to become {' or '.join(states)} (it is {state})")
 
     def until_blocked(self, pid: int) -> None:
-        """Waits until the process is blocked, which for a puppet means: it waits for a line."""
-        if self.until(pid, "blocked", "zombie", "gone") != "blocked":
+        """Waits until the process is blocked in read(): a puppet that waits for a line."""
+        if self.until(pid, "reading", "zombie", "gone") != "reading":
             raise PuppetError(f"process {pid} ended where it should go on:\n{self.last_words(pid)}")
 
     def last_words(self, pid: int) -> str:
