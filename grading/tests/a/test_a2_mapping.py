@@ -81,7 +81,10 @@ def test_map_refuses(machine: Machine, rng: random.Random) -> None:
                  if page and all(page ^ other >= LARGE for other in layout))
     layout[large] = Page(draw_frame(rng, LARGE), "rwu", LARGE)
     table.map(large, layout[large].frame, "rwu", large=True)
-    small = next(iter(layout))
+    small = next(page for page in iter(lambda: draw_page(rng), None) if page % LARGE and page & -LARGE not in layout
+                 and page not in layout and page & -LARGE != large)  # the first 4 KiB of its 2 MiB are free
+    layout[small] = Page(draw_frame(rng), "ru")
+    table.map(small, layout[small].frame, "ru")
     census = Census.take(machine)
     free_page = large ^ (1 << 30)
     odd = rng.randrange(1, PAGE)
