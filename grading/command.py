@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         with locked(arguments.out or ROOT / "build" / "grade" / lab.letter, lab) as out:
             results = grade(lab, arguments, out)
             return report(results, out)
-    except (LabError, HarnessFault, qemu.QemuError) as error:
+    except (LabError, HarnessFault) as error:
         return failed(arguments.lab, str(error))
     except KeyboardInterrupt:
         return failed(arguments.lab, "interrupted; earlier results are left as they were")

@@ -11,6 +11,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from grading.failures import HarnessFault
+
 BINARY = "qemu-system-x86_64"
 OVMF_FOLDER = Path("/usr/share/OVMF")
 OVMF_PAIRS = (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VARS.fd"))
@@ -19,7 +21,7 @@ TRANSLATION_BUFFER_MIB = 64
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
-class QemuError(Exception):
+class QemuError(HarnessFault):
     """Something that QEMU needs is missing; the text is one line with the remedy."""
 
 
