@@ -34,7 +34,7 @@ def test_an_alternative_shares_no_code_with_the_reference(letter: str, alternati
         given = starter.manifest(letter)[f"labs/{lab.folder.name}/{file.name}"].data.decode()
         solution = _long_lines(markers.solved_text(reference, file.name)) - _long_lines(given)
         shared = solution & _long_lines(file.read_text())
-        assert len(shared) <= max(2, len(solution) // 5), f"{file}: {sorted(shared)}"
+        assert len(shared) <= max(4, len(solution) // 5), f"{file}: {sorted(shared)}"
 
 
 def _long_lines(text: str) -> set[str]:
