@@ -236,7 +236,7 @@ qemu-gdb: image ## The same, stopped until `make gdb` in another terminal lets i
 	@grading/qemu $(qemu_arguments) --gdb --wait
 
 gdb: ## Attach GDB to the machine of `make qemu-gdb`; LAB=a if several run
-	@$(PYTHON) grading/gdb/attach.py $(LAB)
+	@$(PYTHON) grading/gdb/attach.py $(if $(LAB)$(DEBUG),$(notdir $(OUT)))
 
 # ---- Grading --------------------------------------------------------------------------------------
 

@@ -26,11 +26,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(FIRST_LINE, flush=True)
     if arguments.gdb:
-        stage = "" if arguments.stage == "all" else f" LAB={arguments.stage}"
-        print(
-            f"GDB: run `make gdb{stage}` in another terminal" + (" to start the machine" if arguments.wait else ""),
-            flush=True,
-        )
+        start = " to start the machine" if arguments.wait else ""
+        print(f"GDB: run `make gdb{words_for_make(arguments.stage)}` in another terminal{start}", flush=True)
     os.execv(command[0], command)
 
 
@@ -70,7 +67,7 @@ def memory_mib(text: str) -> int:
 def command_line(arguments: argparse.Namespace) -> list[str]:
     """QEMU's command line for `run`. Raises qemu.QemuError."""
     folder = Path("build") / arguments.stage
-    lab = "" if arguments.stage == "all" else f" LAB={arguments.stage}"
+    lab = words_for_make(arguments.stage)
     disk = existing(folder / "disk.img", f"make image{lab}")
     command = [qemu.binary(), *qemu.machine(arguments.memory, icount=arguments.icount), *qemu.person()]
     if arguments.uefi:
@@ -80,6 +77,12 @@ def command_line(arguments: argparse.Namespace) -> list[str]:
     if arguments.gdb:
         command += qemu.gdb_socket(claim_gdb_socket(folder), arguments.wait)
     return command
+
+
+def words_for_make(stage: str) -> str:
+    """How make is told the stage: ` LAB=a DEBUG=1` for a-debug."""
+    lab = stage.removesuffix("-debug")
+    return ("" if lab == "all" else f" LAB={lab}") + (" DEBUG=1" if lab != stage else "")
 
 
 def existing(path: Path, remedy: str) -> Path:

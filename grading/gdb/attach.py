@@ -29,7 +29,7 @@ def main(words: list[str]) -> int:
     os.chdir(ROOT)  # .gdbinit and the source files are found from here, and the socket's path stays short
     split = words.index("--") if "--" in words else len(words)
     try:
-        stage = words[0] if split else running_stage()
+        stage = running_stage(*words[:split])
         command = command_line(stage, words[split + 1 :])
     except AttachError as error:
         print(f"gdb: {error}", file=sys.stderr)
@@ -46,7 +46,7 @@ def command_line(stage: str, further: list[str]) -> list[str]:
     await_socket(stage, socket)
     claim(folder / "gdb.client", socket)
     if not kernel.exists():
-        raise AttachError(f"{kernel} is missing: make kernel{lab(stage)}")
+        raise AttachError(f"{kernel} is missing: make kernel{words_for_make(stage)}")
     if kernel.stat().st_mtime > socket.stat().st_mtime:
         print(f"gdb: {kernel} is newer than the machine that runs: leave that one (Ctrl-A x) and start it again", file=sys.stderr)
     return [*gdb_on(kernel), "-ex", f"target remote {socket}", "-ex", f"echo {HINT}\\n", *further]
@@ -57,11 +57,15 @@ def gdb_on(kernel: Path) -> list[str]:
     return ["gdb", "-q", "-nx", "-iex", "set auto-load off", "-x", ".gdbinit", str(kernel)]
 
 
-def running_stage() -> str:
-    """The stage whose machine runs. Raises AttachError unless there is exactly one."""
+def running_stage(wanted: str = "") -> str:
+    """The stage whose machine runs; `wanted` may also be the one with DEBUG=1. Raises AttachError."""
     stages = sorted(path.parent.name for path in Path("build").glob("*/gdb.lock") if is_locked(path))
+    stages = [stage for stage in stages if wanted in ("", stage, stage.removesuffix("-debug"))]
+    if wanted in stages:
+        return wanted
     if not stages:
-        raise AttachError("no machine to attach to: run `make qemu-gdb LAB=a` in another terminal first")
+        words = words_for_make(wanted or "a")
+        raise AttachError(f"no machine to attach to: run `make qemu-gdb{words}` in another terminal first")
     if len(stages) > 1:
         choices = " or ".join(f"`grading/gdb/attach.py {stage}`" for stage in stages)
         raise AttachError(f"several machines run: say which with {choices}")
@@ -78,7 +82,7 @@ def await_socket(stage: str, socket: Path) -> None:
             print(f"waiting for {socket} …", flush=True)
             told = True
         time.sleep(POLL_S)
-    raise AttachError(f"no machine of this stage runs: run `make qemu-gdb{lab(stage)}` in another terminal first")
+    raise AttachError(f"the machine has ended: run `make qemu-gdb{words_for_make(stage)}` in another terminal first")
 
 
 def is_locked(path: Path) -> bool:
@@ -103,9 +107,10 @@ def claim(path: Path, socket: Path) -> None:
     os.set_inheritable(lock, True)
 
 
-def lab(stage: str) -> str:
-    """How make is told the stage."""
-    return "" if stage == "all" else f" LAB={stage}"
+def words_for_make(stage: str) -> str:
+    """How make is told the stage: ` LAB=a DEBUG=1` for a-debug."""
+    lab = stage.removesuffix("-debug")
+    return ("" if lab == "all" else f" LAB={lab}") + (" DEBUG=1" if lab != stage else "")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from grading.gdb import kernel, stacks
 from grading.gdb.command import Command
 from grading.gdb.kernel import number, one_line, unsigned
 from grading.gdb.processes import Cpu, Process, cpu_of, process_of
-from grading.gdb.programs import system_call, user_symbol
+from grading.gdb.programs import Program, system_call
+from grading.gdb.user_stack import UserMemory, callers
 
 DEPTH = 100  # frames
 SYSTEM_CALL = 256  # TrapFrame::vector, kSyscallVector
@@ -23,7 +24,7 @@ WAITING = re.compile(r"kernel/(sched|lib|sync|arch)/")  # files that say nothing
 @dataclass(frozen=True)
 class Step:
     """A line of a backtrace: a call (`user`: in user code), or with `trap` the crossing to what was
-    interrupted (`user`: user code)."""
+    interrupted (`user`: user code, with its stack pointer `sp`)."""
 
     pc: int
     function: str
@@ -32,6 +33,8 @@ class Step:
     inlined: bool = False
     trap: bool = False
     user: bool = False
+    sp: int = 0
+    guess: bool = False
 
     @property
     def place(self) -> str:
@@ -44,7 +47,9 @@ def steps_on(cpu: Cpu) -> list[Step]:
     if gdb.selected_thread() != cpu.vcpu:
         cpu.vcpu.switch()
     frame = gdb.newest_frame()
-    return list(_steps(frame, _program(cpu.thread), user=bool(unsigned(frame.read_register("cs")) & 3)))
+    if unsigned(frame.read_register("cs")) & 3:
+        return _user_steps(frame.pc(), unsigned(frame.read_register("rsp")), _owner(cpu.thread))
+    return list(_steps(frame, _owner(cpu.thread)))
 
 
 def steps_of(process: Process) -> list[Step]:
@@ -55,7 +60,7 @@ def steps_of(process: Process) -> list[Step]:
     if thread is None or number(thread["on_cpu"]):
         return []
     with stacks.frame_of_sleeper(thread) as frame:
-        return list(_steps(frame, process.name))
+        return list(_steps(frame, process))
 
 
 def place_of(process: Process) -> str:
@@ -69,23 +74,22 @@ def place_of(process: Process) -> str:
     if told is not None:
         parts.append(f"{told.function} ({told.place})" if told.file else told.function)
     parts += [step.function for step in steps if step.trap][-1:]
-    parts += [f"user {step.pc:#x} {step.function}".rstrip() for step in steps if step.user and not step.trap]
+    user = next((step for step in steps if step.user and not step.trap), None)
+    if user is not None:
+        parts.append(f"user {user.pc:#x} {user.function}".rstrip())
     return ", ".join(parts)
 
 
-def _program(thread: gdb.Value | None) -> str:
-    """The name of the program that a thread runs, or nothing."""
+def _owner(thread: gdb.Value | None) -> Process | None:
+    """The process that a thread belongs to."""
     process = int(thread["process"]) if thread is not None else 0
-    return Process(kernel.pointer(process, "Process").dereference()).name if process else ""
+    return Process(kernel.pointer(process, "Process").dereference()) if process else None
 
 
-def _steps(frame: gdb.Frame | None, program: str, user: bool = False) -> Iterator[Step]:
-    """From a frame outwards; `user` says that it is in user code, where the walk ends."""
+def _steps(frame: gdb.Frame | None, process: Process | None) -> Iterator[Step]:
+    """From a frame of the kernel outwards, up to and with the process's user code."""
     for _ in range(DEPTH):
         if frame is None or not frame.pc():
-            return
-        if user:
-            yield Step(frame.pc(), user_symbol(program, frame.pc()), user=True)
             return
         yield _call(frame, frame.pc())
         try:
@@ -96,7 +100,19 @@ def _steps(frame: gdb.Frame | None, program: str, user: bool = False) -> Iterato
             return
         if crossing is not None:
             yield crossing
-            user = crossing.user
+            if crossing.user:
+                yield from _user_steps(crossing.pc, crossing.sp, process)
+                return
+
+
+def _user_steps(pc: int, sp: int, process: Process | None) -> list[Step]:
+    """User code and its callers."""
+    program = Program.named(process.name if process else "")
+    steps = [Step(pc, program.symbol(pc), user=True)]
+    if process is not None and process.root is not None and sp:
+        for word, sure in callers(program, UserMemory(process.root), pc, sp):
+            steps.append(Step(word, program.symbol(word), user=True, guess=not sure))
+    return steps
 
 
 def _call(frame: gdb.Frame, pc: int) -> Step:
@@ -126,7 +142,7 @@ def _crossing(frame: gdb.Frame, pc: int) -> Step | None:
     if way.slot is None:
         return Step(unsigned(frame.read_register("rcx")), "system call", trap=True, user=True)
     saved = code.trap_frame(way)
-    return Step(saved["rip"], trap_name(saved), trap=True, user=bool(saved["cs"] & 3))
+    return Step(saved["rip"], trap_name(saved), trap=True, user=bool(saved["cs"] & 3), sp=saved["rsp"])
 
 
 def trap_name(saved: dict[str, int]) -> str:
@@ -171,7 +187,7 @@ class Backtrace(Command):
         else:
             cpu = cpu_of(gdb.selected_thread())
             print(describe(cpu))
-            steps = steps_on(cpu) if cpu else list(_steps(gdb.newest_frame(), ""))
+            steps = steps_on(cpu) if cpu else list(_steps(gdb.newest_frame(), None))
         print_steps(steps)
 
 
@@ -181,9 +197,8 @@ def describe(cpu: Cpu | None) -> str:
         return "this CPU is still booting"
     if cpu.thread is None:
         return f"cpu {cpu.id}: no thread yet"
-    process = int(cpu.thread["process"])
-    if process:
-        owner = Process(kernel.pointer(process, "Process").dereference())
+    owner = _owner(cpu.thread)
+    if owner is not None:
         return f"cpu {cpu.id}: pid {owner.pid} ({owner.name})"
     return f"cpu {cpu.id}: kernel thread '{kernel.text(cpu.thread['name'])}'"
 
@@ -197,7 +212,8 @@ def print_steps(steps: list[Step]) -> None:
             print(f"    --- {step.function}, from {'user mode' if step.user else 'the kernel'} at {step.pc:#x}")
             continue
         mark = "inlined" if step.inlined else f"{step.pc:#018x}"
-        print(f"#{level:<2} {mark:18} {'user ' if step.user else ''}{step.function or '?'}  {step.place}".rstrip())
+        where = ("user (a guess) " if step.guess else "user ") if step.user else ""
+        print(f"#{level:<2} {mark:18} {where}{step.function or '?'}  {step.place}".rstrip())
         level += 1
 
 

@@ -159,7 +159,8 @@ def test_backtrace_of_a_sleeper_reaches_its_user_code(seen: Seen) -> None:
     before, text, after, ended = seen.scene.gdb("info registers", f"cairn bt {seen.scene.pid}", "info registers", f"cairn bt {seen.ended}")
     assert re.search(
         r"pid \d+ \(puppet\): blocked\n(.*\n)*#\d+ +\w+ schedule .*\n(.*\n)*#\d+ +\w+ sys_read +kernel/\S+:\d+\n(.*\n)*"
-        r"    --- system call read, from user mode at (0x4\w+)\n#\d+ +0x0+4\w+ user \w+\+\d+$", text), text
+        r"    --- system call read, from user mode at (0x4\w+)\n#\d+ +0x0+4\w+ user \w+\+\d+\n(.*\n)*"
+        r"#\d+ +\w+ user read\+\d+\n#\d+ +\w+ user main\+\d+\n#\d+ +\w+ user \(a guess\) libc_start_main", text), text
     assert before == after
     assert "no stack" in ended
 
@@ -240,7 +241,7 @@ def test_backtrace_across_a_page_fault(storm: Scene) -> None:
     rip = re.search(
         r"^cpu 0: pid \d+ \(puppet\)\n#0 .* handle_page_fault .*\n(?:.*\n)*#\d+ +\w+ trap_dispatch +kernel/traps/dispatch.cc:\d+\n"
         r"#\d+ +\w+ trap_common .*\n    --- page fault \(write, protection\), from user mode at (0x4\w+)\n"
-        r"#\d+ +\w+ user \w+(\+\d+)?$", mine)
+        r"#\d+ +\w+ user \w+(?:\+\d+)?\n(?:.*\n)*#\d+ .* user .*main", mine)
     assert rip, mine
     assert re.search(rf"in trap_common .*\n#\d+ +0x0+{rip[1][2:]} in ", plain), plain
 

@@ -67,7 +67,7 @@ def refused(small: Path, *arguments: str) -> str:
 
 def test_without_a_machine_it_says_how_to_start_one(small: Path) -> None:
     assert refused(small) == "gdb: no machine to attach to: run `make qemu-gdb LAB=a` in another terminal first"
-    assert refused(small, "b") == "gdb: no machine of this stage runs: run `make qemu-gdb LAB=b` in another terminal first"
+    assert refused(small, "b") == "gdb: no machine to attach to: run `make qemu-gdb LAB=b` in another terminal first"
 
 
 def test_the_machine_that_runs_is_found(small: Path, stack: ExitStack) -> None:
@@ -85,6 +85,15 @@ def test_of_two_machines_one_must_be_chosen(small: Path, stack: ExitStack) -> No
     choices = "`grading/gdb/attach.py a` or `grading/gdb/attach.py all`"
     assert refused(small) == f"gdb: several machines run: say which with {choices}"
     assert "build/all/gdb.sock" in attach(small, "all").stdout
+
+
+def test_a_debug_kernels_machine_is_found(small: Path, stack: ExitStack) -> None:
+    machine_in(small, "a-debug", stack)
+    for arguments in ((), ("a",), ("a-debug",)):
+        assert "target remote build/a-debug/gdb.sock" in attach(small, *arguments).stdout
+    assert "make qemu-gdb`" in refused(small, "all")
+    (small / "build/a-debug/kernel.elf").unlink()
+    assert refused(small).endswith("is missing: make kernel LAB=a DEBUG=1")
 
 
 def test_one_debugger_at_a_time(small: Path, stack: ExitStack) -> None:
