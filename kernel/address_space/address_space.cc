@@ -239,7 +239,7 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
 Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
   RefPtr<AddressSpace> child = TRY(create());
   MutexGuard guard(lock);
-  MutexGuard child_guard(child->lock);
+  MutexGuard child_guard(child->lock, BesideEqualRank{});
   TlbGather gather(table_);
   child->break_start_ = break_start_;
   child->break_ = break_;

@@ -61,7 +61,7 @@ inline CpuidResult cpuid(uint32_t leaf, uint32_t subleaf = 0) {
   return r;
 }
 
-/// The root of the page table in use, with all its translations flushed by every write.
+/// The root of the page table in use. Every write flushes all translations that aren't global.
 struct Cr3 {
   uint64_t value;
   static Cr3 read() {

@@ -1,4 +1,4 @@
-// The registers of interrupted code, as trap.S and syscall.S lay them on the kernel stack.
+// The registers of interrupted code, as trap.S lays them on the kernel stack.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,7 @@ enum Vector : uint64_t {
   kDoubleFault = 8,
   kGeneralProtection = 13,
   kPageFault = 14,
-  kFirstInterrupt = 32,  // 32 … 239: devices
+  kFirstInterrupt = 32,  // 32 … 239: devices (the old PICs' 16 are masked)
   kTimerVector = 240,
   kSpuriousVector = 255,
 };

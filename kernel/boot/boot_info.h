@@ -28,8 +28,9 @@ extern BootInfo boot_info;
 /// Reads what lies at physical `address` as `magic` says (Multiboot2 or PVH). False if it is neither.
 bool read_boot_info(uint64_t magic, PhysAddr address);
 
-/// Whether the option `word` is there; "log=" finds the value of the last "log=value".
+/// Whether the option `word` is there.
 bool has_option(std::string_view word);
+/// What follows `prefix` ("log=") in the last option that starts with it; empty if there is none.
 std::string_view option_value(std::string_view prefix);
 
 }  // namespace cairn

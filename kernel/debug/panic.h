@@ -8,7 +8,7 @@ namespace cairn {
 /// Panics about a trap in the kernel: prints its frame and the backtrace of the interrupted code.
 [[noreturn]] void panic_at(const TrapFrame& frame, const char* message);
 
-/// Upward need: a line about the running thread for the panic ("pid 3 (hello)").
+/// Upward need: a line about the running thread for the panic (", thread 'hello', pid 3").
 using PanicContext = void (*)(class Writer& out);
 void set_panic_context(PanicContext context);
 

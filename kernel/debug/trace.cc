@@ -24,7 +24,6 @@ const char* event_name(TraceEvent event) {
   switch (event) {
     case TraceEvent::kNone: return "none";
     case TraceEvent::kSwitch: return "switch to/from";
-    case TraceEvent::kSyscall: return "call/argument";
     case TraceEvent::kPageFault: return "page fault at/error";
     case TraceEvent::kInterrupt: return "interrupt/rip";
     case TraceEvent::kFork: return "fork parent/child";

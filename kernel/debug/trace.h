@@ -10,8 +10,7 @@ namespace cairn {
 
 enum class TraceEvent : uint16_t {
   kNone,
-  kSwitch,     // to thread (pid), from thread (pid)
-  kSyscall,    // number, first argument
+  kSwitch,     // to thread, from thread (addresses)
   kPageFault,  // address, error code
   kInterrupt,  // vector, interrupted rip
   kFork,       // parent, child

@@ -1,6 +1,6 @@
 #include "interrupts/irq.h"
 
-#include "debug/log.h"
+#include "debug/trace.h"
 #include "interrupts/apic.h"
 #include "metrics/counter.h"
 #include "sync/spinlock.h"
@@ -39,6 +39,7 @@ Result<uint8_t> register_interrupt(InterruptHandler handler, void* context) {
 
 void dispatch_interrupt(const TrapFrame& frame) {
   interrupt_count.increment();
+  trace(TraceEvent::kInterrupt, frame.vector, frame.rip);
   if (frame.vector == kSpuriousVector) {  // not in service: no end of interrupt
     spurious_interrupt_count.increment();
     return;

@@ -18,7 +18,7 @@ struct NotImplemented {
 };
 
 /// Reached code of a lab item ("A2") that isn't written yet. In a graded run the machine ends here
-/// with the item's number through the debug-exit port. Otherwise it says once where the handout
+/// with the item's number through the debug-exit port. Otherwise it says, once a command or process, where the handout
 /// describes the item; then the running process is ended with SIGKILL as soon as it would
 /// return to user mode. Callable anywhere. Implemented in debug/not_implemented.cc.
 NotImplemented not_implemented(const char* item);

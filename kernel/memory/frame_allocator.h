@@ -1,6 +1,7 @@
 // Physical memory by frames: a buddy allocator, with a small stack of free frames in front of it on
 // each processor. Single frames come from the stack (no lock, no loop); runs, and refills of the
-// stack, from the buddy lists. Every operation is O(1): at most kMaxOrder steps.
+// stack, from the buddy lists. Every
+// operation is O(1): a refill moves half a stack, a run costs its own length.
 // Source: Knowlton, "A Fast Storage Allocator" (1965).
 #pragma once
 

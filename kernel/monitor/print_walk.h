@@ -6,7 +6,7 @@
 
 namespace cairn {
 
-/// "flags=rwx-u--AD sw=0x1": rights, user, huge, global, accessed, dirty, software bits.
+/// "flags=rwxu--ad software=0x1": rights, user, huge, global, accessed, dirty; the bits that are ours.
 void print_pte_flags(Writer& out, const PageTableEntry& entry);
 
 /// A line a level: level=4 table=0x… index=0 entry=0x… flags=…

@@ -7,6 +7,7 @@
 #include "memory/frame_allocator.h"
 #include "metrics/counter.h"
 #include "monitor/command.h"
+#include "syscalls/table.h"
 
 namespace cairn {
 
@@ -36,6 +37,14 @@ Result<void> log_command(Session& session, Arguments arguments) {
     print_trace(session.out, 64);
   } else {
     print_log(session.out);
+  }
+  return {};
+}
+
+Result<void> syscalls(Session& session, Arguments) {
+  for (const SyscallInfo& call : all_syscalls()) {
+    print(session.out, "{:4} {}({}){}\n", call.number, call.name, call.arguments,
+          call.present ? "" : ": not in this stage");
   }
   return {};
 }
@@ -73,6 +82,7 @@ constexpr Command kCommands[] = {
     {"help", "[COMMAND]", "this list", help},
     {"metrics", "[PREFIX]", "all counters, or those that start with PREFIX", metrics},
     {"log", "[trace]", "the kernel's log, or the last events", log_command},
+    {"syscalls", "", "the system calls that there are", syscalls},
     {"fail", "allocation N", "make the N-th frame allocation from now fail", fail_command},
     {"ktest", "", "run the kernel's own tests", kernel_tests},
     {"reboot", "", "start again", reboot},

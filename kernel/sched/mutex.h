@@ -19,6 +19,9 @@ class CAPABILITY("mutex") Mutex {
 
   /// May sleep: no spinlock held, interrupts on. Not recursive.
   void lock() ACQUIRE();
+  /// The same while a mutex of equal rank is held, where something else rules out a circle: fork
+  /// locks the parent's address space, then the child's that nobody else knows yet.
+  void lock_beside() ACQUIRE();
   void unlock() RELEASE();
   bool held_by_me() const { return owner_.load(std::memory_order_relaxed) == current_thread(); }
   const char* name() const { return name_; }
@@ -30,15 +33,21 @@ class CAPABILITY("mutex") Mutex {
     return owner_.compare_exchange_strong(nobody, current_thread());
   }
 
+  void acquire();
+
   const char* name_;
   LockRank rank_;
+  bool beside_ = false;  // the owner took it with lock_beside()
   std::atomic<Thread*> owner_{nullptr};
   std::atomic<uint32_t> waiting_{0};
   WaitQueue queue_;
 };
 
+struct BesideEqualRank {};  // see Mutex::lock_beside()
+
 class SCOPED_CAPABILITY MutexGuard {
  public:
+  MutexGuard(Mutex& mutex, BesideEqualRank) ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock_beside(); }
   explicit MutexGuard(Mutex& mutex) ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
   ~MutexGuard() RELEASE() { mutex_.unlock(); }
   MutexGuard(const MutexGuard&) = delete;

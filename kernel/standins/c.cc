@@ -41,7 +41,7 @@ class SectionSource final : public PageSource {
 
   const uint8_t* bytes_;
   uint64_t size_;
-  Mutex lock_{"program pages", LockRank::kProgramCache};
+  Mutex lock_{"program pages", LockRank::kProgramPages};
   std::array<FrameNumber, kMaxPages> frames_ GUARDED_BY(lock_){};
 };
 
@@ -56,7 +56,7 @@ struct Program {
 };
 
 constexpr auto kProgramKey = [](const Program& program) { return std::string_view(program.name); };
-constinit Mutex programs_lock{"programs", LockRank::kProgramCache};
+constinit Mutex programs_lock{"programs", LockRank::kPrograms};
 constinit Tree<Program, &Program::link, kProgramKey> programs GUARDED_BY(programs_lock);
 
 template <class T, class... Arguments>

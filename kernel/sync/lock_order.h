@@ -15,21 +15,20 @@ inline constexpr bool kDebugBuild = false;
 
 /// Innermost first.
 enum class LockRank : uint8_t {
-  kLog,         // debug: the log's ring
-  kUart,        // drivers: a serial port's rings
-  kFrames,      // memory: the frame allocator
-  kStacks,      // memory: free kernel stacks
-  kHeap,        // memory: a heap size class
-  kRunQueue,    // sched: a run queue
-  kTimerQueue,  // time: pending timers
-  kWaitQueue,   // sched: the waiters of one queue
-  kMutexState,  // sched: the inside of a mutex
+  kLog,          // debug: the log's ring
+  kUart,         // drivers: a serial port's rings
+  kFrames,       // memory: the frame allocator
+  kStacks,       // memory: free kernel stacks
+  kHeap,         // memory: a heap size class
+  kRunQueue,     // sched: a run queue
+  kTimerQueue,   // time: pending timers
+  kWaitQueue,    // sched: the waiters of one queue
+  kProcessTree,  // process: parents, children, the table of pids
   // Mutexes from here on: their holders may sleep.
-  kProgramCache,       // standins: pages of flat programs
-  kAddressSpace,       // address_space: regions and page table
-  kAddressSpaceChild,  // fork holds the parent's and the new child's
-  kProcessTree,        // process: parents, children, the table of pids
-  kMonitor,            // monitor: table bench state
+  kProgramPages,  // standins: pages of one program
+  kAddressSpace,  // address_space: regions and page table
+  kPrograms,      // standins: the programs there are
+  kMonitor,       // monitor: the console's line, the table bench
 };
 
 /// Debug builds: records that this processor takes or leaves a spinlock; panics on a wrong order.

@@ -29,14 +29,11 @@ int64_t sys_unknown(TrapFrame&) {
 
 }  // namespace
 
-const char* syscall_name(uint64_t number) {
-  switch (number) {
-#define CAIRN_NAME(number, name, arguments) \
-  case number: return #name;
-    CAIRN_SYSCALLS(CAIRN_NAME)
-#undef CAIRN_NAME
-    default: return nullptr;
-  }
+std::span<const SyscallInfo> all_syscalls() {
+#define CAIRN_INFO(number, name, arguments) {number, #name, arguments, sys_##name != nullptr},
+  static const SyscallInfo infos[] = {CAIRN_SYSCALLS(CAIRN_INFO)};
+#undef CAIRN_INFO
+  return infos;
 }
 
 /// Called by syscall_entry (arch/trap.S), interrupts off; returns with interrupts off.

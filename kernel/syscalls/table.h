@@ -1,10 +1,12 @@
 // All system calls that Cairn knows: number, name, arguments, and where its handler lives. From
-// this one list come the dispatch table, the names in traces and the handout's table.
+// this one list come the dispatch table and what the monitor's `syscalls` lists.
 //
 // A handler is a weak symbol: `int64_t sys_NAME(TrapFrame&)`. Where no file of the stage defines it,
 // its entry is null and the call returns ENOSYS, never a false success.
 // Source of numbers and arguments: Linux, arch/x86/entry/syscalls/syscall_64.tbl; syscalls(2).
 #pragma once
+
+#include <span>
 
 #include "arch/trap_frame.h"
 
@@ -45,7 +47,13 @@ inline constexpr uint64_t kSyscallLimit = 512;
 CAIRN_SYSCALLS(CAIRN_DECLARE)
 #undef CAIRN_DECLARE
 
-/// "write" for 1, null for a number without a name.
-const char* syscall_name(uint64_t number);
+struct SyscallInfo {
+  uint64_t number;
+  const char* name;
+  const char* arguments;
+  bool present;  // this stage has a handler
+};
+/// Every call of the list, by number.
+std::span<const SyscallInfo> all_syscalls();
 
 }  // namespace cairn

@@ -7,7 +7,7 @@
 
 namespace cairn {
 
-/// Measures TSC and APIC timer against 10 ms of the PIT; reads the date from the CMOS clock. Needs
+/// Measures TSC and APIC timer against 5 ms of the PIT, the best of four; reads the date from the CMOS clock. Needs
 /// the local APIC. Interrupts off.
 void calibrate_clock();
 
