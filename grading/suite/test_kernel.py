@@ -88,3 +88,13 @@ def test_memory_comes_back_after_everything(machine: Machine) -> None:
         everything()
     assert census() == before
     assert command("ps").lines == []
+
+
+def test_a_process_waiting_for_its_turn_to_read_can_be_killed(machine: Machine) -> None:
+    command = machine.channel.command
+    pids = [command("run puppet &").number("pid") for _ in range(3)]
+    for pid in pids:
+        machine.console.wait_for(rf"pid={pid} ready=1")
+    for pid in (pids[1], pids[2], pids[0]):
+        command(f"kill {pid}")
+        assert command(f"wait {pid}").lines[-1].endswith("killed signal=9")

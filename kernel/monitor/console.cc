@@ -5,7 +5,7 @@
 
 #include "drivers/uart.h"
 #include "process/signal.h"
-#include "sched/mutex.h"
+#include "sched/wait_queue.h"
 
 namespace cairn {
 
@@ -22,8 +22,11 @@ struct PendingLine {
   size_t length = 0;
   size_t start = 0;
 };
-constinit Mutex line_lock{"console line", LockRank::kMonitor, "input"};
-constinit PendingLine pending GUARDED_BY(line_lock);
+// One process reads at a time; it alone touches `pending`. Not a mutex, since a process that waits for
+// its turn must be killable.
+constinit std::atomic<bool> line_taken{false};
+constinit WaitQueue line_free{"input"};
+constinit PendingLine pending;
 
 /// ^C goes to the foreground process at once, whoever reads.
 bool on_byte(uint8_t byte) {
@@ -41,7 +44,7 @@ Result<char> next_byte() {
 }
 
 /// Collects a line with echo. Leaves it in `pending`, empty for ^D.
-Result<void> edit_line() REQUIRES(line_lock) {
+Result<void> edit_line() {
   pending.length = pending.start = 0;
   while (true) {
     char c = TRY(next_byte());
@@ -64,14 +67,20 @@ Result<void> edit_line() REQUIRES(line_lock) {
 }  // namespace
 
 Result<size_t> read_console_line(std::span<char> buffer) {
-  reading_processes.fetch_add(1);
-  struct Leave {
-    ~Leave() {
+  struct Reader {
+    Reader() { reading_processes.fetch_add(1); }
+    ~Reader() {
       reading_processes.fetch_sub(1);
       console_uart.arrivals().wake_all();  // the monitor may go on
     }
-  } leave;
-  MutexGuard guard(line_lock);
+  } reader;
+  TRY(line_free.wait_until_interruptible([] { return !line_taken.exchange(true); }));
+  struct Turn {
+    ~Turn() {
+      line_taken = false;
+      line_free.wake_one();
+    }
+  } turn;
   if (pending.start == pending.length) {
     auto edited = edit_line();
     if (!edited.ok()) {

@@ -11,9 +11,7 @@ namespace cairn {
 
 class CAPABILITY("mutex") Mutex {
  public:
-  /// `what` its waiters wait for, as `ps` shows it.
-  constexpr Mutex(const char* name, LockRank rank, const char* what = "mutex")
-      : name_(name), rank_(rank), queue_(what) {}
+  constexpr Mutex(const char* name, LockRank rank) : name_(name), rank_(rank) {}
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
@@ -40,7 +38,7 @@ class CAPABILITY("mutex") Mutex {
   bool beside_ = false;  // the owner took it with lock_beside()
   std::atomic<Thread*> owner_{nullptr};
   std::atomic<uint32_t> waiting_{0};
-  WaitQueue queue_;
+  WaitQueue queue_{"mutex"};
 };
 
 struct BesideEqualRank {};  // see Mutex::lock_beside()

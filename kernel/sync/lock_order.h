@@ -28,7 +28,7 @@ enum class LockRank : uint8_t {
   kProgramPages,  // standins: pages of one program
   kAddressSpace,  // address_space: regions and page table
   kPrograms,      // standins: the programs there are
-  kMonitor,       // monitor: the console's line, the table bench
+  kMonitor,       // monitor: the table bench
 };
 
 /// Debug builds: records that this processor takes or leaves a spinlock; panics on a wrong order.
