@@ -24,9 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      help="which samples are drawn without --all, and the rubric's random choices")
 
 
-def pytest_report_header(config: pytest.Config) -> str:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says at the end what was left out."""
     seed = config.getoption("--suite-seed")
-    return f"cairn: {'everything' if config.getoption('--all') else 'sampled'}, --suite-seed {seed}"
+    if config.getoption("--all"):
+        terminalreporter.write_line(f"Nothing was left out. The rubric's seed: {seed} (SEED={seed})")
+    else:
+        terminalreporter.write_line("Sampled: each mutant met the tests that it names up to the first that failed, each "
+                                    f"forgery a few tests drawn with seed {seed} (SEED={seed}). make test-all: everything")
 
 
 @pytest.fixture(scope="session")

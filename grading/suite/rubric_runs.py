@@ -9,7 +9,8 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +21,19 @@ from grading.run import Run
 from grading.runner import PROPERTY
 
 
+@contextmanager
+def one_at_a_time(tree: Path, what: str) -> Iterator[None]:
+    """Keeps the other workers out while something is made in a tree's build folder."""
+    (tree / "build").mkdir(exist_ok=True)
+    with open(tree / "build" / f"suite-{what}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def run_make(tree: Path, *arguments: str) -> str:
     """Runs make in a tree, one at a time for all workers; what it printed. Fails the test if it fails."""
-    (tree / "build").mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
-    with open(tree / "build" / "suite.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(tree, "make"):
         done = subprocess.run(["make", *arguments], cwd=tree, env=environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout[-4000:]}"

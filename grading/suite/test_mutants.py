@@ -1,17 +1,19 @@
 """Every mutant loses the points it deserves: a test that it names fails on its kernel.
 
 `make test` runs each mutant against the tests it names, up to the first that fails. With --all
-every mutant runs against every test of its lab's items.
+every mutant meets every test of the rubric that judges a kernel, and build/mutants/LAB/NAME gets
+the list of those that failed, killed-by.txt.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from grading import mutants
-from grading.lab import all_labs
+from grading.lab import ROOT, all_labs
 from grading.mutants import Mutant
 from grading.results import FAILED, FAULT
 from grading.suite.rubric_runs import node_of, run_tests
@@ -24,13 +26,26 @@ LEAST_ISOLATION = {"a": 8}  # of them, mutants that a user program can see
 
 @pytest.mark.parametrize(("letter", "mutant"), ALL)
 def test_a_named_test_kills_the_mutant(letter: str, mutant: Mutant, built: Path, seed: int,
-                                       tmp_path: Path) -> None:
+                                       pytestconfig: pytest.Config, tmp_path: Path) -> None:
     kernel = mutants.kernel(mutant, letter)
-    results = run_tests(letter, kernel, mutant.kills, tmp_path, seed, stop_at_first=True)
+    everything = pytestconfig.getoption("--all")
+    tests = kernel_tests(letter) if everything else mutant.kills
+    results = run_tests(letter, kernel, tests, tmp_path, seed, stop_at_first=not everything)
     faults = [result for result in results if result.status == FAULT]
     assert not faults, f"the harness failed: {faults}"
     killers = [result.name for result in results if result.status == FAILED]
-    assert killers, f"{mutant.name} survives {', '.join(mutant.kills)}: {mutant.description}"
+    if everything:
+        kernel.with_name("killed-by.txt").write_text("".join(f"{name}\n" for name in killers))
+    assert set(killers) & set(mutant.kills), (
+        f"{mutant.name} survives {', '.join(mutant.kills)}, killed by {killers or 'none'}: {mutant.description}")
+
+
+def kernel_tests(letter: str) -> list[str]:
+    """The rubric's tests but for those that judge a student's tests and answers."""
+    names = []
+    for path in sorted((ROOT / "grading" / "tests" / letter).glob("test_*.py")):
+        names += re.findall(r"^def (test_\w+)\(", path.read_text(), re.MULTILINE)
+    return [name for name in names if not name.startswith(("test_isolation_tests", "test_answers"))]
 
 
 @pytest.mark.parametrize(("letter", "mutant"), ALL)
