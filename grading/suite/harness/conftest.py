@@ -94,5 +94,6 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def strict_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short limits on silence, so that tests of hangs are quick."""
+    monkeypatch.setattr("grading.progress.hangs", 0)
     monkeypatch.setattr("grading.progress.SILENT_CPU_S", 1.0)
     monkeypatch.setattr("grading.progress.HEARTBEATS", 20)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from grading.progress import HEARTBEAT_S, HEARTBEATS, HEARTBEATS_AWAKE, SILENT_CPU_S, TALKING_FACTOR, Watch
+from grading.progress import (
+    HEARTBEAT_S,
+    HEARTBEATS,
+    HEARTBEATS_AWAKE,
+    IMPATIENCE,
+    PATIENT_FOR,
+    SILENT_CPU_S,
+    TALKING_FACTOR,
+    Watch,
+)
 
 
 class Guest:
@@ -15,6 +24,10 @@ class Guest:
         self.received = 0
         self.is_halted = False
         self.asked = 0
+        self.wait()
+
+    def wait(self) -> None:
+        """Begins another wait."""
         self.watch = Watch(lambda: self.received, lambda: self.cpu, self.halted, lambda: self.now)
 
     def halted(self) -> bool:
@@ -32,7 +45,8 @@ class Guest:
 
 
 @pytest.fixture
-def guest() -> Guest:
+def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
+    monkeypatch.setattr("grading.progress.hangs", 0)
     return Guest()
 
 
@@ -82,3 +96,12 @@ def test_a_timer_tick_alone_is_no_progress(guest: Guest) -> None:
         guest.is_halted = number % (HEARTBEATS // HEARTBEATS_AWAKE + 1) != 0
         trouble = trouble or guest.looks(1)
     assert trouble and "halted" in trouble
+
+
+def test_a_guest_that_hangs_in_every_test_is_given_less(guest: Guest) -> None:
+    for _ in range(PATIENT_FOR):
+        guest.wait()
+        assert guest.looks(int(SILENT_CPU_S) + 1, cpu=1.0)
+    guest.wait()
+    assert guest.looks(int(SILENT_CPU_S * IMPATIENCE), cpu=1.0) is None
+    assert "CPU time without a word" in (guest.looks(1, cpu=1.0) or "")
