@@ -14,7 +14,7 @@ A run without STARTER lines becomes `return not_implemented("A2");`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -97,9 +97,13 @@ def runs(text: str, path: str) -> list[Run]:
     return [piece for piece in split(text, path) if isinstance(piece, Run)]
 
 
-def starter_text(text: str, path: str) -> str:
-    """The text that students get: every run replaced by its hole. Raises MarkerError."""
-    return _join(_hole(piece, path) if isinstance(piece, Run) else [piece]
+def starter_text(text: str, path: str, done: Collection[str] = ()) -> str:
+    """The text that students get: every run replaced by its hole. Raises MarkerError.
+
+    Runs of the items in `done` keep their solution, as if a student had written it.
+    """
+    return _join([piece] if isinstance(piece, str)
+                 else piece.solution if piece.item in done else _hole(piece, path)
                  for piece in split(text, path))
 
 

@@ -67,6 +67,12 @@ def test_text_without_markers_is_untouched() -> None:
     assert markers.solved_text(text, "x.cc") == text
 
 
+def test_items_that_are_done_keep_their_solution() -> None:
+    text = MAP + MAP.replace("A2", "A3")
+    assert markers.starter_text(text, "x.cc", done=["A2"]) == (
+        markers.solved_text(MAP, "x.cc") + markers.starter_text(MAP.replace("A2", "A3"), "x.cc"))
+
+
 def test_lines_are_counted_between_markers_only() -> None:
     assert markers.solution_line_count(MAP, "x.cc") == 2
 
