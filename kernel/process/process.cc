@@ -79,6 +79,8 @@ Result<void> enter_program(Process& process, const char* command_line) {
   frame->cs = kUserCodeSelector;
   frame->ss = kUserDataSelector;
   frame->rflags = kRflagsInterrupt | kRflagsReserved;
+  process.entered = true;
+  process.exited.wake_all();
   prepare_return_to_user(*frame);
   return_to_user(frame);
 }
@@ -140,6 +142,10 @@ Result<RefPtr<Process>> start_process(const char* name, const char* command_line
   adopt_address_space(fresh, std::move(space));
   process_start_count.increment();
   make_ready(*thread);
+  fresh.exited.wait_until([&fresh] {
+    IrqGuard guard(process_tree_lock);
+    return fresh.entered || fresh.state != ProcessState::kAlive;
+  });
   return process.take();
 }
 

@@ -35,9 +35,10 @@ struct Process : RefCounted<Process>, Child {
   // thread itself reads it without, everybody else through address_space_of().
   RefPtr<AddressSpace> space;
   // Its own thread only.
-  VirtAddr child_tid{};           // its pid is stored there when it starts (clone)
-  VirtAddr clear_child_tid{};     // zeroed at exit (set_tid_address)
-  void* start_request = nullptr;  // what to run, until it runs
+  VirtAddr child_tid{};              // its pid is stored there when it starts (clone)
+  VirtAddr clear_child_tid{};        // zeroed at exit (set_tid_address)
+  void* start_request = nullptr;     // what to run, until it runs
+  std::atomic<bool> entered{false};  // its program is loaded and about to run
 
   // Signals: bit n-1 is signal n.
   std::atomic<uint64_t> pending_signals{0};
@@ -57,14 +58,15 @@ struct Process : RefCounted<Process>, Child {
   bool vfork_done GUARDED_BY(process_tree_lock) = true;  // its parent may go on
 
   WaitQueue child_events{"child"};  // a child ended, stopped or let its vfork parent go
-  WaitQueue exited{"end"};          // this one ended (the monitor waits here)
+  WaitQueue exited{"end"};          // this one ended, or entered its program
 };
 
 /// The process of the running thread, null in a kernel thread.
 inline Process* current_process() { return current_thread()->process; }
 
-/// A process that runs `name` with `command_line` (its name first), as the kernel's child.
-/// ENOENT without such a program, ENOEXEC if it is damaged, ENOMEM.
+/// A process that runs `name` with `command_line` (its name first), as the kernel's child. Returns when
+/// the program is loaded; if it couldn't be, that is in the log and the process ends with status 127.
+/// ENOMEM, EAGAIN (no pid left). May sleep.
 Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap);
 
 /// The process with this pid, zombies included; null if there is none.
