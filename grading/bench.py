@@ -133,7 +133,8 @@ def main() -> int:
     target = BUILD / "bench" / f"{lab.letter}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".part")
-    partial.write_text(json.dumps({"lab": lab.letter, "unit": "instructions", "operations": [row_json(row) for row in rows]}, indent=2) + "\n")
+    measured = {"lab": lab.letter, "unit": "instructions", "operations": [row_json(row) for row in rows]}
+    partial.write_text(json.dumps(measured, indent=2) + "\n")
     os.replace(partial, target)
     return 0
 

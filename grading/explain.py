@@ -33,6 +33,8 @@ def explain(error: BaseException, item: pytest.Item, run: Run, lab: Lab, machine
     """The Failure that the reports show."""
     failure = _explain_error(error, run, lab)
     failure.expected, failure.seen = failure.expected[:SEEN_LIMIT], failure.seen[:SEEN_LIMIT]
+    marker = item.get_closest_marker("rubric")
+    failure.handout = lab.section(marker.kwargs["item"]) if marker and marker.kwargs["item"] in lab.items else ""
     failure.reproduce = run.reproduce(item.name)
     failure.debug = "" if run.submission else f"{failure.reproduce} GDB=1"
     if machines:

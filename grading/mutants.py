@@ -18,6 +18,7 @@ import argparse
 import dataclasses
 import fcntl
 import hashlib
+import os
 import shlex
 import subprocess
 import sys
@@ -185,7 +186,7 @@ def main() -> int:
         mutants = {mutant.name: mutant for mutant in load_mutants(arguments.lab)}
         for mutant in mutants.values() if not arguments.names else ():
             mark = "user" if mutant.isolation else ""
-            print(f"{mutant.item:4}{mark:5}{mutant.name:36}{mutant.description}")
+            print(f"{mutant.item:4}{mark:5}{mutant.name:36}{mutant.description}", flush=True)
         for name in arguments.names:
             if name not in mutants:
                 raise MutantError(f"lab {arguments.lab} has no mutant {name}; without a name "
@@ -194,6 +195,8 @@ def main() -> int:
     except MutantError as error:
         print(f"grading/mutants.py: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

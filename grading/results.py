@@ -24,6 +24,7 @@ class Failure:
     expected: str = ""
     seen: str = ""
     hint: str = ""
+    handout: str = ""  # where the handout describes the item
     console: str = ""  # the last serial lines
     log: str = ""  # the folder with the logs, relative to the root of the repository if it is below
     reproduce: str = ""  # the command that repeats it

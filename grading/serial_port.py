@@ -18,6 +18,7 @@ from grading.text import decode
 
 FLOOD_LIMIT = 4 << 20  # bytes a port may write in one machine's life
 BATCH_S = 0.0001  # a UART sends byte by byte: waiting a little saves a wake-up for most
+RECEIVE = 1 << 20  # bytes taken at once: more than a socket holds
 WINDOW = 256 << 10  # bytes of a console kept for reading
 
 
@@ -101,7 +102,11 @@ class ChannelPort(SerialPort):
 
 
 class Pump(threading.Thread):
-    """Drains ports into their readers. `changed` is notified whenever something arrived or ended."""
+    """Drains ports into their readers. `changed` is notified whenever something arrived or ended.
+
+    Whoever sees data of a port sees all that had arrived before on the ports named ahead of it: with the
+    console first, a reply on the channel comes after what the guest printed before it replied.
+    """
 
     def __init__(self, *ports: SerialPort) -> None:
         super().__init__(name="serial-pump", daemon=True)
@@ -130,19 +135,18 @@ class Pump(threading.Thread):
                     if key.data is None:
                         return
                     self._drain(key.data)
-                    if key.data.closed:
-                        selector.unregister(key.fileobj)
+                for link in [key.fileobj for key in selector.get_map().values() if key.data and key.data.closed]:
+                    selector.unregister(link)
 
     def _drain(self, port: SerialPort) -> None:
-        try:
-            data = port.link.recv(65536)
-        except ConnectionError:
-            data = b""
+        data = received(port)
+        earlier = [(other, received(other)) for other in self._ports[: self._ports.index(port)] if not other.closed]
         with self.changed:
-            if data:
-                port.feed(data)
-            else:
-                port.closed = True
+            for each, its_data in (*earlier, (port, data)):
+                if its_data:
+                    each.feed(its_data)
+                elif its_data is not None:
+                    each.closed = True
             self.changed.notify_all()
 
     @property
@@ -165,6 +169,16 @@ class Pump(threading.Thread):
         self._waker.close()
         for port in self._ports:
             port.close()
+
+
+def received(port: SerialPort) -> bytes | None:
+    """What has arrived by now: b"" at the line's end, None if there is nothing."""
+    try:
+        return port.link.recv(RECEIVE, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except ConnectionError:
+        return b""
 
 
 def decode_keeping_length(data: bytes) -> str:

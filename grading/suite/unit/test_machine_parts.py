@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from grading.failures import HarnessFault
 from grading.machine import Machine
 from grading.registers import parse_registers
 from grading.run import Run
+from grading.serial_port import ChannelPort, ConsolePort, Pump
 from grading.text import decode, last_lines, printable
 
 LONG_MODE = """
@@ -118,3 +120,22 @@ def test_a_run_travels_as_json() -> None:
     )
     assert Run.from_json(run.to_json()) == run
     assert run.reproduce("test_map[1]") == "make grade LAB=a 'K=test_map[1]' SEED=7 'SUBMISSION=/s t'"
+
+
+def test_a_reply_comes_after_what_the_console_printed_before_it(tmp_path: Path) -> None:
+    (console_link, com1), (channel_link, com2) = socket.socketpair(), socket.socketpair()
+    console, channel = ConsolePort(console_link, tmp_path / "1"), ChannelPort(channel_link, tmp_path / "2")
+    pump = Pump(console, channel)
+    com1.sendall(b"said before")
+    com2.sendall(b"reply")
+    pump._drain(channel)
+    assert channel.take() == b"reply" and console.text == "said before"
+    com1.close()
+    com2.sendall(b"more")
+    pump._drain(channel)
+    assert channel.take() == b"more" and console.closed and not channel.closed
+    pump.start()
+    com2.close()
+    pump.join(10)
+    assert pump.ended
+    pump.stop()
