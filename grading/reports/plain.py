@@ -10,7 +10,8 @@ def failure_text(failure: Failure) -> str:
     lines = [failure.summary]
     parts = {"expected": failure.expected, "seen": failure.seen, "hint": failure.hint}
     if not failure.not_implemented:
-        parts |= {"handout": failure.handout, "console": failure.console, "logs": failure.log, "again": failure.reproduce, "in GDB": failure.debug}
+        parts |= {"handout": failure.handout, "console": failure.console, "logs": failure.log}
+        parts |= {"again": failure.reproduce, "in GDB": failure.debug}
     for label, text in parts.items():
         if text:
             lines.append(f"{label + ':':<10}{_indented(text)}")
