@@ -93,7 +93,7 @@ other_rooms := $(foreach l,$(filter-out $(stage_labs),$(LABS)),$(LAB_$(l)_ROOMS)
 
 # ---- The kernel -----------------------------------------------------------------------------------
 
-rooms := $(filter-out $(other_rooms:%=kernel/%/),$(wildcard kernel/*/))
+rooms := $(filter-out $(other_rooms:%=kernel/%/),$(wildcard kernel/*/ kernel/*/*/))
 lab_sources := $(foreach l,$(stage_labs),$(LAB_$(l)_SOURCES))
 kernel_sources := $(sort $(foreach r,$(rooms),$(wildcard $r*.cc $r*.S)) $(lab_sources))
 kernel_objects := $(kernel_sources:%=$(OUT)/obj/%.o)

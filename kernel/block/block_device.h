@@ -16,7 +16,7 @@ namespace cairn {
 
 using SectorNumber = Number<struct SectorNumberTag>;  // of 512 bytes, from the device's start
 
-inline constexpr uint64_t kSectorSize = 512;      // bytes
+inline constexpr uint64_t kSectorSize = 512;       // bytes
 inline constexpr unsigned kMaxBlockSegments = 32;  // pieces of memory one request may touch
 
 enum class BlockOperation : uint8_t {

@@ -10,6 +10,7 @@ const char* errno_name(Errno error) {
     case Errno::kESRCH: return "ESRCH";
     case Errno::kEINTR: return "EINTR";
     case Errno::kEIO: return "EIO";
+    case Errno::kENXIO: return "ENXIO";
     case Errno::kE2BIG: return "E2BIG";
     case Errno::kENOEXEC: return "ENOEXEC";
     case Errno::kEBADF: return "EBADF";
@@ -18,8 +19,10 @@ const char* errno_name(Errno error) {
     case Errno::kENOMEM: return "ENOMEM";
     case Errno::kEACCES: return "EACCES";
     case Errno::kEFAULT: return "EFAULT";
+    case Errno::kENOTBLK: return "ENOTBLK";
     case Errno::kEBUSY: return "EBUSY";
     case Errno::kEEXIST: return "EEXIST";
+    case Errno::kEXDEV: return "EXDEV";
     case Errno::kENODEV: return "ENODEV";
     case Errno::kENOTDIR: return "ENOTDIR";
     case Errno::kEISDIR: return "EISDIR";
@@ -27,11 +30,22 @@ const char* errno_name(Errno error) {
     case Errno::kENFILE: return "ENFILE";
     case Errno::kEMFILE: return "EMFILE";
     case Errno::kENOTTY: return "ENOTTY";
+    case Errno::kETXTBSY: return "ETXTBSY";
+    case Errno::kEFBIG: return "EFBIG";
     case Errno::kENOSPC: return "ENOSPC";
     case Errno::kESPIPE: return "ESPIPE";
+    case Errno::kEROFS: return "EROFS";
+    case Errno::kEMLINK: return "EMLINK";
+    case Errno::kEPIPE: return "EPIPE";
     case Errno::kERANGE: return "ERANGE";
     case Errno::kENAMETOOLONG: return "ENAMETOOLONG";
     case Errno::kENOSYS: return "ENOSYS";
+    case Errno::kENOTEMPTY: return "ENOTEMPTY";
+    case Errno::kELOOP: return "ELOOP";
+    case Errno::kENODATA: return "ENODATA";
+    case Errno::kEOVERFLOW: return "EOVERFLOW";
+    case Errno::kEOPNOTSUPP: return "EOPNOTSUPP";
+    case Errno::kEUCLEAN: return "EUCLEAN";
   }
   return "E?";
 }

@@ -47,6 +47,9 @@ using FrameNumber = Number<struct FrameNumberTag>;  // physical address / 4 KiB
 using Pid = Number<struct PidTag>;                  // process id, 0 is "none"
 using CpuId = Number<struct CpuIdTag>;              // 0 … CPU count - 1, in order of start
 
+using InodeNumber = Number<struct InodeNumberTag>;  // of a file within its file system, 0 is "none"
+using BlockNumber = Number<struct BlockNumberTag>;  // of a file system's block, 0 is "none": a hole
+
 constexpr PhysAddr frame_address(FrameNumber frame) { return PhysAddr(frame.value << kPageShift); }
 constexpr FrameNumber frame_of(PhysAddr address) {
   return FrameNumber(address.value >> kPageShift);

@@ -4,6 +4,7 @@
 
 #include "memory/tlb.h"
 #include "metrics/counter.h"
+#include "sched/rcu.h"
 #include "sched/run_queue.h"
 #include "standins/standins.h"
 #include "sync/spinlock.h"
@@ -28,6 +29,11 @@ void run_queue_add(Thread& thread) {
 Thread* run_queue_pick() { return ready.pop_front(); }
 bool run_queue_has_waiting() { return !ready.empty(); }
 
+// A reader can't be preempted, so whoever runs synchronize_rcu() runs while there is none.
+void rcu_read_lock() { disable_preemption(); }
+void rcu_read_unlock() { enable_preemption(); }
+void synchronize_rcu() { ASSERT(this_cpu().preempt_count == 0); }
+
 void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
   if (!table.is_active()) return;
   if (range.size() == kPageSize) {
@@ -44,6 +50,9 @@ void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
 [[gnu::weak]] void run_queue_add(Thread& thread) { standin::run_queue_add(thread); }
 [[gnu::weak]] Thread* run_queue_pick() { return standin::run_queue_pick(); }
 [[gnu::weak]] bool run_queue_has_waiting() { return standin::run_queue_has_waiting(); }
+[[gnu::weak]] void rcu_read_lock() { standin::rcu_read_lock(); }
+[[gnu::weak]] void rcu_read_unlock() { standin::rcu_read_unlock(); }
+[[gnu::weak]] void synchronize_rcu() { standin::synchronize_rcu(); }
 [[gnu::weak]] void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
   standin::flush_tlb_everywhere(table, range);
 }

@@ -12,6 +12,9 @@ void spinlock_release(Spinlock& lock);
 void run_queue_add(Thread& thread);
 Thread* run_queue_pick();
 bool run_queue_has_waiting();
+void rcu_read_lock();
+void rcu_read_unlock();
+void synchronize_rcu();
 void flush_tlb_everywhere(const PageTable& table, VirtRange range);
 
 }  // namespace cairn::standin

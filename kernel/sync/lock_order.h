@@ -23,10 +23,27 @@ enum class LockRank : uint8_t {
   kRunQueue,     // sched: a run queue
   kTimerQueue,   // time: pending timers
   kWaitQueue,    // sched: the waiters of one queue
+  kBlockQueue,   // drivers: a block device's requests
   kProcessTree,  // process: parents, children, the table of pids
+  kCacheOwner,   // vfs: the dirty pages of one file or device
+  kCacheList,    // vfs: the page cache's list of pages in order of use
+  kCacheBucket,  // vfs: a part of the page cache's hash table
+  kPipe,         // vfs: a pipe's buffer
+  kInodeCache,   // vfs: a file system's inodes in memory
+  kDentries,     // vfs: the directory-entry cache
+  kFdTable,      // vfs: one table of file descriptors
+  kMounts,       // vfs: the mount table
   // Mutexes from here on: their holders may sleep.
   kProgramPages,  // standins: pages of one program
   kAddressSpace,  // address_space: regions and page table
+  kAllocation,    // ext2: bitmaps and free counts
+  kBlockMap,      // ext2: the block pointers of one file
+  kEpoch,         // ext2: what the next commit will write
+  kInode,         // vfs: a directory's entries, a file's size and writers
+  kFilePosition,  // vfs: the position of one open file
+  kRename,        // vfs: renames between directories
+  kCommit,        // ext2: one commit at a time
+  kMountChange,   // vfs: one mount or umount at a time
   kPrograms,      // standins: the programs there are
   kMonitor,       // monitor: the table bench
 };

@@ -1,0 +1,113 @@
+// A mounted ext2: its geometry, its inodes, and how its parts reach each other.
+//
+//   superblock.h   LAB B4: reading and refusing superblocks
+//   inode_table.h  LAB B4: where an inode lies, decoding it
+//   block_map.h    LAB B4: file block -> device block, direct to triple indirect; growth
+//   directory.h    LAB B4: walking and searching the entries of a directory
+//   allocation.h   provided: bitmaps, where new blocks and inodes go
+//   commit.h       provided: metadata in memory, and the order in which it is written
+//   truncate.h, names.h   provided: cutting files; create, link, unlink, rename
+#pragma once
+
+#include "ext2/layout.h"
+#include "vfs/file_system.h"
+
+namespace cairn::ext2 {
+
+class MetadataStore;  // commit.h
+class Allocator;      // allocation.h
+
+/// What the superblock says, checked. Immutable while mounted.
+struct Geometry {
+  uint32_t block_size = 0;  // bytes: 1024, 2048, 4096
+  uint32_t inode_size = 0;  // bytes
+  uint32_t first_data_block = 0;
+  uint64_t block_count = 0;  // numbers first_data_block … block_count - 1 exist
+  uint64_t inode_count = 0;  // numbers 1 … inode_count exist
+  uint32_t blocks_per_group = 0, inodes_per_group = 0;
+  uint32_t group_count = 0;
+  uint32_t descriptor_block = 0;  // first block of the group descriptors
+  uint32_t first_free_inode = 0;  // below: reserved
+  uint64_t reserved_blocks = 0;
+  bool has_file_types = false;  // in directory entries
+  bool sparse_super = false;
+  bool large_files = false;  // the feature is set on disk already
+  bool writable = false;     // no unknown read-only features
+  bool clean = false;        // was unmounted properly, no errors noted
+
+  uint32_t sectors_per_block() const { return block_size / 512; }
+  uint32_t pointers_per_block() const { return block_size / 4; }
+  /// Whether `block` may belong to a file: it exists and isn't before the first data block.
+  bool is_data_block(uint64_t block) const {
+    return block > first_data_block && block < block_count;
+  }
+};
+
+class Ext2FileSystem;
+
+/// An inode of ext2 in memory. The raw inode is what the disk has or will have.
+class Ext2Inode final : public Inode {
+ public:
+  Ext2Inode(Ext2FileSystem& fs, InodeNumber number, FileType type);
+  Ext2FileSystem& fs() const;
+
+  /// Block pointers and counts. Readers of data take it shared while they map blocks, whoever grows
+  /// or cuts the file exclusively. Taken inside Inode::lock and the epoch.
+  SharedMutex map_lock{"block map", LockRank::kBlockMap};
+  RawInode raw GUARDED_BY(map_lock){};
+  /// Where the next block of a file that grows should go: after the last one. 0: unknown.
+  uint64_t allocation_goal GUARDED_BY(map_lock) = 0;
+  uint32_t parent_group = 0;  // where its directory lies, for the first block
+
+  // Inode's and CacheOwner's; the files that implement them are named above.
+  Attributes attributes() override;
+  Result<RefPtr<Inode>> lookup(std::string_view name) override;
+  Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) override;
+  Result<RefPtr<Inode>> create(std::string_view name, const NewFile& file) override;
+  Result<void> link(std::string_view name, Inode& target) override;
+  Result<void> unlink(std::string_view name, Inode& victim) override;
+  Result<void> rename(std::string_view name, Inode& moved, Inode& target, std::string_view new_name,
+                      Inode* victim) override;
+  Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t offset) override;
+  Result<uint64_t> write(File& file, IoBuffer& buffer, uint64_t& offset) override;
+  Result<void> resize(uint64_t new_size) override;
+  Result<uint64_t> read_link(std::span<char> buffer) override;
+  Result<void> sync() override;
+  Result<void> set_attributes(const AttributeChange& change) override;
+  Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) override;
+  uint64_t page_limit() override;
+  void on_dirty() override;
+};
+
+class Ext2FileSystem final : public FileSystem {
+ public:
+  const Geometry geometry;
+  MetadataStore& metadata;
+  Allocator& allocator;
+
+  /// The inode in memory, read if needed. EUCLEAN: the number doesn't exist, or what lies there is no
+  /// file; ENOENT: it was deleted. EIO, ENOMEM. May sleep.
+  Result<RefPtr<Ext2Inode>> get_inode(InodeNumber number);
+
+  Result<RefPtr<Inode>> root() override;
+  FileSystemStatistics statistics() override;
+  Result<void> sync() override;
+  Result<void> shut_down() override;
+  void delete_inode(Inode& inode) override;
+  void destroy_inode(Inode& inode) override;
+
+  /// Notes damage found on the device: counted, logged once in a while, and the superblock gets its
+  /// error flag. Returns EUCLEAN for the caller to return.
+  Errno damaged(const char* what, uint64_t number);
+
+ private:
+  friend Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only);
+  Ext2FileSystem(BlockDevice& device, bool read_only, const Geometry& geometry,
+                 MetadataStore& metadata, Allocator& allocator);
+  ~Ext2FileSystem() override;
+};
+
+/// For the registry of file systems.
+Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only);
+
+}  // namespace cairn::ext2

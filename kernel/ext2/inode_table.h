@@ -1,0 +1,28 @@
+// LAB B, item B4: the inode table.
+#pragma once
+
+#include "ext2/file_system.h"
+
+namespace cairn::ext2 {
+
+/// Where an inode lies on the device.
+struct InodePlace {
+  BlockNumber block;
+  uint32_t offset;  // bytes in the block
+};
+
+// ---- LAB B4 (handouts/b-files.md#b4) ---------------------------------------------------------
+
+/// Finds an inode through its group's descriptor. EUCLEAN if there is no such number, or the descriptor
+/// points outside the device. EIO. May sleep; no locks needed.
+Result<InodePlace> locate_inode(Ext2FileSystem& fs, InodeNumber number);
+
+/// The size in bytes that a raw inode states, its high half where its type has one.
+uint64_t inode_size(const RawInode& raw);
+
+// ---- Provided (ext2/inode.cc) ----------------------------------------------------------------
+
+/// Copies the raw inode to its block and marks that changed, in the running operation's epoch.
+Result<void> store_inode(Ext2Inode& inode) REQUIRES(inode.map_lock);
+
+}  // namespace cairn::ext2

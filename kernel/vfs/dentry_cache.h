@@ -1,0 +1,59 @@
+// LAB B, item B3, second half: the directory-entry cache: what names mean, without asking the file
+// system. It knows names that exist, and names known not to ("negative" entries); of others it
+// knows nothing.
+//
+// Locks: dentry_cache_find() runs inside a reader (RcuReader, sched/rcu.h), which it enters itself,
+// and takes no lock; an entry that is removed is freed only after synchronize_rcu(), or is used again.
+// The other functions take the cache's spinlock (rank kDentries) inside. Who adds or removes entries
+// of a directory holds its lock: for reading to add what a lookup found, for writing when entries
+// change; so an entry can't be stale. References to inodes are dropped outside the spinlock, since
+// that may sleep.
+#pragma once
+
+#include <optional>
+
+#include "vfs/inode.h"
+
+namespace cairn {
+
+inline constexpr uint32_t kMaxDentries = 16384;  // then the ones unused for longest go
+
+// ---- LAB B3 (handouts/b-files.md#b3) ---------------------------------------------------------
+
+/// The students' own.
+struct DentryCache;
+
+/// What the cache knows of a name.
+struct Dentry {
+  RefPtr<Inode> inode;  // null: there is no such name
+};
+
+/// Sizes the hash table. Once, at boot. ENOMEM.
+Result<void> start_dentry_cache();
+
+/// nullopt if the cache doesn't know. O(1): hashed by directory and name, compared in full.
+std::optional<Dentry> dentry_cache_find(const Inode& directory, std::string_view name);
+/// Remembers what `name` is: an inode, or null for no such name. Replaces what was known. Out of
+/// memory it remembers nothing. May sleep.
+void dentry_cache_add(const Inode& directory, std::string_view name, Inode* inode)
+    REQUIRES_SHARED(directory.lock);
+/// Forgets a name. May sleep.
+void dentry_cache_remove(const Inode& directory, std::string_view name) REQUIRES(directory.lock);
+
+/// Forgets everything of a directory that is removed, or of a file system. May sleep.
+void dentry_cache_forget_directory(const Inode& directory);
+void dentry_cache_forget_file_system(const FileSystem& file_system);
+/// Forgets up to `wanted` entries, those unused for longest first; how many. May sleep.
+uint64_t dentry_cache_shrink(uint64_t wanted);
+
+struct DentryCacheUsage {
+  uint64_t entries, negative;
+};
+DentryCacheUsage dentry_cache_usage();
+/// Calls use(directory, name, inode or null) for every entry, for listings. In a reader: must not
+/// sleep.
+void for_each_dentry(void (*use)(const Inode& directory, std::string_view name, const Inode* inode,
+                                 void* context),
+                     void* context);
+
+}  // namespace cairn

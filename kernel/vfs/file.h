@@ -1,0 +1,47 @@
+// Open files: what a descriptor refers to. dup() and fork() share one, so they share its position.
+#pragma once
+
+#include "sched/mutex.h"
+#include "vfs/mount.h"
+
+namespace cairn {
+
+/// open()'s flags. Source: Linux, include/uapi/asm-generic/fcntl.h.
+namespace open_flag {
+inline constexpr uint32_t kAccessMask = 3, kReadOnly = 0, kWriteOnly = 1, kReadWrite = 2;
+inline constexpr uint32_t kCreate = 0100, kExclusive = 0200, kNoControllingTerminal = 0400;
+inline constexpr uint32_t kTruncate = 01000, kAppend = 02000, kNonBlocking = 04000;
+inline constexpr uint32_t kDataSync = 010000, kDirect = 040000, kLargeFile = 0100000;
+inline constexpr uint32_t kDirectory = 0200000, kNoFollow = 0400000, kNoAccessTime = 01000000;
+inline constexpr uint32_t kCloseOnExec = 02000000, kSync = 04010000, kPath = 010000000;
+}  // namespace open_flag
+
+struct File : RefCounted<File> {
+  // Immutable.
+  Place place;  // the inode, kept alive; unlinked or not
+  bool readable = false, writable = false;
+  bool path_only = false;  // O_PATH: no I/O, only a place
+
+  // fcntl(F_SETFL) changes kAppend and kNonBlocking.
+  std::atomic<uint32_t> flags{0};
+
+  /// The position, and those who move it: one read, write or seek at a time.
+  Mutex position_lock{"file position", LockRank::kFilePosition};
+  uint64_t position GUARDED_BY(position_lock) = 0;  // bytes; directories: read_entry()'s
+
+  ReadAhead read_ahead;
+  void* stream = nullptr;  // the inode's: a pipe's end
+
+  Inode& inode() const { return *place.inode; }
+  bool append() const { return (flags.load() & open_flag::kAppend) != 0; }
+  bool non_blocking() const { return (flags.load() & open_flag::kNonBlocking) != 0; }
+
+  /// The last reference: tells the inode. May sleep.
+  ~File();
+};
+
+/// A file that is open at `place`, on_open() done. For vfs_open(), pipes and the console. ENOMEM, and
+/// what on_open() gives.
+Result<RefPtr<File>> open_place(const Place& place, uint32_t flags);
+
+}  // namespace cairn

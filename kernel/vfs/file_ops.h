@@ -1,0 +1,44 @@
+// LAB B, item B1: open, read, write, seek, close.
+//
+// Locks: all may sleep and are called with no locks held. vfs_read(), vfs_write() and vfs_seek() hold
+// the file's position_lock from reading the position to storing it, so that threads which share an
+// open file never get the same bytes twice; a pipe or terminal has no position and takes none. Data
+// is moved by Inode::read() and write(), which lock what they need.
+// Source: POSIX.1-2017, "open", "read", "write", "lseek", "close".
+#pragma once
+
+#include "vfs/file.h"
+#include "vfs/path.h"
+
+namespace cairn {
+
+enum class Whence : uint32_t { kSet = 0, kCurrent = 1, kEnd = 2 };
+
+// ---- LAB B1 (handouts/b-files.md#b1) ---------------------------------------------------------
+
+/// Opens `path` with open_flag bits; `permissions` (umask applied) are a new file's, its owner `owner`
+/// and `group` 0. As open(2): O_CREAT makes a regular file, with O_EXCL only a new one (EEXIST, also
+/// for a symbolic link, dangling or not); O_TRUNC empties a regular file opened for writing;
+/// O_DIRECTORY wants a directory (ENOTDIR); O_NOFOLLOW no symbolic link at the end (ELOOP; with
+/// O_PATH the link itself). EISDIR: a directory opened for writing, or created; ENOENT, ENOTDIR,
+/// ENAMETOOLONG, EROFS, ENXIO (a device nobody drives), EINVAL (an access mode of 3).
+Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path, uint32_t flags,
+                              uint16_t permissions);
+
+/// Reads at the position and moves it by what was read; bytes, 0 at the end. EBADF (not open for
+/// reading), EISDIR, and what the inode gives.
+Result<uint64_t> vfs_read(File& file, IoBuffer& buffer);
+/// Writes at the position, with O_APPEND at the end, and moves it. EBADF, and what the inode gives.
+Result<uint64_t> vfs_write(File& file, IoBuffer& buffer);
+/// The same at an offset, the position untouched: pread, pwrite. ESPIPE if the file has no positions.
+Result<uint64_t> vfs_read_at(File& file, IoBuffer& buffer, uint64_t offset);
+Result<uint64_t> vfs_write_at(File& file, IoBuffer& buffer, uint64_t offset);
+
+/// Moves the position; the new one. Beyond the end is fine. EINVAL (below 0, beyond INT64_MAX, an
+/// unknown whence), ESPIPE, EBADF (O_PATH).
+Result<uint64_t> vfs_seek(File& file, int64_t offset, Whence whence);
+
+/// Gives up one reference; what a failed write-back left to report: EIO.
+Result<void> vfs_close(RefPtr<File> file);
+
+}  // namespace cairn

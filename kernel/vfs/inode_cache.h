@@ -1,0 +1,50 @@
+// The inodes of one file system that are in memory: by number, each once. Those nobody refers to
+// wait in order of last use until they are wanted again or there are too many.
+#pragma once
+
+#include "vfs/inode.h"
+
+namespace cairn {
+
+class InodeCache {
+ public:
+  static constexpr uint32_t kMaxUnused = 4096;  // inodes kept without a user
+
+  /// ENOMEM. `buckets` a power of two.
+  Result<void> start(uint32_t buckets = 1024);
+
+  /// The inode, with a reference; null if it isn't in memory. Waits for one that is going.
+  RefPtr<Inode> find(InodeNumber number);
+  /// Adds one that was just made (with its maker's reference). If another thread was faster, that
+  /// one's is returned and `fresh` is destroyed.
+  RefPtr<Inode> add(Inode& fresh);
+
+  /// Destroys those without users, as many as `wanted` (UINT64_MAX: all); how many.
+  uint64_t shrink(uint64_t wanted);
+  /// In memory, and how many of them have users.
+  uint64_t count() const { return count_.load(); }
+  uint64_t used() const { return count_.load() - unused_count_.load(); }
+
+  /// The inode after `previous` in no order, with a reference, for listings and write-back; null at
+  /// the end.
+  RefPtr<Inode> next(const Inode* previous);
+
+  ~InodeCache();
+
+ private:
+  friend class Inode;
+  void unused(Inode& inode);
+  void destroy(Inode& inode);
+  Inode** bucket(InodeNumber number) REQUIRES(lock_);
+  void remove(Inode& inode) REQUIRES(lock_);
+
+  Spinlock lock_{"inode cache", LockRank::kInodeCache};
+  Inode** buckets_ GUARDED_BY(lock_) = nullptr;
+  uint32_t bucket_count_ GUARDED_BY(lock_) = 0;
+  List<Inode, &Inode::unused_link_> unused_ GUARDED_BY(lock_);
+  std::atomic<uint64_t> count_{0};
+  std::atomic<uint64_t> unused_count_{0};
+  WaitQueue gone_{"inode"};
+};
+
+}  // namespace cairn

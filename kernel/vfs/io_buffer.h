@@ -1,0 +1,43 @@
+// Memory that a read fills or a write empties: a process's, reached through user copies, or the
+// kernel's own (monitor, file systems). Bytes are taken in order; what is left shrinks.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/result.h"
+#include "lib/types.h"
+
+namespace cairn {
+
+class IoBuffer {
+ public:
+  static IoBuffer user(VirtAddr start, uint64_t size) { return {start.value, size, true}; }
+  static IoBuffer kernel(void* start, uint64_t size) {
+    return {reinterpret_cast<uint64_t>(start), size, false};
+  }
+  /// For writes only.
+  static IoBuffer kernel(const void* start, uint64_t size) {
+    return kernel(const_cast<void*>(start), size);
+  }
+
+  uint64_t left() const { return left_; }  // bytes
+  /// At most `size` bytes from now on.
+  void limit(uint64_t size) { left_ = size < left_ ? size : left_; }
+
+  // These move `count` <= left() bytes and go on after them. EFAULT, with the buffer not moved.
+  // User memory may fault: they may sleep, so no spinlock is held.
+  Result<void> put(const void* from, uint64_t count);  // into the buffer: a file's bytes read
+  Result<void> take(void* to, uint64_t count);         // out of it: bytes to be written
+  Result<void> put_zeros(uint64_t count);
+  /// Touches the next `count` bytes so that a take() of them most likely won't fault.
+  Result<void> touch(uint64_t count);
+
+ private:
+  IoBuffer(uint64_t start, uint64_t size, bool is_user)
+      : at_(start), left_(size), is_user_(is_user) {}
+  uint64_t at_;
+  uint64_t left_;
+  bool is_user_;
+};
+
+}  // namespace cairn

@@ -1,0 +1,67 @@
+// LAB B, item B5: the mount table: which file system's root covers which directory.
+//
+// The first mount covers nothing: it is the root. Every other covers a directory of another mount,
+// which may itself be the root of one (then the newest wins until it goes). Who holds a Place holds
+// its mount, so a mount is busy exactly when somebody but the table refers to it.
+//
+// Locks: mount() and umount() sleep and exclude each other. mount_at() is called for each component
+// of each path: it takes no lock that sleeps, and none at all where Inode::mount_count is 0.
+#pragma once
+
+#include "vfs/file_system.h"
+
+namespace cairn {
+
+struct Mount;
+
+/// A position in the tree of files: an inode, and by which mount it was reached.
+struct Place {
+  RefPtr<Mount> mount;
+  RefPtr<Inode> inode;
+  explicit operator bool() const { return bool(inode); }
+};
+bool same_place(const Place& left, const Place& right);
+
+struct Mount : RefCounted<Mount> {
+  // Immutable.
+  RefPtr<FileSystem> file_system;
+  RefPtr<Inode> root;
+  Place covered;  // none for the root
+  bool read_only = false;
+  char source[32] = {};  // "vda1", "none"
+};
+
+// ---- LAB B5 (handouts/b-files.md#b5) ---------------------------------------------------------
+
+/// Covers the directory `where` (no inode: makes the root) with the file system's root; `source` is
+/// for the mount table. ENOTDIR; EBUSY if `where` was removed meanwhile or is already this file
+/// system's root; ENOMEM.
+Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::string_view source,
+                   bool read_only);
+
+/// Takes away the mount whose root is `where`, and shuts its file system down if that was the last
+/// mount of it. EINVAL if `where` isn't the root of a mount, EBUSY while anybody uses it (open files,
+/// current directories, mounts inside, the caller's own Place counted out) or for the root mount.
+/// `where` is given up: it is empty on success. EIO if the last write-back failed (it is gone anyhow).
+Result<void> umount(Place& where);
+
+/// What covers this place, with a reference; null if nothing does.
+RefPtr<Mount> mount_at(const Place& place);
+
+/// The mount after `previous` in order of mounting (null: the first, the root); null at the end.
+RefPtr<Mount> next_mount(const Mount* previous);
+
+// ---- Provided (vfs/mount_points.cc) ----------------------------------------------------------
+
+/// The root of the tree; no inode before the first mount.
+Place root_place();
+/// `place`, or the root of what covers it, and covers that…
+Place cross_mounts(Place place);
+/// Opens `device_name` (or none) as `type` and mounts it: what the system call and the monitor do.
+/// ENODEV (no such type), ENOTBLK (no such device), EBUSY, and what opening gives.
+Result<void> mount_device(const Place& where, std::string_view device_name, std::string_view type,
+                          bool read_only);
+/// Writes all file systems back; the first error.
+Result<void> sync_all();
+
+}  // namespace cairn

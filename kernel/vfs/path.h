@@ -1,0 +1,50 @@
+// Paths: from names to files. Symbolic links are followed (at most 40, then ELOOP), mounts crossed in
+// both directions, repeated slashes are one, "." stays, ".." goes up but not above the root, and a
+// trailing slash asks for a directory.
+// Source: POSIX.1-2017, "Pathname Resolution"; Linux, path_resolution(7).
+#pragma once
+
+#include "vfs/mount.h"
+
+namespace cairn {
+
+/// Where paths start.
+struct PathContext {
+  Place root;     // "/"
+  Place current;  // relative paths
+};
+
+enum class LastLink { kFollow, kKeep };  // what to do when the last component is a symbolic link
+
+/// The file at `path`. ENOENT (also for an empty path), ENOTDIR, ELOOP, ENAMETOOLONG, EIO, ENOMEM.
+/// May sleep; no locks held.
+Result<Place> resolve_path(const PathContext& context, std::string_view path,
+                           LastLink last = LastLink::kFollow);
+
+/// The last component of a path, for calls that make, remove or rename it.
+struct LastComponent {
+  enum Kind : uint8_t { kName, kDot, kDotDot, kRoot };
+  Place directory;  // that holds it
+  Kind kind = kName;
+  bool trailing_slash = false;
+  uint16_t length = 0;
+  char bytes[kMaxNameLength + 1] = {};
+  std::string_view name() const { return {bytes, length}; }
+  Place found;  // the file, mounts crossed; no inode: there is none of that name yet
+};
+/// With LastLink::kFollow a symbolic link at the end is followed to *its* last component, which need
+/// not exist: open(O_CREAT) makes the target of a dangling link. Errors as above, but a missing last
+/// component is none.
+Result<LastComponent> resolve_last(const PathContext& context, std::string_view path,
+                                   LastLink last);
+
+/// One step down, through the directory-entry cache, without crossing mounts. ENOENT, ENOTDIR, EIO.
+Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name);
+/// One step up, across mounts, not above `root`.
+Result<Place> step_up(const Place& root, const Place& from);
+
+/// The absolute path of a directory as seen from context.root, NUL-terminated, in `buffer`; its
+/// length. ENOENT if it was removed, ERANGE if it doesn't fit.
+Result<size_t> path_of(const PathContext& context, const Place& directory, std::span<char> buffer);
+
+}  // namespace cairn
