@@ -7,6 +7,7 @@
 #include "process/process.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
+#include "vfs/process_files.h"
 
 namespace cairn {
 
@@ -49,6 +50,7 @@ void exit_process(int wait_status) {
   RefPtr<Process> process = RefPtr<Process>::share(current_process());
   trace(TraceEvent::kExit, process->pid.value, uint64_t(wait_status));
   exit_count.increment();
+  destroy_process_files(std::exchange(process->files, nullptr));
   drop_address_space(*process);
 
   ChildList orphans;

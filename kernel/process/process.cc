@@ -12,6 +12,7 @@
 #include "process/program.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
+#include "vfs/process_files.h"
 
 namespace cairn {
 
@@ -57,6 +58,7 @@ void discard_process(Process& process) {
     process.state = ProcessState::kReaped;
   }
   destroy_thread(thread);
+  destroy_process_files(std::exchange(process.files, nullptr));
   pid_table_remove(process);
 }
 
@@ -132,6 +134,13 @@ Result<RefPtr<Process>> start_process(const char* name, const char* command_line
     return process.error();
   }
   Process& fresh = **process;
+  auto files = create_process_files();
+  if (!files.ok()) {
+    heap_free(request);
+    discard_process(fresh);
+    return files.error();
+  }
+  fresh.files = *files;
   fresh.start_request = request;
   Thread* thread;
   {
@@ -153,6 +162,12 @@ Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
   Process& parent = *current_process();
   RefPtr<AddressSpace> space = TRY(parent.space->fork());
   RefPtr<Process> child = TRY(create_process(parent.name, begin_child));
+  auto files = copy_process_files(parent.files);
+  if (!files.ok()) {
+    discard_process(*child);
+    return files.error();
+  }
+  child->files = *files;
   if (request.parent_tid.value != 0) {
     auto stored = write_user(request.parent_tid, uint32_t(child->pid.value));
     if (!stored.ok()) {

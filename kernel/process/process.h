@@ -15,6 +15,9 @@ namespace cairn {
 /// The process tree: parents, children, states, the table of pids.
 extern Spinlock process_tree_lock;
 
+/// Descriptors, current directory, umask (vfs/process_files.h).
+struct ProcessFiles;
+
 /// What getppid() says of processes that the kernel itself started.
 inline constexpr Pid kKernelPid{1};
 
@@ -37,6 +40,7 @@ struct Process : RefCounted<Process>, Child {
   // Its own thread only.
   VirtAddr child_tid{};              // its pid is stored there when it starts (clone)
   VirtAddr clear_child_tid{};        // zeroed at exit (set_tid_address)
+  ProcessFiles* files = nullptr;     // null without lab B
   void* start_request = nullptr;     // what to run, until it runs
   std::atomic<bool> entered{false};  // its program is loaded and about to run
 

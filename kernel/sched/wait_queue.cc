@@ -5,12 +5,63 @@
 
 namespace cairn {
 
-void WaitQueue::prepare(Waiter& waiter) {
+namespace {
+
+/// From now on a waker finds the running thread blocked. Preemption is disabled until back_to_running().
+void become_blocked(const char* waiting_for) {
   disable_preemption();
-  waiter.thread->waiting_for = what_;
-  waiter.thread->state = ThreadState::kBlocked;
+  current_thread()->waiting_for = waiting_for;
+  current_thread()->state = ThreadState::kBlocked;
+}
+
+/// A waker may have put us into the run queue meanwhile: then we are ready there and go through it once.
+void back_to_running() {
+  {
+    InterruptsOff off;
+    Thread& thread = *current_thread();
+    auto blocked = ThreadState::kBlocked;
+    if (!thread.state.compare_exchange_strong(blocked, ThreadState::kRunning) &&
+        thread.state.load() == ThreadState::kReady) {
+      schedule();
+    }
+  }
+  enable_preemption();
+}
+
+}  // namespace
+
+void WaitQueue::add(Waiter& waiter) {
   IrqGuard guard(lock_);
   if (!waiter.link.linked()) waiters_.push_back(waiter);
+}
+void WaitQueue::remove(Waiter& waiter) {
+  IrqGuard guard(lock_);
+  waiters_.remove(waiter);
+}
+
+void WaitQueue::prepare(Waiter& waiter) {
+  become_blocked(what_);
+  add(waiter);
+}
+
+void WaitQueue::finish(Waiter& waiter) {
+  remove(waiter);
+  back_to_running();
+}
+
+void WaitSet::prepare() {
+  become_blocked("poll");
+  for (Entry& entry : entries_) {
+    entry.waiter.thread = current_thread();
+    if (entry.queue != nullptr) entry.queue->add(entry.waiter);
+  }
+}
+
+void WaitSet::finish() {
+  for (Entry& entry : entries_) {
+    if (entry.queue != nullptr) entry.queue->remove(entry.waiter);
+  }
+  back_to_running();
 }
 
 namespace {
@@ -39,24 +90,6 @@ bool WaitQueue::sleep(uint64_t deadline_ns) {
   }
   wake.cancel();
   return true;
-}
-
-void WaitQueue::finish(Waiter& waiter) {
-  {
-    IrqGuard guard(lock_);
-    waiters_.remove(waiter);
-  }
-  {
-    // Back to running. A waker may have put us into the run queue meanwhile: then we are ready there
-    // and go through it once.
-    InterruptsOff off;
-    auto blocked = ThreadState::kBlocked;
-    if (!waiter.thread->state.compare_exchange_strong(blocked, ThreadState::kRunning) &&
-        waiter.thread->state.load() == ThreadState::kReady) {
-      schedule();
-    }
-  }
-  enable_preemption();
 }
 
 void WaitQueue::wake_one() {

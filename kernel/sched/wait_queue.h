@@ -8,6 +8,8 @@
 // sleep; it may take spinlocks.
 #pragma once
 
+#include <span>
+
 #include "lib/list.h"
 #include "sched/scheduler.h"
 #include "sync/spinlock.h"
@@ -37,11 +39,13 @@ class WaitQueue {
   void wake_one();
   void wake_all();
 
- private:
   struct Waiter {
     Thread* thread;
     ListLink link;
   };
+
+ private:
+  friend class WaitSet;
 
   template <class Predicate>
   Result<void> wait(Predicate& predicate, bool interruptible, uint64_t deadline_ns) {
@@ -63,10 +67,42 @@ class WaitQueue {
   static bool sleep(uint64_t deadline_ns);
   /// Undoes prepare().
   void finish(Waiter& waiter);
+  void add(Waiter& waiter);
+  void remove(Waiter& waiter);
 
   const char* what_;
   Spinlock lock_{"wait queue", LockRank::kWaitQueue};
   List<Waiter, &Waiter::link> waiters_ GUARDED_BY(lock_);
+};
+
+/// Waiting on several queues at once: poll() and select(). The caller gives the entries their memory;
+/// a queue may be in several of them, and must stay as long as the set does.
+class WaitSet {
+ public:
+  struct Entry {
+    WaitQueue* queue = nullptr;  // null: nothing to wait for
+    WaitQueue::Waiter waiter{};
+  };
+  explicit WaitSet(std::span<Entry> entries) : entries_(entries) {}
+
+  /// As WaitQueue::wait_until_interruptible(): whoever changes what the predicate looks at wakes one
+  /// of the queues.
+  template <class Predicate>
+  Result<void> wait_until_interruptible(Predicate predicate, uint64_t deadline_ns = kNoDeadline) {
+    while (true) {
+      prepare();
+      if (predicate()) return finish(), Result<void>();
+      if (current_thread()->interrupted.load()) return finish(), Result<void>(Errno::kEINTR);
+      if (!WaitQueue::sleep(deadline_ns)) return finish(), Result<void>(Errno::kEAGAIN);
+      enable_preemption();
+    }
+  }
+
+ private:
+  void prepare();
+  void finish();
+
+  std::span<Entry> entries_;
 };
 
 /// Sleeps until `deadline_ns` of monotonic_ns(). EINTR if interrupted before.

@@ -6,6 +6,7 @@
 #include "monitor/console.h"
 #include "syscalls/arguments.h"
 #include "syscalls/table.h"
+#include "vfs/process_files.h"
 
 namespace cairn {
 
@@ -32,6 +33,15 @@ int64_t write_console(VirtAddr from, uint64_t count) {
 }
 
 }  // namespace
+
+// Processes have no files of their own.
+[[gnu::weak]] Result<ProcessFiles*> create_process_files() {
+  return static_cast<ProcessFiles*>(nullptr);
+}
+[[gnu::weak]] Result<ProcessFiles*> copy_process_files(ProcessFiles*) {
+  return static_cast<ProcessFiles*>(nullptr);
+}
+[[gnu::weak]] void destroy_process_files(ProcessFiles*) {}
 
 [[gnu::weak]] int64_t sys_write(TrapFrame& call) {
   if (!is_console(argument0(call))) return failure(Errno::kEBADF);
