@@ -8,12 +8,13 @@ is never believed on its own; `read_phys`, `registers` and page_walk.py look fro
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -50,7 +51,8 @@ class Machine:
     """A machine; use as a context manager. Any wait may raise GuestFailure or HarnessFault.
 
     kernel: the ELF (boot="pvh"); disk: the disk image (boot="grub" and "uefi"); esp: the EFI system
-    partition's image ("uefi"); options: kernel command line; icount: see qemu.machine(); sandbox: run
+    partition's image ("uefi"); disks: further disks, written to in place (or as qemu.DataDisk says;
+    with boot="pvh" the first is vda); options: kernel command line; icount: see qemu.machine(); sandbox: run
     QEMU in a bubblewrap cell; log_folder: for console.log, channel.log, qemu.stderr (a temporary
     folder by default); gdb_socket: offer GDB this socket, wait for it, and apply no limits.
     """
@@ -70,13 +72,15 @@ class Machine:
         fw_cfg: Mapping[str, str] | None = None,
         log_folder: Path | None = None,
         gdb_socket: Path | None = None,
+        disks: Sequence[Path | qemu.DataDisk] = (),
     ) -> None:
         self.memory_mib = memory_mib
         self._options = options
         self._gdb_socket = gdb_socket
         self._sandbox = sandbox
         self._files = tuple(path.resolve() for path in (kernel, initrd, disk, esp) if path)
-        for path in self._files:
+        self._disks = tuple(qemu.DataDisk(disk) if isinstance(disk, Path) else disk for disk in disks)
+        for path in (*self._files, *(disk.path for disk in self._disks)):
             if not path.exists():
                 raise HarnessFault(f"{path} is missing: build it first")
         self._layout = Layout(memory_mib)
@@ -143,16 +147,27 @@ class Machine:
     def _launch(self, descriptors: dict[str, int]) -> Process:
         gdb = descriptors.get("gdb")
         command = [qemu.binary(), *self._arguments]
+        images: list[int] = []  # opened here, so that a cell needs neither their paths nor the right to open them
+        for number, disk in enumerate(self._disks):
+            opened = qemu.open_disk(disk)
+            images += opened
+            command += qemu.data_disk(disk, f"data{number}", opened)
         command += qemu.links(descriptors["console"], descriptors["channel"], descriptors["control"], gdb)
         if self._gdb_socket:
             self._gdb_socket.unlink(missing_ok=True)
             command += qemu.gdb_socket(self._gdb_socket, wait=True)
         cell = None
         if self._sandbox:
-            limits = Limits(self.memory_mib + GUARD_MIB, processes=64, file_mib=256, cpu_s=CELL_CPU_S)
+            largest = max((disk.path.stat().st_size >> 20 for disk in self._disks), default=0)
+            limits = Limits(self.memory_mib + GUARD_MIB, processes=64, file_mib=max(256, largest + 1),
+                            cpu_s=CELL_CPU_S)
             cell = Cell(limits, files=self._files, first_process=True)
-        with open(self.log_folder / "qemu.stderr", "wb") as errors:
-            return launch(command, cell, pass_fds=list(descriptors.values()), stdout=errors, stderr=errors)
+        try:
+            with open(self.log_folder / "qemu.stderr", "wb") as errors:
+                return launch(command, cell, pass_fds=[*descriptors.values(), *images], stdout=errors, stderr=errors)
+        finally:
+            for image in images:
+                os.close(image)
 
     def _greet(self) -> None:
         try:

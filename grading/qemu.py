@@ -7,8 +7,10 @@ the disk image as a PC would, `uefi` does so with OVMF and an EFI system partiti
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from grading.failures import HarnessFault
@@ -87,6 +89,50 @@ def ovmf() -> tuple[Path, Path]:
         if (OVMF_FOLDER / code).exists() and (OVMF_FOLDER / variables).exists():
             return OVMF_FOLDER / code, OVMF_FOLDER / variables
     raise QemuError(f"UEFI needs OVMF, and there is none in {OVMF_FOLDER}: apt install ovmf")
+
+
+@dataclass(frozen=True)
+class DataDisk:
+    """A further disk, a raw image.
+
+    snapshot: what is written goes to a temporary file; device: further properties of virtio-blk-pci;
+    errors: for each, when requests fail, in the words of blkdebug's inject-error
+    ("event=read_aio,sector=100").
+    """
+
+    path: Path
+    readonly: bool = False
+    snapshot: bool = False
+    device: str = ""
+    errors: tuple[str, ...] = ()
+
+
+def open_disk(disk: DataDisk) -> list[int]:
+    """Descriptors of the image for QEMU, which first opens images for reading even if it will write."""
+    modes = [os.O_RDONLY] if disk.readonly or disk.snapshot else [os.O_RDONLY, os.O_RDWR]
+    return [os.open(disk.path, mode) for mode in modes]
+
+
+def data_disk(disk: DataDisk, name: str, descriptors: Sequence[int] = ()) -> list[str]:
+    """A further virtio-blk disk, called `name` among QEMU's objects.
+
+    descriptors: what open_disk() gave; QEMU inherits them and needs no right to open the image.
+    """
+    arguments = []
+    file = str(disk.path).replace(",", ",,")
+    for descriptor in descriptors:
+        arguments += ["-add-fd", f"fd={descriptor},set={descriptors[0]}"]
+        file = f"/dev/fdset/{descriptors[0]}"
+    drive = f"if=none,id={name},driver=raw,werror=report,rerror=report"
+    if disk.errors:
+        drive += f",file.driver=blkdebug,file.image.driver=file,file.image.filename={file}"
+        for number, error in enumerate(disk.errors):
+            drive += "".join(f",file.inject-error.{number}.{word}" for word in error.split(","))
+    else:
+        drive += f",file.driver=file,file.filename={file}"
+    drive += (",readonly=on" if disk.readonly else "") + (",snapshot=on" if disk.snapshot else "")
+    properties = f",{disk.device}" if disk.device else ""
+    return [*arguments, "-drive", drive, "-device", f"virtio-blk-pci,drive={name}{properties}"]
 
 
 def fw_cfg(entries: Mapping[str, str]) -> list[str]:

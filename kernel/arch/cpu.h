@@ -27,6 +27,11 @@ inline uint16_t in16(uint16_t port) {
   asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
+inline uint32_t in32(uint16_t port) {
+  uint32_t value;
+  asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
 
 inline uint64_t read_msr(uint32_t number) {
   uint32_t low, high;

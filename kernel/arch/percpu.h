@@ -11,7 +11,7 @@ namespace cairn {
 struct Thread;
 
 inline constexpr unsigned kMaxCpus = 64;
-inline constexpr unsigned kMaxCounters = 96;
+inline constexpr unsigned kMaxCounters = 160;
 inline constexpr unsigned kMaxHeldLocks = 16;
 inline constexpr unsigned kFrameCacheSize = 64;
 

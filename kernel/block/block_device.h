@@ -5,7 +5,7 @@
 // again from then on. Nothing is retried and nothing swallowed: an error reaches `done`.
 #pragma once
 
-#include <span>
+#include <atomic>
 #include <string_view>
 
 #include "lib/list.h"
@@ -37,15 +37,20 @@ struct BlockRequest {
   uint32_t segment_count = 0;
   BlockSegment segments[kMaxBlockSegments] = {};
 
-  /// Called exactly once, with kOk or kEIO, from an interrupt handler or from within submit(): must
+  /// Called exactly once, with kOk, kEIO or kEROFS, from an interrupt handler or from within submit(): must
   /// not sleep, and may take only spinlocks that handlers take (IrqGuard).
   void (*done)(BlockRequest& request, Errno result) = nullptr;
   void* context = nullptr;  // the submitter's
 
   // The device's, while it works on the request.
   ListLink link;
-  void* device_data = nullptr;
+  class BlockDevice* device = nullptr;  // the one it was submitted to
+  SectorNumber disk_first{};            // `first` on the whole disk
+  uint32_t parts = 0;                   // pieces of it that the disk still has
+  Errno result = Errno::kOk;
 
+  /// Adds memory to read to or write from; one segment with the last if they adjoin. At most
+  /// kMaxBlockSegments.
   void add_segment(PhysAddr address, uint32_t size);
   uint64_t size() const;  // bytes of all segments
 };
@@ -59,6 +64,10 @@ class BlockDevice {
   uint64_t sector_count() const { return sector_count_; }
   bool read_only() const { return read_only_; }
 
+  /// Requests submitted, those to its partitions included, and how many of them failed. Snapshots.
+  uint64_t request_count() const { return requests_.load(std::memory_order_relaxed); }
+  uint64_t error_count() const { return errors_.load(std::memory_order_relaxed); }
+
   /// Starts a request; checks its range (EIO beyond the end, EROFS for writes to a read-only
   /// device, both through done()) and counts it. Waits only where the device's queue is full, so
   /// callers hold no spinlock; from an interrupt handler it must not be called.
@@ -67,17 +76,26 @@ class BlockDevice {
   ListLink registry_link;  // block/registry.cc
 
  protected:
-  BlockDevice(std::string_view name, uint64_t sector_count, bool read_only);
+  /// `disk`: the device that this is a part of; null for a whole one.
+  BlockDevice(std::string_view name, uint64_t sector_count, bool read_only,
+              BlockDevice* disk = nullptr);
   ~BlockDevice() = default;  // devices stay for ever
+
+  /// Counts the request's end and calls done(): the last thing a device does with it. No lock held.
+  static void complete(BlockRequest& request, Errno result);
 
  private:
   friend class Partition;
-  /// Starts a request that lies within the device.
+  /// Starts a request that lies within the device, at request.disk_first. Ends in complete().
   virtual void start(BlockRequest& request) = 0;
+  Errno check(const BlockRequest& request) const;
 
   char name_[16] = {};
   uint64_t sector_count_;
   bool read_only_;
+  BlockDevice* disk_;
+  std::atomic<uint64_t> requests_{0};
+  std::atomic<uint64_t> errors_{0};
 };
 
 /// Submits and waits: reads or writes `size` bytes (a multiple of kSectorSize) of contiguous memory.

@@ -8,7 +8,9 @@
 #include "debug/log.h"
 #include "debug/panic.h"
 #include "drivers/fw_cfg.h"
+#include "drivers/ram_disk.h"
 #include "drivers/uart.h"
+#include "drivers/virtio_blk.h"
 #include "interrupts/apic.h"
 #include "lib/string.h"
 #include "memory/frame_allocator.h"
@@ -36,7 +38,8 @@ enum Ready : uint32_t {
   kClock = 1 << 6,
   kThreads = 1 << 7,
   kConsole = 1 << 8,
-  kPrograms = 1 << 9,
+  kDisks = 1 << 9,
+  kPrograms = 1 << 10,
 };
 
 struct BootStep {
@@ -141,10 +144,21 @@ void start_console() {
   set_log_sink([](std::string_view line) { console_uart.write_lines(line); });
 }
 
+void start_disks() {
+  start_virtio_disks();
+  for (size_t i = 0; i < boot_info.module_count; i++) {
+    const BootModule& module = boot_info.modules[i];
+    if (!is_disk_image(module.name)) continue;
+    auto added = add_ram_disk({direct_map_as<uint8_t>(module.range.start), module.range.size()});
+    if (!added.ok()) log_error("boot", "module {}: no memory for a RAM disk", module.name);
+  }
+}
+
 void add_programs() {
   unsigned count = 0;
   for (size_t i = 0; i < boot_info.module_count; i++) {
     const BootModule& module = boot_info.modules[i];
+    if (is_disk_image(module.name)) continue;
     auto added = add_programs_from_archive(
         {direct_map_as<const uint8_t>(module.range.start), module.range.size()});
     if (!added.ok()) {
@@ -176,7 +190,8 @@ constexpr BootStep kSteps[] = {
     {"clock", kInterrupts, kClock, start_clock},
     {"threads", kFrames | kClock, kThreads, start_threads},
     {"console", kThreads | kInterrupts, kConsole, start_console},
-    {"programs", kThreads | kFrames, kPrograms, add_programs},
+    {"disks", kThreads | kInterrupts | kClock | kConsole, kDisks, start_disks},
+    {"programs", kThreads | kFrames | kDisks, kPrograms, add_programs},
     {"monitor", kConsole | kPrograms, kNothing, start_monitors},
 };
 

@@ -10,6 +10,7 @@ namespace cairn {
 namespace {
 
 // Local APIC registers, byte offsets.
+constexpr uint32_t kApicId = 0x20;
 constexpr uint32_t kTaskPriority = 0x80;
 constexpr uint32_t kEndOfInterrupt = 0xb0;
 constexpr uint32_t kSpurious = 0xf0;
@@ -90,6 +91,7 @@ Result<void> start_io_apics() {
 }
 
 void end_of_interrupt() { write_local(kEndOfInterrupt, 0); }
+uint32_t local_apic_id() { return read_local(kApicId) >> 24; }
 void arm_apic_timer(uint32_t ticks) { write_local(kTimerInitial, ticks); }
 uint32_t apic_timer_remaining() { return read_local(kTimerCurrent); }
 

@@ -17,6 +17,9 @@ Result<void> start_io_apics();
 /// Tells the local APIC that the interrupt in service has been handled.
 void end_of_interrupt();
 
+/// This processor's number among the APICs, 8 bits (xAPIC).
+uint32_t local_apic_id();
+
 /// Arms this processor's timer to interrupt once (kTimerVector) after `ticks` of its clock; 0 disarms.
 void arm_apic_timer(uint32_t ticks);
 /// Ticks left, for calibration.

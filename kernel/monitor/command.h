@@ -54,6 +54,7 @@ std::span<const Command> process_commands();
 std::span<const Command> memory_commands();
 std::span<const Command> system_commands();
 std::span<const Command> table_commands();
+std::span<const Command> disk_commands();
 
 /// Runs a line. An empty line does nothing; for an unknown command the message hints at the nearest.
 Result<void> run_command_line(Session& session, std::string_view line);
@@ -67,7 +68,8 @@ Result<RefPtr<Process>> parse_process(Session& session, std::string_view text);
 template <class Use>
 void for_each_command(Use use) {
   for (auto commands :
-       {process_commands(), memory_commands(), system_commands(), table_commands()}) {
+       {process_commands(), memory_commands(), system_commands(), table_commands(),
+        disk_commands()}) {
     for (const Command& command : commands) use(command);
   }
 }

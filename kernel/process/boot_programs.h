@@ -12,8 +12,8 @@ namespace cairn {
 /// Makes an image runnable as `name`; the bytes must stay. EEXIST, ENOMEM. May sleep.
 Result<void> add_program(std::string_view name, std::span<const uint8_t> image);
 
-/// Adds every file of a cpio archive ("newc"). Returns how many; EINVAL if it is damaged (files
-/// before the damage are added).
+/// Adds every file of a cpio archive ("newc"); disk images in it (*.img) become RAM disks. Returns how
+/// many programs; EINVAL if it is damaged (files before the damage are added).
 Result<unsigned> add_programs_from_archive(std::span<const uint8_t> archive);
 
 }  // namespace cairn

@@ -1,6 +1,7 @@
 // Source: cpio(5), "New ASCII Format": headers of 110 bytes with fields of 8 hexadecimal digits,
 // names and contents padded to 4 bytes, ended by a file named TRAILER!!!.
 #include "debug/log.h"
+#include "drivers/ram_disk.h"
 #include "lib/string.h"
 #include "process/boot_programs.h"
 
@@ -48,8 +49,12 @@ Result<unsigned> add_programs_from_archive(std::span<const uint8_t> archive) {
     if (name == "TRAILER!!!") return added;
     if ((mode & kTypeMask) == kRegularFile) {
       if (name.starts_with("./")) name.remove_prefix(2);
-      auto result = add_program(name, archive.subspan(data_at, uint64_t(size)));
-      if (result.ok()) added++;
+      auto content = archive.subspan(data_at, uint64_t(size));
+      bool disk = is_disk_image(name);
+      // The archive lies in memory that nobody else uses, so a disk in it may be written to.
+      auto result = disk ? add_ram_disk({const_cast<uint8_t*>(content.data()), content.size()})
+                         : add_program(name, content);
+      if (result.ok() && !disk) added++;
       if (!result.ok()) log_warning("programs", "{}: {}", name, errno_name(result.error()));
     }
     at = pad4(data_at + uint64_t(size));
