@@ -44,6 +44,7 @@ enum class LockRank : uint8_t {
   kRename,        // vfs: renames between directories
   kCommit,        // ext2: one commit at a time
   kMountChange,   // vfs: one mount or umount at a time
+  kMountDevice,   // vfs: opening a device for mounting
   kPrograms,      // standins: the programs there are
   kMonitor,       // monitor: the table bench
 };

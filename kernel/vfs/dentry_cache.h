@@ -31,7 +31,8 @@ struct Dentry {
 /// Sizes the hash table. Once, at boot. ENOMEM.
 Result<void> start_dentry_cache();
 
-/// nullopt if the cache doesn't know. O(1): hashed by directory and name, compared in full.
+/// nullopt if the cache doesn't know. O(1): hashed by the directory's Inode::serial (its
+/// address may belong to another one later) and the name, compared in full.
 std::optional<Dentry> dentry_cache_find(const Inode& directory, std::string_view name);
 /// Remembers what `name` is: an inode, or null for no such name. Replaces what was known. Out of
 /// memory it remembers nothing. May sleep.
@@ -40,8 +41,7 @@ void dentry_cache_add(const Inode& directory, std::string_view name, Inode* inod
 /// Forgets a name. May sleep.
 void dentry_cache_remove(const Inode& directory, std::string_view name) REQUIRES(directory.lock);
 
-/// Forgets everything of a directory that is removed, or of a file system. May sleep.
-void dentry_cache_forget_directory(const Inode& directory);
+/// Forgets everything of a file system. May sleep.
 void dentry_cache_forget_file_system(const FileSystem& file_system);
 /// Forgets up to `wanted` entries, those unused for longest first; how many. May sleep.
 uint64_t dentry_cache_shrink(uint64_t wanted);
@@ -50,10 +50,10 @@ struct DentryCacheUsage {
   uint64_t entries, negative;
 };
 DentryCacheUsage dentry_cache_usage();
-/// Calls use(directory, name, inode or null) for every entry, for listings. In a reader: must not
-/// sleep.
-void for_each_dentry(void (*use)(const Inode& directory, std::string_view name, const Inode* inode,
-                                 void* context),
+/// Calls use(file system, directory's number, name, inode or null) for every entry, for listings. In a
+/// reader: must not sleep.
+void for_each_dentry(void (*use)(const FileSystem& file_system, InodeNumber directory,
+                                 std::string_view name, const Inode* inode, void* context),
                      void* context);
 
 }  // namespace cairn

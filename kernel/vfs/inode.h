@@ -83,6 +83,7 @@ class Inode : public CacheOwner {
   FileSystem& file_system;
   const InodeNumber number;
   const FileType type;
+  const uint64_t serial;  // of this object: no other inode in memory ever has it
 
   /// Directories: their entries; regular files: their size and who writes. Readers of data take
   /// nothing. Taken by the VFS around the calls below, as each says.
@@ -157,6 +158,7 @@ class Inode : public CacheOwner {
   std::atomic<uint32_t> references_{1};
   Inode* hash_next_ = nullptr;  // protected by the inode cache's lock
   ListLink unused_link_;        // same
+  bool cached_ = false;         // same: it is in its file system's cache
   bool going_ = false;          // same
 };
 

@@ -33,7 +33,8 @@ class InodeCache {
 
  private:
   friend class Inode;
-  void unused(Inode& inode);
+  /// Drops the last reference, or finds that it isn't the last any more.
+  void release_last(Inode& inode);
   void destroy(Inode& inode);
   Inode** bucket(InodeNumber number) REQUIRES(lock_);
   void remove(Inode& inode) REQUIRES(lock_);

@@ -1,0 +1,73 @@
+// What the rest of the kernel does with the mount table (labs/b-files/mount.cc).
+#include "debug/log.h"
+#include "vfs/mount.h"
+
+namespace cairn {
+
+bool same_place(const Place& left, const Place& right) {
+  return left.inode.get() == right.inode.get() && left.mount.get() == right.mount.get();
+}
+
+Place root_place() {
+  RefPtr<Mount> first = next_mount(nullptr);
+  if (!first) return {};
+  Place root{first, first->root};
+  return cross_mounts(std::move(root));
+}
+
+Place cross_mounts(Place place) {
+  while (place && place.inode->mount_count.load() != 0) {
+    RefPtr<Mount> covering = mount_at(place);
+    if (!covering) break;
+    place = {covering, covering->root};
+  }
+  return place;
+}
+
+namespace {
+
+// Nobody opens a device twice at once: two file systems would write on it without knowing each other.
+constinit Mutex opening{"mount device", LockRank::kMountDevice};
+
+/// The file system that is mounted from `device` already.
+RefPtr<FileSystem> mounted_file_system(const BlockDevice* device) {
+  for (auto mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
+    if (mount->file_system->device == device) return mount->file_system;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Result<void> mount_device(const Place& where, std::string_view device_name, std::string_view type,
+                          bool read_only) {
+  FileSystemType* kind = find_file_system(type);
+  if (kind == nullptr) return Errno::kENODEV;
+  BlockDevice* device = nullptr;
+  RefPtr<FileSystem> file_system;
+  MutexGuard guard(opening);
+  if (kind->needs_device) {
+    device = find_block_device(device_name);
+    if (device == nullptr) return Errno::kENOTBLK;
+    file_system = mounted_file_system(device);
+    if (file_system && file_system->read_only && !read_only) return Errno::kEBUSY;
+  }
+  if (!file_system) file_system = TRY(kind->open(device, read_only));
+  auto mounted = mount(where, file_system, device_name, read_only || file_system->read_only);
+  if (!mounted.ok() && file_system->references() == 1) (void)file_system->shut_down();
+  return mounted;
+}
+
+Result<void> sync_all() {
+  Result<void> first;
+  for (auto mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
+    auto synced = mount->file_system->sync();
+    if (!synced.ok()) {
+      log_error("vfs", "sync of {}: {}", mount->source, errno_name(synced.error()));
+      if (first.ok()) first = synced;
+    }
+  }
+  return first;
+}
+
+}  // namespace cairn

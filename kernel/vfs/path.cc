@@ -1,0 +1,223 @@
+// The walk along a path. What is still to be walked is one string, `rest`; a symbolic link puts its
+// target before it and the walk goes on. So nothing recurses, however links are nested.
+#include "vfs/path.h"
+
+#include "lib/string.h"
+#include "memory/heap.h"
+#include "vfs/dentry_cache.h"
+
+namespace cairn {
+
+namespace {
+
+constexpr unsigned kMaxLinks = 40;  // followed in one walk, as on Linux
+
+/// Takes the slashes off the front; whether there were any.
+bool strip_slashes(std::string_view& text) {
+  size_t length = text.size();
+  while (!text.empty() && text.front() == '/') text.remove_prefix(1);
+  return text.size() != length;
+}
+
+class Walk {
+ public:
+  explicit Walk(const PathContext& context) : context_(context) {}
+  ~Walk() { heap_free(expansion_); }
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
+
+  Result<void> run(std::string_view path, LastLink last, LastComponent& result) {
+    if (path.empty()) return Errno::kENOENT;
+    if (path.size() >= kMaxPathLength) return Errno::kENAMETOOLONG;
+    rest_ = path;
+    at_ = path.front() == '/' ? context_.root : context_.current;
+    strip_slashes(rest_);
+    if (rest_.empty()) {  // nothing but slashes
+      result.kind = LastComponent::kRoot;
+      result.directory = result.found = at_;
+      return {};
+    }
+    while (true) {
+      bool done = TRY(step(last, result));
+      if (done) return {};
+    }
+  }
+
+ private:
+  /// Walks one component; true at the last.
+  Result<bool> step(LastLink last, LastComponent& result) {
+    if (at_.inode->type != FileType::kDirectory) return Errno::kENOTDIR;
+    size_t length = rest_.find('/');
+    std::string_view name = rest_.substr(0, length);
+    rest_.remove_prefix(name.size());
+    bool slash = strip_slashes(rest_);
+    if (name.size() > kMaxNameLength) return Errno::kENAMETOOLONG;
+    if (!rest_.empty()) {
+      at_ = TRY(down(name, true));
+      return false;
+    }
+    result.directory = at_;
+    result.trailing_slash |= slash;
+    result.length = uint16_t(name.size());
+    memcpy(result.bytes, name.data(), name.size());
+    result.bytes[name.size()] = '\0';
+    result.kind = name == "."    ? LastComponent::kDot
+                  : name == ".." ? LastComponent::kDotDot
+                                 : LastComponent::kName;
+    unsigned before = links_;
+    auto found = down(name, last == LastLink::kFollow);
+    if (!found.ok() && found.error() == Errno::kENOENT && links_ == before) {
+      result.found = {};
+      return true;
+    }
+    if (!found.ok()) return found.error();
+    if (links_ != before) {  // a link: the walk goes on along its target
+      at_ = *found;
+      if (!rest_.empty()) return false;
+      result.kind = LastComponent::kRoot;  // the target was "/"
+      result.directory = result.found = at_;
+      return true;
+    }
+    result.found = *found;
+    return true;
+  }
+
+  /// The place of `name` in at_, mounts crossed. If it is a link to be followed: where that starts,
+  /// with rest_ set to what is to be walked from there.
+  Result<Place> down(std::string_view name, bool follow) {
+    if (name == ".") return at_;
+    if (name == "..") return step_up(context_.root, at_);
+    RefPtr<Inode> inode = TRY(look_up(*at_.inode, name));
+    if (follow && inode->type == FileType::kSymlink) return expand(*inode);
+    return cross_mounts({at_.mount, inode});
+  }
+
+  Result<Place> expand(Inode& link) {
+    if (++links_ > kMaxLinks) return Errno::kELOOP;
+    auto* text = static_cast<char*>(heap_allocate(kMaxPathLength));
+    if (text == nullptr) return Errno::kENOMEM;
+    auto length = link.read_link({text, kMaxPathLength});
+    Errno error = length.ok() ? Errno::kOk : length.error();
+    if (error == Errno::kOk && *length == 0) error = Errno::kENOENT;
+    if (error == Errno::kOk && *length + 1 + rest_.size() >= kMaxPathLength) {
+      error = Errno::kENAMETOOLONG;
+    }
+    if (error != Errno::kOk) {
+      heap_free(text);
+      return error;
+    }
+    size_t used = *length;
+    if (!rest_.empty()) {
+      text[used++] = '/';
+      memcpy(text + used, rest_.data(), rest_.size());
+      used += rest_.size();
+    }
+    heap_free(expansion_);
+    expansion_ = text;
+    rest_ = {text, used};
+    if (!strip_slashes(rest_)) return at_;
+    return context_.root;
+  }
+
+  const PathContext& context_;
+  Place at_;
+  std::string_view rest_;
+  char* expansion_ = nullptr;  // holds rest_ once a link was followed
+  unsigned links_ = 0;
+};
+
+}  // namespace
+
+Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name) {
+  if (directory.type != FileType::kDirectory) return Errno::kENOTDIR;
+  if (auto known = dentry_cache_find(directory, name)) {
+    if (!known->inode) return Errno::kENOENT;
+    return known->inode;
+  }
+  SharedGuard guard(directory.lock);
+  if (directory.links.load() == 0) return Errno::kENOENT;  // removed
+  auto found = directory.lookup(name);
+  if (found.ok()) {
+    dentry_cache_add(directory, name, found->get());
+  } else if (found.error() == Errno::kENOENT) {
+    dentry_cache_add(directory, name, nullptr);
+  }
+  return found;
+}
+
+Result<Place> step_up(const Place& root, const Place& from) {
+  Place at = from;
+  if (same_place(at, root)) return at;
+  while (at.inode.get() == at.mount->root.get() && at.mount->covered) {
+    at = Place(at.mount->covered);
+    if (same_place(at, root)) return at;
+  }
+  RefPtr<Inode> parent;
+  {
+    SharedGuard guard(at.inode->lock);
+    parent = TRY(at.inode->lookup(".."));
+  }
+  if (parent->type != FileType::kDirectory) return Errno::kENOTDIR;
+  return cross_mounts({at.mount, parent});
+}
+
+Result<LastComponent> resolve_last(const PathContext& context, std::string_view path,
+                                   LastLink last) {
+  LastComponent result;
+  TRY(Walk(context).run(path, last, result));
+  return result;
+}
+
+Result<Place> resolve_path(const PathContext& context, std::string_view path, LastLink last) {
+  bool slash = !path.empty() && path.back() == '/';
+  LastComponent result;
+  TRY(Walk(context).run(path, slash ? LastLink::kFollow : last, result));
+  if (!result.found) return Errno::kENOENT;
+  bool directory = result.found.inode->type == FileType::kDirectory;
+  if ((slash || result.trailing_slash) && !directory) return Errno::kENOTDIR;
+  return std::move(result.found);
+}
+
+namespace {
+
+/// The name of `child` in its parent directory. ENOENT if it has none there.
+Result<void> name_in(Inode& parent, InodeNumber child, DirectoryEntry& entry) {
+  SharedGuard guard(parent.lock);
+  for (uint64_t position = 0;; position = entry.next_position) {
+    bool more = TRY(parent.read_entry(position, entry));
+    if (!more) return Errno::kENOENT;
+    if (entry.inode == child && entry.name() != "." && entry.name() != "..") return {};
+  }
+}
+
+}  // namespace
+
+Result<size_t> path_of(const PathContext& context, const Place& directory, std::span<char> buffer) {
+  // Built from its end; each round puts one name before what is there.
+  size_t start = buffer.size();
+  if (start < 2) return Errno::kERANGE;
+  buffer[--start] = '\0';
+  Place at = directory;
+  if (at.inode->links.load() == 0) return Errno::kENOENT;
+  while (!same_place(at, context.root)) {
+    while (at.inode.get() == at.mount->root.get() && at.mount->covered) {
+      at = Place(at.mount->covered);
+    }
+    if (same_place(at, context.root)) break;
+    Place above = TRY(step_up(context.root, at));
+    if (same_place(above, at)) break;  // a root that isn't ours
+    DirectoryEntry entry;
+    TRY(name_in(*above.inode, at.inode->number, entry));
+    if (start < entry.name().size() + 1) return Errno::kERANGE;
+    start -= entry.name().size();
+    memcpy(&buffer[start], entry.name().data(), entry.name().size());
+    buffer[--start] = '/';
+    at = above;
+  }
+  if (buffer[start] == '\0') buffer[--start] = '/';
+  size_t length = buffer.size() - start;
+  memmove(buffer.data(), &buffer[start], length);
+  return length - 1;
+}
+
+}  // namespace cairn

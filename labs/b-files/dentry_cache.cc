@@ -1,0 +1,246 @@
+// LAB B3: the directory-entry cache. Contract: kernel/vfs/dentry_cache.h.
+// handouts/b-files.md#b3 explains it; check with: make grade LAB=b K=B3
+#include "vfs/dentry_cache.h"
+
+#include "lib/not_implemented.h"
+#include "lib/string.h"
+#include "memory/heap.h"
+#include "metrics/counter.h"
+#include "sched/rcu.h"
+#include "vfs/file_system.h"
+
+namespace cairn {
+
+CAIRN_COUNTER(dentry_hit_count, "dentries.hits");
+CAIRN_COUNTER(dentry_negative_hit_count, "dentries.negative_hits");
+CAIRN_COUNTER(dentry_miss_count, "dentries.misses");
+
+// BEGIN SOLUTION B3
+// STARTER: struct DentryCache {};
+namespace {
+
+/// What a name in a directory means.
+struct Node {
+  Node(const Inode& directory, uint64_t hash, Inode* inode)
+      : file_system(&directory.file_system),
+        directory(directory.number),
+        serial(directory.serial),
+        hash(hash),
+        inode(RefPtr<Inode>::share(inode)) {}
+
+  // Immutable.
+  const FileSystem* file_system;
+  InodeNumber directory;
+  uint64_t serial;  // of the directory's inode
+  uint64_t hash;
+  RefPtr<Inode> inode;  // null: no such name
+
+  std::atomic<Node*> next{nullptr};     // in its bucket: written under the lock, read by readers
+  std::atomic<bool> referenced{false};  // found since the hand of the clock came by
+  ListLink clock_link;  // protected by the cache's lock; then in a list of nodes to free
+  uint16_t length = 0;
+  char bytes[];
+
+  std::string_view name() const { return {bytes, length}; }
+};
+using NodeList = List<Node, &Node::clock_link>;
+
+/// FNV-1a over the name, begun with the directory.
+uint64_t hash_of(const Inode& directory, std::string_view name) {
+  constexpr uint64_t kPrime = 0x100'0000'01b3;
+  uint64_t hash = (0xcbf2'9ce4'8422'2325 ^ directory.serial) * kPrime;
+  for (char c : name) hash = (hash ^ uint8_t(c)) * kPrime;
+  return hash ^ hash >> 32;
+}
+
+constexpr uint32_t kBuckets = kMaxDentries;  // about one entry a bucket
+
+}  // namespace
+
+struct DentryCache {
+  std::atomic<Node*>* buckets = nullptr;  // set at boot
+  Spinlock lock{"dentries", LockRank::kDentries};
+  NodeList clock GUARDED_BY(lock);  // all entries; the hand is at the front
+  std::atomic<uint64_t> entries{0};
+  std::atomic<uint64_t> negative{0};
+
+  std::atomic<Node*>& bucket(uint64_t hash) { return buckets[hash % kBuckets]; }
+
+  Node* find(uint64_t hash, const Inode& directory, std::string_view name) {
+    if (buckets == nullptr) return nullptr;
+    Node* node = bucket(hash).load(std::memory_order_acquire);
+    while (node != nullptr &&
+           (node->hash != hash || node->serial != directory.serial || node->name() != name)) {
+      node = node->next.load(std::memory_order_acquire);
+    }
+    return node;
+  }
+
+  void insert(Node& node) REQUIRES(lock) {
+    std::atomic<Node*>& head = bucket(node.hash);
+    node.next.store(head.load(), std::memory_order_relaxed);
+    head.store(&node, std::memory_order_release);  // readers see it complete
+    clock.push_back(node);
+    entries.fetch_add(1);
+    if (!node.inode) negative.fetch_add(1);
+  }
+
+  /// Takes a node out. Readers may still be at it, so its own `next` stays as it is.
+  void remove(Node& node, NodeList& removed) REQUIRES(lock) {
+    std::atomic<Node*>* at = &bucket(node.hash);
+    while (at->load() != &node) at = &at->load()->next;
+    at->store(node.next.load(), std::memory_order_release);
+    NodeList::remove(node);
+    removed.push_back(node);
+    entries.fetch_sub(1);
+    if (!node.inode) negative.fetch_sub(1);
+  }
+
+  /// Takes out the entry that wasn't used for longest: the first one that the hand finds unmarked.
+  void remove_oldest(NodeList& removed) REQUIRES(lock) {
+    while (Node* node = clock.front()) {
+      if (!node->referenced.exchange(false)) return remove(*node, removed);
+      NodeList::remove(*node);
+      clock.push_back(*node);
+    }
+  }
+};
+
+namespace {
+
+constinit DentryCache cache;
+
+/// Frees nodes once no reader can be at them.
+void free_nodes(NodeList& removed) {
+  if (removed.empty()) return;
+  synchronize_rcu();
+  while (Node* node = removed.pop_front()) {
+    node->~Node();
+    heap_free(node);
+  }
+}
+
+Node* make_node(uint64_t hash, const Inode& directory, std::string_view name, Inode* inode) {
+  auto* node = static_cast<Node*>(heap_allocate(sizeof(Node) + name.size()));
+  if (node == nullptr) return nullptr;
+  new (node) Node(directory, hash, inode);
+  node->length = uint16_t(name.size());
+  memcpy(node->bytes, name.data(), name.size());
+  return node;
+}
+
+}  // namespace
+// END SOLUTION
+
+Result<void> start_dentry_cache() {
+  // BEGIN SOLUTION B3
+  // STARTER: return {};
+  auto* buckets = static_cast<std::atomic<Node*>*>(heap_allocate(kBuckets * sizeof(Node*)));
+  if (buckets == nullptr) return Errno::kENOMEM;
+  for (uint32_t i = 0; i < kBuckets; i++) new (&buckets[i]) std::atomic<Node*>(nullptr);
+  cache.buckets = buckets;
+  return {};
+  // END SOLUTION
+}
+
+std::optional<Dentry> dentry_cache_find(const Inode& directory, std::string_view name) {
+  // BEGIN SOLUTION B3
+  // STARTER: return std::nullopt;
+  uint64_t hash = hash_of(directory, name);
+  RcuReader reader;
+  Node* node = cache.find(hash, directory, name);
+  if (node == nullptr) {
+    dentry_miss_count.increment();
+    return std::nullopt;
+  }
+  if (!node->referenced.load(std::memory_order_relaxed)) node->referenced.store(true);
+  (node->inode ? dentry_hit_count : dentry_negative_hit_count).increment();
+  return Dentry{node->inode};
+  // END SOLUTION
+}
+
+void dentry_cache_add(const Inode& directory, std::string_view name, Inode* inode) {
+  // BEGIN SOLUTION B3
+  // STARTER: (void)directory, (void)name, (void)inode;
+  uint64_t hash = hash_of(directory, name);
+  Node* node = cache.buckets != nullptr ? make_node(hash, directory, name, inode) : nullptr;
+  NodeList removed;
+  {
+    Guard guard(cache.lock);
+    Node* old = cache.find(hash, directory, name);
+    if (old != nullptr) cache.remove(*old, removed);
+    if (node != nullptr) cache.insert(*node);
+    if (cache.entries.load() > kMaxDentries) cache.remove_oldest(removed);
+  }
+  free_nodes(removed);
+  // END SOLUTION
+}
+
+void dentry_cache_remove(const Inode& directory, std::string_view name) {
+  // BEGIN SOLUTION B3
+  // STARTER: (void)directory, (void)name;
+  uint64_t hash = hash_of(directory, name);
+  NodeList removed;
+  {
+    Guard guard(cache.lock);
+    Node* old = cache.find(hash, directory, name);
+    if (old != nullptr) cache.remove(*old, removed);
+  }
+  free_nodes(removed);
+  // END SOLUTION
+}
+
+void dentry_cache_forget_file_system(const FileSystem& file_system) {
+  // BEGIN SOLUTION B3
+  // STARTER: (void)file_system;
+  NodeList removed;
+  {
+    Guard guard(cache.lock);
+    for (Node& node : cache.clock) {
+      if (node.file_system == &file_system) cache.remove(node, removed);
+    }
+  }
+  free_nodes(removed);
+  // END SOLUTION
+}
+
+uint64_t dentry_cache_shrink(uint64_t wanted) {
+  // BEGIN SOLUTION B3
+  // STARTER: (void)wanted; return 0;
+  uint64_t before = cache.entries.load();
+  NodeList removed;
+  {
+    Guard guard(cache.lock);
+    for (uint64_t i = 0; i < wanted && cache.entries.load() != 0; i++) {
+      cache.remove_oldest(removed);
+    }
+  }
+  uint64_t freed = before - cache.entries.load();
+  free_nodes(removed);
+  return freed;
+  // END SOLUTION
+}
+
+DentryCacheUsage dentry_cache_usage() {
+  // BEGIN SOLUTION B3
+  // STARTER: return {};
+  return {cache.entries.load(), cache.negative.load()};
+  // END SOLUTION
+}
+
+void for_each_dentry(void (*use)(const FileSystem& file_system, InodeNumber directory,
+                                 std::string_view name, const Inode* inode, void* context),
+                     void* context) {
+  // BEGIN SOLUTION B3
+  // STARTER: (void)use, (void)context;
+  RcuReader reader;
+  for (uint32_t i = 0; cache.buckets != nullptr && i < kBuckets; i++) {
+    Node* node = cache.buckets[i].load(std::memory_order_acquire);
+    for (; node != nullptr; node = node->next.load(std::memory_order_acquire)) {
+      use(*node->file_system, node->directory, node->name(), node->inode.get(), context);
+    }
+  }
+  // END SOLUTION
+}
+
+}  // namespace cairn

@@ -1,0 +1,243 @@
+// LAB B2: file descriptors. Contract: kernel/vfs/fd_table.h.
+// handouts/b-files.md#b2 explains it; check with: make grade LAB=b K=B2
+#include "vfs/fd_table.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "lib/not_implemented.h"
+#include "memory/heap.h"
+#include "vfs/file_ops.h"
+
+namespace cairn {
+
+// BEGIN SOLUTION B2
+// STARTER: struct FdTable {};
+namespace {
+
+constexpr int kFirstCapacity = 64;
+constexpr int kWordBits = 64;
+
+/// One bit a descriptor.
+struct FdSet {
+  uint64_t words[kMaxFds / kWordBits] = {};
+
+  bool has(int fd) const { return (words[fd / kWordBits] >> fd % kWordBits & 1) != 0; }
+  void set(int fd, bool value) {
+    uint64_t bit = 1ull << fd % kWordBits;
+    if (value) {
+      words[fd / kWordBits] |= bit;
+    } else {
+      words[fd / kWordBits] &= ~bit;
+    }
+  }
+  /// The first descriptor from `from` on whose bit is `value`, or kMaxFds.
+  int find(int from, bool value) const {
+    for (int word = from / kWordBits; word < kMaxFds / kWordBits; word++) {
+      uint64_t candidates = value ? words[word] : ~words[word];
+      if (word == from / kWordBits) candidates &= ~0ull << from % kWordBits;
+      if (candidates != 0) return word * kWordBits + std::countr_zero(candidates);
+    }
+    return kMaxFds;
+  }
+};
+
+bool is_fd(int fd) { return fd >= 0 && fd < kMaxFds; }
+
+}  // namespace
+
+struct FdTable {
+  Spinlock lock{"fd table", LockRank::kFdTable};
+  RefPtr<File>* files GUARDED_BY(lock) = nullptr;  // `capacity` of them
+  int capacity GUARDED_BY(lock) = 0;
+  FdSet used GUARDED_BY(lock);
+  FdSet close_on_exec GUARDED_BY(lock);
+
+  ~FdTable() NO_THREAD_SAFETY_ANALYSIS { heap_free(files); }  // all empty by now
+};
+
+namespace {
+
+RefPtr<File>* new_files(int capacity) {
+  auto* files = static_cast<RefPtr<File>*>(heap_allocate(size_t(capacity) * sizeof(RefPtr<File>)));
+  for (int i = 0; files != nullptr && i < capacity; i++) new (&files[i]) RefPtr<File>();
+  return files;
+}
+
+/// Makes room for descriptor `fd`. The array is allocated outside the lock; if somebody else grew the
+/// table meanwhile, ours goes away again.
+Result<void> grow(FdTable& table, int fd) {
+  int wanted = kFirstCapacity;
+  while (wanted <= fd) wanted *= 2;
+  RefPtr<File>* larger = new_files(wanted);
+  if (larger == nullptr) return Errno::kENOMEM;
+  {
+    Guard guard(table.lock);
+    if (table.capacity < wanted) {
+      for (int i = 0; i < table.capacity; i++) larger[i] = std::move(table.files[i]);
+      std::swap(table.files, larger);
+      table.capacity = wanted;
+    }
+  }
+  heap_free(larger);  // nothing but empty references
+  return {};
+}
+
+/// Nobody else knows `copy` yet, so it needs no lock.
+void copy_entries(FdTable& copy, const FdTable& table) NO_THREAD_SAFETY_ANALYSIS {
+  for (int fd = table.used.find(0, true); fd < copy.capacity; fd = table.used.find(fd + 1, true)) {
+    copy.files[fd] = table.files[fd];
+    copy.used.set(fd, true);
+    copy.close_on_exec.set(fd, table.close_on_exec.has(fd));
+  }
+}
+
+}  // namespace
+// END SOLUTION
+
+Result<FdTable*> create_fd_table() {
+  // BEGIN SOLUTION B2
+  // STARTER: return not_implemented("B2");
+  auto* table = new_object<FdTable>();
+  if (table == nullptr) return Errno::kENOMEM;
+  return table;
+  // END SOLUTION
+}
+
+Result<FdTable*> copy_fd_table(FdTable& table) {
+  // BEGIN SOLUTION B2
+  // STARTER: return not_implemented("B2");
+  FdTable* copy = TRY(create_fd_table());
+  int highest = kMaxFds - 1;
+  {
+    Guard guard(table.lock);
+    while (highest >= 0 && !table.used.has(highest)) highest--;
+  }
+  if (highest >= 0) {
+    auto grown = grow(*copy, highest);
+    if (!grown.ok()) {
+      destroy_fd_table(copy);
+      return grown.error();
+    }
+  }
+  Guard guard(table.lock);
+  copy_entries(*copy, table);
+  return copy;
+  // END SOLUTION
+}
+
+void destroy_fd_table(FdTable* table) {
+  // BEGIN SOLUTION B2
+  // STARTER: (void)table;
+  for (int fd = next_fd(*table, 0); fd >= 0; fd = next_fd(*table, fd)) (void)close_fd(*table, fd);
+  delete table;
+  // END SOLUTION
+}
+
+Result<int> allocate_fd(FdTable& table, RefPtr<File> file, bool close_on_exec, int lowest) {
+  // BEGIN SOLUTION B2
+  // STARTER: return not_implemented("B2");
+  if (!is_fd(lowest)) return Errno::kEINVAL;
+  while (true) {
+    int fd;
+    {
+      Guard guard(table.lock);
+      fd = table.used.find(lowest, false);
+      if (fd == kMaxFds) return Errno::kEMFILE;
+      if (fd < table.capacity) {
+        table.used.set(fd, true);
+        table.close_on_exec.set(fd, close_on_exec);
+        table.files[fd] = std::move(file);
+        return fd;
+      }
+    }
+    TRY(grow(table, fd));
+  }
+  // END SOLUTION
+}
+
+Result<void> replace_fd(FdTable& table, int fd, RefPtr<File> file, bool close_on_exec) {
+  // BEGIN SOLUTION B2
+  // STARTER: return not_implemented("B2");
+  if (!is_fd(fd)) return Errno::kEBADF;
+  while (true) {
+    {
+      Guard guard(table.lock);
+      if (fd < table.capacity) {
+        std::swap(table.files[fd], file);
+        table.used.set(fd, true);
+        table.close_on_exec.set(fd, close_on_exec);
+        break;
+      }
+    }
+    TRY(grow(table, fd));
+  }
+  if (file) (void)vfs_close(std::move(file));  // what was there before: dup2() doesn't tell
+  return {};
+  // END SOLUTION
+}
+
+Result<RefPtr<File>> get_file_by_fd(FdTable& table, int fd) {
+  // BEGIN SOLUTION B2
+  // STARTER: return not_implemented("B2");
+  Guard guard(table.lock);
+  if (fd < 0 || fd >= table.capacity || !table.files[fd]) return Errno::kEBADF;
+  return table.files[fd];
+  // END SOLUTION
+}
+
+Result<void> close_fd(FdTable& table, int fd) {
+  // BEGIN SOLUTION B2
+  // STARTER: return not_implemented("B2");
+  RefPtr<File> file;
+  {
+    Guard guard(table.lock);
+    if (fd < 0 || fd >= table.capacity || !table.files[fd]) return Errno::kEBADF;
+    std::swap(file, table.files[fd]);
+    table.used.set(fd, false);
+    table.close_on_exec.set(fd, false);
+  }
+  return vfs_close(std::move(file));
+  // END SOLUTION
+}
+
+Result<bool> get_close_on_exec(FdTable& table, int fd) {
+  // BEGIN SOLUTION B2
+  // STARTER: return not_implemented("B2");
+  Guard guard(table.lock);
+  if (!is_fd(fd) || !table.used.has(fd)) return Errno::kEBADF;
+  return table.close_on_exec.has(fd);
+  // END SOLUTION
+}
+
+Result<void> set_close_on_exec(FdTable& table, int fd, bool close) {
+  // BEGIN SOLUTION B2
+  // STARTER: return not_implemented("B2");
+  Guard guard(table.lock);
+  if (!is_fd(fd) || !table.used.has(fd)) return Errno::kEBADF;
+  table.close_on_exec.set(fd, close);
+  return {};
+  // END SOLUTION
+}
+
+void close_fds_on_exec(FdTable& table) {
+  // BEGIN SOLUTION B2
+  // STARTER: (void)table;
+  for (int fd = next_fd(table, 0); fd >= 0; fd = next_fd(table, fd + 1)) {
+    auto close = get_close_on_exec(table, fd);
+    if (close.ok() && *close) (void)close_fd(table, fd);
+  }
+  // END SOLUTION
+}
+
+int next_fd(FdTable& table, int from) {
+  // BEGIN SOLUTION B2
+  // STARTER: return -1;
+  if (!is_fd(from)) return -1;
+  Guard guard(table.lock);
+  int fd = table.used.find(from, true);
+  return fd == kMaxFds ? -1 : fd;
+  // END SOLUTION
+}
+
+}  // namespace cairn

@@ -1,0 +1,171 @@
+// LAB B1: open, read, write, seek, close. Contract: kernel/vfs/file_ops.h.
+// handouts/b-files.md#b1 explains it; check with: make grade LAB=b K=B1
+#include "vfs/file_ops.h"
+
+#include "lib/not_implemented.h"
+#include "vfs/dentry_cache.h"
+
+namespace cairn {
+
+// BEGIN SOLUTION B1
+// STARTER:
+namespace {
+
+using namespace open_flag;
+
+constexpr uint64_t kMaxOffset = INT64_MAX;
+
+bool wants_write(uint32_t flags) { return (flags & kAccessMask) != kReadOnly; }
+
+/// The file `last` names, made if it isn't there yet.
+Result<Place> create_file(const LastComponent& last, uint32_t flags, uint16_t permissions) {
+  if (last.kind != LastComponent::kName || last.trailing_slash) return Errno::kEISDIR;
+  if (last.directory.mount->read_only) return Errno::kEROFS;
+  Inode& directory = *last.directory.inode;
+  ExclusiveGuard guard(directory.lock);
+  if (directory.links.load() == 0) return Errno::kENOENT;
+  // Somebody may have made it since the walk looked.
+  auto found = directory.lookup(last.name());
+  if (!found.ok() && found.error() != Errno::kENOENT) return found.error();
+  if (found.ok() && (flags & kExclusive) != 0) return Errno::kEEXIST;
+  if (!found.ok()) {
+    NewFile file{.type = FileType::kRegular, .permissions = permissions};
+    auto created = directory.create(last.name(), file);
+    if (!created.ok()) return created.error();
+    dentry_cache_add(directory, last.name(), created->get());
+    return Place{last.directory.mount, created.take()};
+  }
+  return Place{last.directory.mount, found.take()};
+}
+
+/// Whether an existing file may be opened like this.
+Result<void> check_open(const Place& place, uint32_t flags, bool trailing_slash) {
+  Inode& inode = *place.inode;
+  bool directory = inode.type == FileType::kDirectory;
+  if (!directory && (trailing_slash || (flags & kDirectory) != 0)) return Errno::kENOTDIR;
+  if ((flags & kPath) != 0) return {};
+  if (inode.type == FileType::kSymlink) return Errno::kELOOP;
+  bool changes = wants_write(flags) || (flags & kTruncate) != 0;
+  if (directory && (changes || (flags & kCreate) != 0)) return Errno::kEISDIR;
+  bool on_disk = directory || inode.type == FileType::kRegular;
+  if (changes && on_disk && place.mount->read_only) return Errno::kEROFS;
+  return {};
+}
+
+}  // namespace
+// END SOLUTION
+
+Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path, uint32_t flags,
+                              uint16_t permissions) {
+  // BEGIN SOLUTION B1
+  // STARTER: return not_implemented("B1");
+  if ((flags & kAccessMask) == kAccessMask && (flags & kPath) == 0) return Errno::kEINVAL;
+  if ((flags & kPath) != 0) flags &= kPath | kDirectory | kNoFollow;
+  bool create = (flags & kCreate) != 0;
+  bool only_new = create && (flags & kExclusive) != 0;
+  bool follow = !only_new && (flags & kNoFollow) == 0;
+
+  auto last = TRY(resolve_last(context, path, follow ? LastLink::kFollow : LastLink::kKeep));
+  Place place = last.found;
+  bool created = false;
+  if (!place) {
+    if (!create) return Errno::kENOENT;
+    place = TRY(create_file(last, flags, permissions));
+    created = true;
+  } else if (only_new) {
+    return Errno::kEEXIST;
+  }
+  TRY(check_open(place, flags, last.trailing_slash && !created));
+  RefPtr<File> file = TRY(open_place(place, flags));
+  Inode& inode = *place.inode;
+  if ((flags & kTruncate) != 0 && inode.type == FileType::kRegular && !file->path_only) {
+    ExclusiveGuard guard(inode.lock);
+    TRY(inode.resize(0));
+  }
+  return file;
+  // END SOLUTION
+}
+
+Result<uint64_t> vfs_read(File& file, IoBuffer& buffer) {
+  // BEGIN SOLUTION B1
+  // STARTER: return not_implemented("B1");
+  if (!file.readable) return Errno::kEBADF;
+  Inode& inode = file.inode();
+  if (inode.type == FileType::kDirectory) return Errno::kEISDIR;
+  if (!inode.seekable()) return inode.read(file, buffer, 0);
+  MutexGuard guard(file.position_lock);
+  uint64_t count = TRY(inode.read(file, buffer, file.position));
+  file.position += count;
+  return count;
+  // END SOLUTION
+}
+
+Result<uint64_t> vfs_write(File& file, IoBuffer& buffer) {
+  // BEGIN SOLUTION B1
+  // STARTER: return not_implemented("B1");
+  if (!file.writable) return Errno::kEBADF;
+  Inode& inode = file.inode();
+  uint64_t offset = 0;
+  if (!inode.seekable()) return inode.write(file, buffer, offset);
+  MutexGuard guard(file.position_lock);
+  offset = file.position;  // with O_APPEND the inode takes its end instead, and tells us
+  uint64_t count = TRY(inode.write(file, buffer, offset));
+  if (count != 0) file.position = offset + count;
+  return count;
+  // END SOLUTION
+}
+
+Result<uint64_t> vfs_read_at(File& file, IoBuffer& buffer, uint64_t offset) {
+  // BEGIN SOLUTION B1
+  // STARTER: return not_implemented("B1");
+  if (!file.readable) return Errno::kEBADF;
+  if (offset > kMaxOffset) return Errno::kEINVAL;
+  Inode& inode = file.inode();
+  if (inode.type == FileType::kDirectory) return Errno::kEISDIR;
+  if (!inode.seekable()) return Errno::kESPIPE;
+  return inode.read(file, buffer, offset);
+  // END SOLUTION
+}
+
+Result<uint64_t> vfs_write_at(File& file, IoBuffer& buffer, uint64_t offset) {
+  // BEGIN SOLUTION B1
+  // STARTER: return not_implemented("B1");
+  if (!file.writable) return Errno::kEBADF;
+  if (offset > kMaxOffset) return Errno::kEINVAL;
+  Inode& inode = file.inode();
+  if (!inode.seekable()) return Errno::kESPIPE;
+  return inode.write(file, buffer, offset);
+  // END SOLUTION
+}
+
+Result<uint64_t> vfs_seek(File& file, int64_t offset, Whence whence) {
+  // BEGIN SOLUTION B1
+  // STARTER: return not_implemented("B1");
+  if (file.path_only) return Errno::kEBADF;
+  if (!file.inode().seekable()) return Errno::kESPIPE;
+  MutexGuard guard(file.position_lock);
+  uint64_t from;
+  switch (whence) {
+    case Whence::kSet: from = 0; break;
+    case Whence::kCurrent: from = file.position; break;
+    case Whence::kEnd: from = file.inode().size.load(); break;
+    default: return Errno::kEINVAL;
+  }
+  // Unsigned sums don't overflow into nonsense: both parts are below 2^63.
+  uint64_t target = from + uint64_t(offset);
+  bool below_zero = offset < 0 && from < uint64_t(-offset);
+  if (below_zero || target > kMaxOffset) return Errno::kEINVAL;
+  file.position = target;
+  return target;
+  // END SOLUTION
+}
+
+Result<void> vfs_close(RefPtr<File> file) {
+  // BEGIN SOLUTION B1
+  // STARTER: return not_implemented("B1");
+  if (file->path_only || !file->writable) return {};
+  return take_write_error(file->inode());
+  // END SOLUTION
+}
+
+}  // namespace cairn

@@ -1,0 +1,162 @@
+// LAB B5: the mount table. Contract: kernel/vfs/mount.h.
+// handouts/b-files.md#b5 explains it; check with: make grade LAB=b K=B5
+#include "vfs/mount.h"
+
+#include "lib/not_implemented.h"
+#include "lib/string.h"
+#include "memory/heap.h"
+#include "vfs/dentry_cache.h"
+
+namespace cairn {
+
+// BEGIN SOLUTION B5
+// STARTER:
+namespace {
+
+/// A mount in the table: in order of mounting, and hashed by what it covers.
+struct Entry {
+  RefPtr<Mount> mount;
+  ListLink order_link;
+  Entry* next_in_bucket = nullptr;
+};
+
+constexpr uint32_t kBuckets = 64;
+
+struct MountTable {
+  Mutex change{"mount", LockRank::kMountChange};  // held by mount() and umount()
+  Spinlock lock{"mounts", LockRank::kMounts};     // held to look, and to change the links
+  List<Entry, &Entry::order_link> entries GUARDED_BY(lock);
+  Entry* buckets[kBuckets] GUARDED_BY(lock) = {};
+
+  Entry** bucket(const Place& covered) REQUIRES(lock) {
+    return &buckets[reinterpret_cast<uint64_t>(covered.inode.get()) / 64 % kBuckets];
+  }
+  Entry* covering(const Place& place) REQUIRES(lock) {
+    Entry* entry = *bucket(place);
+    while (entry != nullptr && !same_place(entry->mount->covered, place)) {
+      entry = entry->next_in_bucket;
+    }
+    return entry;
+  }
+  void insert(Entry& entry) REQUIRES(lock) {
+    entries.push_back(entry);
+    if (!entry.mount->covered) return;
+    Entry** head = bucket(entry.mount->covered);
+    entry.next_in_bucket = *head;
+    *head = &entry;
+    entry.mount->covered.inode->mount_count.fetch_add(1);
+  }
+  void remove(Entry& entry) REQUIRES(lock) {
+    List<Entry, &Entry::order_link>::remove(entry);
+    Entry** at = bucket(entry.mount->covered);
+    while (*at != &entry) at = &(*at)->next_in_bucket;
+    *at = entry.next_in_bucket;
+    entry.mount->covered.inode->mount_count.fetch_sub(1);
+  }
+  bool uses(const FileSystem& file_system) REQUIRES(lock) {
+    for (Entry& entry : entries) {
+      if (entry.mount->file_system.get() == &file_system) return true;
+    }
+    return false;
+  }
+};
+
+constinit MountTable table;
+
+/// Takes the mount whose root is `where` out of the table, if only the table and `where` refer to it.
+Result<Entry*> take_out(const Place& where) {
+  Guard guard(table.lock);
+  if (!where.mount->covered) return Errno::kEBUSY;  // the root stays
+  Entry* entry = table.covering(where.mount->covered);
+  if (entry == nullptr || entry->mount.get() != where.mount.get()) return Errno::kEINVAL;
+  if (where.mount->references() != 2) return Errno::kEBUSY;
+  table.remove(*entry);
+  return entry;
+}
+
+}  // namespace
+// END SOLUTION
+
+Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::string_view source,
+                   bool read_only) {
+  // BEGIN SOLUTION B5
+  // STARTER: return not_implemented("B5");
+  RefPtr<Inode> root = TRY(file_system->root());
+  if (where && where.inode->type != FileType::kDirectory) return Errno::kENOTDIR;
+  if (where && where.inode.get() == root.get()) return Errno::kEBUSY;
+  auto* entry = new_object<Entry>();
+  auto* made = new_object<Mount>();
+  if (entry == nullptr || made == nullptr) {
+    delete entry;
+    delete made;
+    return Errno::kENOMEM;
+  }
+  entry->mount = RefPtr<Mount>::adopt(made);
+  made->file_system = std::move(file_system);
+  made->root = std::move(root);
+  made->covered = where;
+  made->read_only = read_only;
+  source.copy(made->source, sizeof(made->source) - 1);  // the rest is zero
+
+  MutexGuard change_guard(table.change);
+  bool removed = where && where.inode->links.load() == 0;
+  bool second_root = false;
+  if (!removed) {
+    Guard guard(table.lock);
+    second_root = !where && !table.entries.empty();
+    // Somebody may have mounted here since the caller looked: then what they mounted is in the way.
+    bool covered = where && table.covering(where) != nullptr;
+    if (!second_root && !covered) {
+      table.insert(*entry);
+      return {};
+    }
+  }
+  delete entry;
+  return removed ? Errno::kENOENT : Errno::kEBUSY;
+  // END SOLUTION
+}
+
+Result<void> umount(Place& where) {
+  // BEGIN SOLUTION B5
+  // STARTER: return not_implemented("B5");
+  if (where.inode.get() != where.mount->root.get()) return Errno::kEINVAL;
+  MutexGuard change_guard(table.change);
+  Entry* entry = TRY(take_out(where));
+  RefPtr<FileSystem> file_system = where.mount->file_system;
+  where = {};
+  delete entry;  // and with it the mount, its root and what it covered
+  bool still_used;
+  {
+    Guard guard(table.lock);
+    still_used = table.uses(*file_system);
+  }
+  if (still_used) return {};
+  dentry_cache_forget_file_system(*file_system);
+  file_system->inodes.shrink(UINT64_MAX);
+  return file_system->shut_down();
+  // END SOLUTION
+}
+
+RefPtr<Mount> mount_at(const Place& place) {
+  // BEGIN SOLUTION B5
+  // STARTER: (void)place; return nullptr;
+  Guard guard(table.lock);
+  Entry* entry = table.covering(place);
+  return entry != nullptr ? entry->mount : nullptr;
+  // END SOLUTION
+}
+
+RefPtr<Mount> next_mount(const Mount* previous) {
+  // BEGIN SOLUTION B5
+  // STARTER: (void)previous; return nullptr;
+  Guard guard(table.lock);
+  bool found = previous == nullptr;
+  for (Entry& entry : table.entries) {
+    if (found) return entry.mount;
+    found = entry.mount.get() == previous;
+  }
+  return nullptr;
+  // END SOLUTION
+}
+
+}  // namespace cairn
