@@ -1,0 +1,124 @@
+"""The file calls answer as Linux does: the same static programs on both, compared line by line.
+
+On the host each program runs in a bubblewrap cell that holds nothing but the program, a fresh folder
+and devices of its own: what the calls do, they can do to those alone. A program prints
+sections (user/tests/file_calls.h); those that this host can't run, for want of root or because of its
+file system, are left out of the comparison and named at its end.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import resource
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grading.sandbox import tool
+from grading.suite.conftest import ROOT, run_make
+
+USER = ROOT / "build" / "user"
+PROGRAMS = sorted(path.stem for path in (ROOT / "user" / "tests").glob("file_*.c"))
+LINE = re.compile(r"calls: \[(\w+)\] (.*?)(?=\r?\n)")
+TROUBLE = re.compile(r"^\[\w+\] (SETUP|HANGS|ENDS)")  # a section that could not do what it should
+WANTED_LINES = 4000  # over all programs
+NEEDS_ROOT = {"owners", "devices", "mounterrors"}  # chown to others, device nodes, mounting ext2
+NEEDS_DISK = {"toolarge"}  # tmpfs has no largest file
+COUNTS_FOLDERS = {"folderlinks"}  # Btrfs and overlays give every folder one link
+DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor numbers of major 1
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "MKNOD", "SYS_ADMIN")
+LINUX_S = 120
+
+
+def lines(text: str) -> list[str]:
+    """The programs' own lines, as `[section] text`."""
+    return [f"[{match[1]}] {match[2]}" for match in LINE.finditer(text)]
+
+
+def section(line: str) -> str:
+    """The section that a line belongs to."""
+    return line[1:].partition("]")[0]
+
+
+def cell(program: Path, folder: Path) -> list[str]:
+    """The command that runs `program` on this machine's Linux, able to change `folder` and nothing else."""
+    command = [tool("bwrap", "bubblewrap"), "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+               "--die-with-parent", "--new-session", "--clearenv"]
+    if os.geteuid() != 0:
+        command += ["--unshare-user", "--uid", "0", "--gid", "0"]
+    command += ["--cap-drop", "ALL"]
+    for capability in CAPABILITIES:
+        command += ["--cap-add", f"CAP_{capability}"]
+    return command + ["--ro-bind", str(program), f"/{program.name}", "--dev-bind", str(folder / "work"), "/work",
+                      *devices(folder / "dev"), "--chdir", "/work", f"/{program.name}", "/work"]
+
+
+def devices(folder: Path) -> list[str]:
+    """A /dev for the cell. Root could change the machine's own nodes, so it gets others; nobody else can."""
+    if os.geteuid() != 0:
+        return [word for name in DEVICES for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
+    folder.mkdir()
+    for name, minor in DEVICES.items():
+        os.mknod(folder / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
+        (folder / name).chmod(0o666)
+    return ["--dev-bind", str(folder), "/dev"]
+
+
+def on_linux(name: str, folder: Path) -> list[str]:
+    """What the program prints here, within the fresh folder `folder`."""
+    (folder / "work").mkdir()
+    done = subprocess.run(cell(USER / f"{name}.elf", folder), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          errors="surrogateescape", timeout=LINUX_S,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024)))
+    assert done.returncode == 0, f"{name} on Linux ended with {done.returncode}: {done.stderr}"
+    return lines(done.stdout)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A fresh folder below build/, which is on a disk more often than /tmp is. Gone afterwards."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    path = Path(tempfile.mkdtemp(prefix="file-calls-", dir=ROOT / "build"))
+    if os.statvfs(path).f_flag & os.ST_NODEV:
+        pytest.skip("build/ is on a file system without device nodes (mount option nodev)")
+    yield path
+    for inner, names, _ in os.walk(path):  # some folders forbid everything
+        for name in names:
+            if not (Path(inner) / name).is_symlink():
+                (Path(inner) / name).chmod(0o700)
+    shutil.rmtree(path)
+
+
+def left_out(folder: Path) -> set[str]:
+    """Sections that this host can't run as they are meant."""
+    sections = set() if os.geteuid() == 0 else set(NEEDS_ROOT)
+    probe = folder / "probe"
+    probe.mkdir()
+    if probe.stat().st_nlink != 2:
+        sections |= COUNTS_FOLDERS
+    probe.rmdir()
+    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
+    if kind == "tmpfs":
+        sections |= NEEDS_DISK
+    return sections
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_linux_answers_alike_each_time(name: str, folder: Path) -> None:
+    """What is compared must not depend on chance, and the programs must do what they mean to."""
+    run_make(ROOT, "programs")
+    answers = []
+    for which in ("first", "second"):
+        (folder / which).mkdir()
+        answers.append(on_linux(name, folder / which))
+    assert answers[0] == answers[1]
+    assert answers[0][-1] == f"[end] {name}.elf done"
+    wrong = [line for line in answers[0] if TROUBLE.search(line) and section(line) not in left_out(folder)]
+    assert not wrong, wrong
