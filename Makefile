@@ -63,7 +63,7 @@ goals := $(or $(MAKECMDGOALS),help)
 quiet_goals := help clean
 
 tools := build
-tools += $(if $(filter qemu qemu-gdb image grade test test-all bench,$(goals)),disk run)
+tools += $(if $(filter qemu qemu-gdb image fresh-disk grade test test-all bench,$(goals)),disk run)
 tools += $(if $(UEFI)$(filter test test-all grade,$(goals)),uefi)
 tools += $(if $(filter gdb test test-all,$(goals)),debug)
 tools += $(if $(filter grade starter branches bench test test-all,$(goals)),grade)
@@ -203,7 +203,7 @@ $(BUILD)/user/programs.cpio: $(programs:%=$(BUILD)/user/%.flat) user/pack_progra
 
 grub_modules := part_msdos ext2 multiboot2 serial terminfo terminal normal configfile test echo sleep halt
 
-image: $(OUT)/disk.img $(if $(UEFI),$(BUILD)/esp.img) ## Build the disk that QEMU boots, build/STAGE/disk.img
+image: $(OUT)/disk.img $(if $(UEFI),$(BUILD)/esp.img) ## Build a boot disk as tests use it, build/STAGE/disk.img
 
 $(BUILD)/grub/core.img: fs-images/core.cfg
 	@mkdir -p $(@D)
@@ -219,20 +219,41 @@ $(BUILD)/esp.img: $(BUILD)/grub/grub.efi fs-images/make_esp.sh
 	$(call show,ESP,$@)
 	$(Q)fs-images/make_esp.sh $< $@
 
-$(OUT)/disk.img: $(OUT)/kernel.elf $(BUILD)/user/programs.cpio $(BUILD)/grub/core.img fs-images/grub.cfg fs-images/make_disk.py
-	$(call show,DISK,$@)
-	$(Q)objcopy --strip-all $< $(part)
-	$(Q)fs-images/make_disk.py $@ --core $(BUILD)/grub/core.img --kernel $(part) --programs $(BUILD)/user/programs.cpio
-	@rm -f $(part)
+disk_parts := $(OUT)/kernel.elf $(BUILD)/user/programs.cpio $(BUILD)/grub/core.img \
+  $(addprefix fs-images/,grub.cfg motd make_disk.py kept_disk.py e2fsprogs.py ext2_layout.py sparse.py)
+
+# The arguments: the image, and what else make_disk.py is told.
+define make_disk
+$(call show,DISK,$(1))
+$(Q)objcopy --strip-all $(OUT)/kernel.elf $(part)
+$(Q)fs-images/make_disk.py $(1) --core $(BUILD)/grub/core.img --kernel $(part) --programs $(BUILD)/user/programs.cpio $(2)
+@rm -f $(part)
+endef
+
+$(OUT)/disk.img: $(disk_parts)
+	$(call make_disk,$@)
+
+# The disk of `make qemu` keeps what people wrote on it; a new kernel is put onto it. QEMU writes to it,
+# so its own time says nothing: a stamp tells when it got its kernel.
+kept_disk := $(OUT)/kept-disk.img
+$(OUT)/kept-disk.stamp: $(disk_parts) $(if $(wildcard $(kept_disk)),,always) $(if $(filter fresh-disk,$(goals)),| fresh-disk)
+	$(call make_disk,$(kept_disk),--keep --words '$(LAB:%=LAB=%)$(if $(DEBUG), DEBUG=1)')
+	@touch $@
+
+fresh-disk: $(disk_parts) ## Make the disk of `make qemu` anew, without what was written on it
+	$(call make_disk,$(kept_disk))
+	@touch $(OUT)/kept-disk.stamp
 
 # ---- Running --------------------------------------------------------------------------------------
 
 qemu_arguments := run --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %)
 
-qemu: image $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G
+qemu_disks := $(OUT)/kept-disk.stamp $(if $(UEFI),$(BUILD)/esp.img)
+
+qemu: $(qemu_disks) $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G
 	@grading/qemu $(qemu_arguments)
 
-qemu-gdb: image ## The same, stopped until `make gdb` in another terminal lets it go
+qemu-gdb: $(qemu_disks) ## The same, stopped until `make gdb` in another terminal lets it go
 	@grading/qemu $(qemu_arguments) --gdb --wait
 
 gdb: ## Attach GDB to the machine of `make qemu-gdb`; LAB=a if several run
@@ -292,4 +313,4 @@ help: ## Show this list
 	@printf 'Cairn. make TARGET [LAB=a] [V=1]; without LAB every lab is in.\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1            \2/p' Makefile | LC_ALL=C sort | sed 's/^\(.\{13\}\) */\1/'
 
-.PHONY: bench branches clean gdb grade help image kernel lint programs qemu qemu-gdb starter test test-all
+.PHONY: always bench branches clean fresh-disk gdb grade help image kernel lint programs qemu qemu-gdb starter test test-all

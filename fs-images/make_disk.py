@@ -1,40 +1,43 @@
 #!/usr/bin/python3
-"""Builds disk.img, the raw disk that Cairn boots from, as any user and without loop devices.
+"""Builds the raw disk that Cairn boots from, as any user and without loop devices.
 
     sector 0            GRUB's boot.img and the partition table
     sectors 1…2047      GRUB's core image (the "gap"; boot.img's block list points at sector 1)
-    sector 2048 on      one ext2 partition: /boot/grub/grub.cfg, /boot/cairn/kernel.elf,
-                        /boot/cairn/programs.cpio, and the files of --root DIR
+    sector 2048 on      one ext2 partition, Cairn's root: /boot/grub/grub.cfg, /boot/cairn with the
+                        kernel and the programs, the usual directories, and the files of --root DIR
 
-The same input gives the same bytes: identifiers and times are fixed. Exits 1 with one line on
-standard error where a tool or a file is missing; no partial image is left behind.
+The same input gives the same bytes: identifiers, owners and times are fixed. With --keep an image that
+is there already keeps its files and gets the new kernel, programs and GRUB (kept_disk.py). Exits 1 with
+one line on standard error where something is missing; no partial image is left behind.
 """
 
 from __future__ import annotations
 
 import argparse
+import mmap
 import os
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import kept_disk
+from e2fsprogs import EPOCH, ToolError, debugfs, run_tool
+from ext2_layout import Layout
+
 SECTOR = 512
-PARTITION_START = 2048  # sectors; 1 MiB, where partitioning tools put the first one too
+PARTITION_START = kept_disk.PARTITION // SECTOR
 PARTITION_TABLE = 446  # offset in sector 0
 LINUX_PARTITION = 0x83
 BLOCK = 4096  # bytes of an ext2 block
+SIZE_MIB = 64  # of the partition; room for what people write, and holes on the host until they do
 UUID = "ca1100ca-1100-4a11-8a11-ca1100ca1100"
-EPOCH = 1704067200  # seconds since 1970 of every time stamp in the image: 2024-01-01
 BOOT_IMAGE = Path("/usr/lib/grub/i386-pc/boot.img")
-GRUB_MENU = Path(__file__).with_name("grub.cfg")
-SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # mke2fs is in /usr/sbin
-
-
-class DiskError(Exception):
-    """The image cannot be built; the text is one line that names the cause."""
+HERE = Path(__file__).resolve().parent
+GRUB_MENU = HERE / "grub.cfg"
+FOLDERS = {"boot": 0o755, "boot/cairn": 0o755, "boot/grub": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755,
+           "mnt": 0o755, "tmp": 0o1777}
 
 
 def partition_table(sectors: int) -> bytes:
@@ -45,74 +48,89 @@ def partition_table(sectors: int) -> bytes:
 
 
 def boot_area(core: Path) -> bytes:
-    """Sector 0 without its partition table, then GRUB's core image. Raises DiskError."""
-    try:
-        boot, rest = BOOT_IMAGE.read_bytes(), core.read_bytes()
-    except OSError as problem:
-        raise DiskError(f"{problem.filename}: {problem.strerror}") from problem
+    """Sector 0 without its partition table, then GRUB's core image. Raises ToolError."""
+    boot, rest = BOOT_IMAGE.read_bytes(), core.read_bytes()
     if len(rest) > (PARTITION_START - 1) * SECTOR:
-        raise DiskError(f"{core}: {len(rest)} bytes do not fit before the partition")
-    return boot[:SECTOR] + rest
+        raise ToolError(f"{core}: {len(rest)} bytes do not fit before the partition")
+    return boot[:PARTITION_TABLE] + bytes(SECTOR - PARTITION_TABLE) + rest
 
 
-def fill_tree(tree: Path, arguments: argparse.Namespace) -> None:
-    """Lays out the partition's files in `tree`, all with the same time."""
-    if arguments.root:
-        shutil.copytree(arguments.root, tree, symlinks=True, dirs_exist_ok=True)
-    cairn, grub = tree / "boot/cairn", tree / "boot/grub"
-    cairn.mkdir(parents=True)
-    grub.mkdir()
+def new_files(folder: Path, arguments: argparse.Namespace) -> kept_disk.Files:
+    """What a build puts on the disk, by path there; GRUB's menu is written to `folder`."""
+    menu = folder / "grub.cfg"
+    menu.write_text(GRUB_MENU.read_text().replace("@OPTIONS@", arguments.options))
+    files = {kept_disk.MENU: menu}
     if arguments.kernel:
-        shutil.copy(arguments.kernel, cairn / "kernel.elf")
+        files[kept_disk.KERNEL] = Path(arguments.kernel)
     if arguments.programs:
-        shutil.copy(arguments.programs, cairn / "programs.cpio")
-    (grub / "grub.cfg").write_text(GRUB_MENU.read_text().replace("@OPTIONS@", arguments.options))
-    for folder, _, files in os.walk(tree):
-        for path in [folder, *(os.path.join(folder, name) for name in files)]:
+        files[kept_disk.PROGRAMS] = Path(arguments.programs)
+    return files
+
+
+def fill_tree(tree: Path, files: kept_disk.Files, root: str | None) -> None:
+    """Lays out the partition's files in `tree`, all with the same time."""
+    if root:
+        shutil.copytree(root, tree, symlinks=True)
+    tree.mkdir(exist_ok=True)
+    for folder in FOLDERS:
+        (tree / folder).mkdir(exist_ok=True)
+    if not (tree / "etc/motd").exists():
+        shutil.copyfile(HERE / "motd", tree / "etc/motd")
+    for path, source in files.items():
+        shutil.copyfile(source, tree / path.lstrip("/"))
+        (tree / path.lstrip("/")).chmod(0o644)
+    (tree / "etc/motd").chmod(0o644)
+    for folder, mode in FOLDERS.items():
+        (tree / folder).chmod(mode)
+    for folder, _, names in os.walk(tree):
+        for path in [folder, *(os.path.join(folder, name) for name in names)]:
             os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
 
 
 def make_ext2(image: Path, tree: Path, size: int) -> None:
-    """Makes the partition's file system of `size` bytes from `tree`. Raises DiskError."""
-    offset = PARTITION_START * SECTOR
-    extended = f"offset={offset},root_owner=0:0,hash_seed={UUID}"
-    command = ["mke2fs", "-q", "-F", "-t", "ext2", "-b", str(BLOCK), "-m", "0", "-L", "cairn", "-U", UUID,
-               "-E", extended, "-d", str(tree), str(image), str(size // BLOCK)]
-    environment = {"PATH": SYSTEM_PATH, "E2FSPROGS_FAKE_TIME": str(EPOCH), "SOURCE_DATE_EPOCH": str(EPOCH)}
-    run_tool(command, environment)
-    # mke2fs copies the change times of the tree, which nobody can set.
-    paths = sorted(path.relative_to(tree) for path in tree.rglob("*"))
-    lines = [f'set_inode_field "/{path}" ctime @{EPOCH}' for path in paths]
-    run_tool(["debugfs", "-w", "-f", "-", f"{image}?offset={offset}"], environment, "\n".join(lines))
+    """Makes the partition's file system of `size` bytes from `tree`. Raises ToolError."""
+    extended = f"offset={kept_disk.PARTITION},root_owner=0:0,hash_seed={UUID}"
+    run_tool(["mke2fs", "-q", "-F", "-t", "ext2", "-b", str(BLOCK), "-m", "0", "-L", "cairn", "-U", UUID,
+              "-E", extended, "-d", str(tree), str(image), str(size // BLOCK)])
+    debugfs(image, kept_disk.reserve_room(), kept_disk.PARTITION)
+    # mke2fs copies owners, and change times, which nobody can set.
+    with image.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content, memoryview(content) as view:
+        with view[kept_disk.PARTITION :] as partition:
+            layout = Layout(partition)
+            for inode in layout.paths().values():
+                for name in ("i_uid", "i_gid", "i_uid_high", "i_gid_high", "i_ctime_extra", "i_mtime_extra", "i_atime_extra"):
+                    layout.set_inode(inode, name, 0)
+                for name in ("i_ctime", "i_mtime", "i_atime"):
+                    layout.set_inode(inode, name, EPOCH)
 
 
-def run_tool(command: list[str], environment: dict[str, str], commands: str = "") -> None:
-    """Runs a tool of e2fsprogs with `commands` as its input. Raises DiskError if it fails."""
-    try:
-        run = subprocess.run(command, env=environment, input=commands, capture_output=True, text=True, check=False)
-    except FileNotFoundError as problem:
-        raise DiskError(f"{command[0]} not found: install e2fsprogs") from problem
-    if run.returncode != 0:
-        raise DiskError(f"{command[0]} failed: {(run.stderr.strip() or run.stdout.strip()).splitlines()[-1]}")
-
-
-def make_disk(arguments: argparse.Namespace) -> None:
-    """Builds the image beside its final name and renames it. Raises DiskError."""
-    target = Path(arguments.image)
+def make_disk(arguments: argparse.Namespace, image: Path, scratch: Path) -> None:
+    """Builds a new image. Raises ToolError."""
     size = arguments.size * 1024 * 1024
     area = boot_area(Path(arguments.core))
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".disk-") as scratch:
-        tree, image = Path(scratch) / "tree", Path(scratch) / "disk.img"
-        tree.mkdir()
-        fill_tree(tree, arguments)
-        with image.open("wb") as disk:
-            disk.truncate(PARTITION_START * SECTOR + size)
-        make_ext2(image, tree, size)
-        with image.open("r+b") as disk:
-            disk.write(area)
-            disk.seek(PARTITION_TABLE)
-            disk.write(partition_table(size // SECTOR))
-        image.replace(target)
+    fill_tree(scratch / "tree", new_files(scratch, arguments), arguments.root)
+    with image.open("wb") as disk:
+        disk.truncate(kept_disk.PARTITION + size)
+    make_ext2(image, scratch / "tree", size)
+    with image.open("r+b") as disk:
+        disk.write(area)
+        disk.seek(PARTITION_TABLE)
+        disk.write(partition_table(size // SECTOR))
+
+
+def build(arguments: argparse.Namespace) -> None:
+    """Builds or updates the image beside its final name and renames it. Raises ToolError."""
+    target = Path(arguments.image)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".disk-") as folder:
+        scratch, part = Path(folder), Path(folder) / "disk.img"
+        if arguments.keep and target.exists():
+            remedy = f"make fresh-disk{arguments.words and ' ' + arguments.words}"
+            with kept_disk.unused(target):
+                kept_disk.update(target, part, boot_area(Path(arguments.core)), new_files(scratch, arguments), remedy)
+                part.replace(target)
+        else:
+            make_disk(arguments, part, scratch)
+            part.replace(target)
 
 
 def main() -> int:
@@ -124,12 +142,15 @@ def main() -> int:
     parser.add_argument("--programs", help="programs.cpio")
     parser.add_argument("--root", help="a folder whose files go into the partition too")
     parser.add_argument("--options", default="", help="words for the kernel's command line")
-    parser.add_argument("--size", type=int, default=32, help="MiB of the partition (default 32)")
+    parser.add_argument("--size", type=int, default=SIZE_MIB, help=f"MiB of the partition (default {SIZE_MIB})")
+    parser.add_argument("--keep", action="store_true", help="keep the files of an image that is there already")
+    parser.add_argument("--words", default="", help="how make is told the stage, for messages: LAB=b")
     arguments = parser.parse_args()
     try:
-        make_disk(arguments)
-    except (DiskError, OSError) as problem:
-        print(f"make_disk.py: {problem}", file=sys.stderr)
+        build(arguments)
+    except (ToolError, OSError) as problem:
+        text = f"{problem.filename}: {problem.strerror}" if isinstance(problem, OSError) and problem.filename else problem
+        print(f"make_disk.py: {text}", file=sys.stderr)
         return 1
     return 0
 

@@ -34,6 +34,7 @@ from e2fsprogs import ToolError  # noqa: E402
 from image_builder import Facts  # noqa: E402
 from make_image import document  # noqa: E402
 from manifest import Entry, Manifest, content_digest  # noqa: E402
+from sparse import copy_sparse  # noqa: E402
 
 CACHE = ROOT / "build" / "fs-images"
 KEPT = 60  # images; the ones not used for longest are removed
@@ -78,24 +79,6 @@ def image(recipe: str, seed: int = 0, **geometry: object) -> Image:
         os.utime(folder)
         content = json.loads((folder / "manifest.json").read_text())
     return Image(folder / "image", manifests.from_json(content["entries"]), Facts(**content["facts"]))
-
-
-def copy_sparse(source: Path, target: Path) -> Path:
-    """Copies a file without filling its holes; the copy is writable. Returns `target`."""
-    size = source.stat().st_size
-    with source.open("rb") as old, target.open("wb") as new:
-        position = 0
-        while position < size:
-            try:
-                start = os.lseek(old.fileno(), position, os.SEEK_DATA)
-            except OSError:  # ENXIO: nothing but a hole is left
-                break
-            position = os.lseek(old.fileno(), start, os.SEEK_HOLE)
-            os.lseek(new.fileno(), start, os.SEEK_SET)
-            while start < position:
-                start += os.sendfile(new.fileno(), old.fileno(), start, position - start)
-        new.truncate(size)
-    return target
 
 
 def _key(recipe: str, seed: int, geometry: dict[str, object]) -> str:

@@ -63,13 +63,13 @@ def pvh(kernel: Path, initrd: Path | None, options: str) -> list[str]:
     return arguments + (["-initrd", str(initrd)] if initrd else [])
 
 
-def grub(disk: Path, options: str) -> list[str]:
-    """Starts the disk image through SeaBIOS and GRUB; writes to the disk are dropped at the end."""
-    return [*_disk(disk, "disk", 0), *fw_cfg({"opt/cairn/options": options} if options else {})]
+def grub(disk: Path, options: str, keep: bool = False) -> list[str]:
+    """Starts the disk image through SeaBIOS and GRUB; writes to the disk are dropped at the end unless `keep`."""
+    return [*_disk(disk, "disk", 0, keep), *fw_cfg({"opt/cairn/options": options} if options else {})]
 
 
-def uefi(disk: Path, esp: Path, options: str) -> list[str]:
-    """Starts the disk image through OVMF and the GRUB on `esp`. Raises QemuError without OVMF."""
+def uefi(disk: Path, esp: Path, options: str, keep: bool = False) -> list[str]:
+    """Starts the disk image through OVMF and the GRUB on `esp`; `keep` as in grub(). Raises QemuError without OVMF."""
     code, variables = ovmf()
     return [
         *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"),
@@ -78,7 +78,7 @@ def uefi(disk: Path, esp: Path, options: str) -> list[str]:
             f"if=pflash,unit=1,format=raw,snapshot=on,file={variables}",
         ),  # private: changes go to a temporary file
         *_disk(esp, "esp", 0),
-        *_disk(disk, "disk", 1),
+        *_disk(disk, "disk", 1, keep),
         *fw_cfg({"opt/cairn/options": options} if options else {}),
     ]
 
@@ -168,8 +168,10 @@ def person() -> list[str]:
     return ["-serial", "mon:stdio"]
 
 
-def _disk(image: Path, name: str, boot_index: int) -> list[str]:
+def _disk(image: Path, name: str, boot_index: int, keep: bool = False) -> list[str]:
+    """A virtio disk. The harness's are snapshots: the image may be shared, and stays as it is."""
+    kept = "off" if keep else "on"
     return [
-        *("-drive", f"if=none,id={name},format=raw,snapshot=on,file={str(image).replace(',', ',,')}"),
+        *("-drive", f"if=none,id={name},format=raw,snapshot={kept},file={str(image).replace(',', ',,')}"),
         *("-device", f"virtio-blk-pci,drive={name},bootindex={boot_index}"),
     ]

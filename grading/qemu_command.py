@@ -1,4 +1,7 @@
-"""The command `grading/qemu`: boots a stage's disk image with the serial line on this terminal."""
+"""The command `grading/qemu`: boots a stage's own disk with the serial line on this terminal.
+
+What the machine writes to the disk stays, so that only one machine at a time can use it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import argparse
 import fcntl
 import os
 import re
+import struct
 import sys
 from pathlib import Path
 
@@ -36,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser(
         "run",
-        help="boot build/STAGE/disk.img through GRUB",
-        description="Boots build/STAGE/disk.img through GRUB. " + FIRST_LINE + ".",
+        help="boot build/STAGE/kept-disk.img through GRUB",
+        description="Boots build/STAGE/kept-disk.img through GRUB. " + FIRST_LINE + ".",
     )
     run.add_argument("--stage", default="all", metavar="STAGE", help="a, b, c, d or all (default: all)")
     run.add_argument("--uefi", action="store_true", help="boot with UEFI (OVMF) instead of BIOS")
@@ -68,12 +72,14 @@ def command_line(arguments: argparse.Namespace) -> list[str]:
     """QEMU's command line for `run`. Raises qemu.QemuError."""
     folder = Path("build") / arguments.stage
     lab = words_for_make(arguments.stage)
-    disk = existing(folder / "disk.img", f"make image{lab}")
+    disk = existing(folder / "kept-disk.img", f"make fresh-disk{lab}")
+    if in_use(disk):
+        raise qemu.QemuError(f"another QEMU writes to {disk}: leave it first (Ctrl-A x in its terminal)")
     command = [qemu.binary(), *qemu.machine(arguments.memory, icount=arguments.icount), *qemu.person()]
     if arguments.uefi:
-        command += qemu.uefi(disk, existing(Path("build/esp.img"), f"make image{lab} UEFI=1"), arguments.options)
+        command += qemu.uefi(disk, existing(Path("build/esp.img"), f"make image{lab} UEFI=1"), arguments.options, keep=True)
     else:
-        command += qemu.grub(disk, arguments.options)
+        command += qemu.grub(disk, arguments.options, keep=True)
     if arguments.gdb:
         command += qemu.gdb_socket(claim_gdb_socket(folder), arguments.wait)
     return command
@@ -89,6 +95,17 @@ def existing(path: Path, remedy: str) -> Path:
     if not path.exists():
         raise qemu.QemuError(f"{path} is missing: {remedy}")
     return path
+
+
+def in_use(disk: Path) -> bool:
+    """Whether a QEMU has the image open: it holds locks on some of its bytes. Takes no lock itself."""
+    question = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # struct flock: the whole file
+    try:
+        with disk.open("r+b") as file:
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
+    except OSError as error:
+        raise qemu.QemuError(f"can't use {disk}: {error.strerror}") from None
+    return bool(struct.unpack("hhqqi", answer)[0] != fcntl.F_UNLCK)
 
 
 def claim_gdb_socket(folder: Path) -> Path:

@@ -63,6 +63,25 @@ def test_only_what_changed_is_built_again(small: Path) -> None:
     assert built(make(small, "kernel", "LAB=a")) == ["build/a/kernel.elf", *sorted(f"labs/a-paging/{name}.cc" for name in LAB_FILES)]
 
 
+def test_the_disk_of_make_qemu_is_kept(small: Path) -> None:
+    """QEMU makes the image newer than the kernel; what counts is when it last got a kernel."""
+    image, goals = small / "build/a/kept-disk.img", ("build/a/kept-disk.stamp", "LAB=a")
+    assert "build/a/kept-disk.img" in built(make(small, *goals)) and built(make(small, *goals)) == []
+    fresh = image.read_bytes()
+    with image.open("r+b") as disk:
+        disk.seek(60 << 20)
+        disk.write(b"mine")  # in a block that nothing uses
+    assert built(make(small, *goals)) == []
+    (small / "labs/a-paging/tlb.cc").write_text(SOURCE % "other")
+    os.utime(image, (1 << 32, 1 << 32))
+    assert "build/a/kept-disk.img" in built(make(small, *goals))
+    assert b"mine" in image.read_bytes()
+    assert "build/a/kept-disk.img" in built(make(small, "fresh-disk", "LAB=a")) and built(make(small, *goals)) == []
+    assert b"mine" not in image.read_bytes() and len(image.read_bytes()) == len(fresh)
+    image.unlink()
+    assert built(make(small, *goals)) == ["build/a/kept-disk.img"]
+
+
 def test_a_changed_flag_builds_again_what_it_touches(small: Path) -> None:
     built(make(small, "kernel", "programs", "LAB=a"))
     again = built(make(small, "kernel", "programs", "LAB=a", "DEBUG=1"))

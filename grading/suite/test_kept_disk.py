@@ -1,0 +1,138 @@
+"""The disk of `make qemu`: a new kernel gets onto it, and people's files stay. e2fsprogs play the people."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grading import disk_image, ext2_judge
+
+OFFSET = 1 << 20  # bytes before the partition
+
+
+class Disk:
+    """A disk and what it is made from."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root, self.folder, self.image = root, folder, folder / "kept-disk.img"
+        for name, size in (("core", 40000), ("kernel", 900_000), ("programs", 200_000)):
+            self.write(name, size, 1)
+
+    def write(self, name: str, size: int, version: int) -> bytes:
+        """Gives a part new content."""
+        data = bytes([version]) * size
+        (self.folder / name).write_bytes(data)
+        return data
+
+    def make(self, *words: str) -> subprocess.CompletedProcess[str]:
+        parts = [word for name in ("core", "kernel", "programs") for word in (f"--{name}", self.folder / name)]
+        command = [self.root / "fs-images/make_disk.py", self.image, *parts, "--keep", "--words", "LAB=b", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def debugfs(self, *lines: str) -> None:
+        subprocess.run([shutil.which("debugfs", path="/usr/sbin:/sbin"), "-w", "-f", "-", f"{self.image}?offset={OFFSET}"],
+                       input="\n".join(lines), capture_output=True, text=True, check=True)
+
+    def read(self, path: str) -> bytes:
+        return ext2_judge.read_file(self.image, path, OFFSET)
+
+
+@pytest.fixture
+def disk(root: Path, tmp_path: Path) -> Disk:
+    made = Disk(root, tmp_path)
+    done = made.make()
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_a_new_disk_is_a_root(disk: Disk) -> None:
+    tree = ext2_judge.read_tree(disk.image, OFFSET)
+    assert {"/boot", "/dev", "/etc/motd", "/home", "/mnt", "/tmp", "/boot/cairn/kernel.elf", "/boot/grub/grub.cfg"} <= tree.keys()
+    assert tree["/tmp"].mode == 0o1777 and all(entry.owner == entry.group == 0 for entry in tree.values())
+    assert disk_image.root_partition(disk.image).size == 64 << 20 and disk.image.stat().st_blocks * 512 < 8 << 20
+    ext2_judge.check_clean(disk.image, OFFSET)
+
+
+def test_people_s_files_stay(disk: Disk) -> None:
+    (disk.folder / "mine").write_bytes(b"mine" * 5000)
+    disk.debugfs(f"write {disk.folder}/mine home/mine", "cd /home", f"write {disk.folder}/mine mine", "symlink /etc/link mine",
+                 "mkdir /boot/cairn/deep", "rm /etc/motd")
+    before = ext2_judge.read_tree(disk.image, OFFSET)
+    boot = disk.image.read_bytes()[:512]
+    kernel, programs, core = disk.write("kernel", 950_000, 2), disk.write("programs", 10, 2), disk.write("core", 41_000, 2)
+    done = disk.make("--options", "log=debug")
+    assert done.returncode == 0 and done.stdout == done.stderr == "", done.stderr
+    assert disk.read("/boot/cairn/kernel.elf") == kernel and disk.read("/boot/cairn/programs.cpio") == programs
+    assert b"kernel.elf log=debug" in disk.read("/boot/grub/grub.cfg")
+    content = disk.image.read_bytes()
+    assert content[512 : 512 + len(core)] == core and content[:512] == boot
+    after = ext2_judge.read_tree(disk.image, OFFSET)
+    changed = {"/boot/cairn", "/boot/grub", "/boot/cairn/kernel.elf", "/boot/cairn/programs.cpio", "/boot/grub/grub.cfg",
+               "/boot/cairn/reserve"}
+    assert before.keys() == after.keys() and "/etc/motd" not in after
+    ext2_judge.compare(before, after, (*ext2_judge.FIELDS, "ctime", "inode"), ignore=changed)
+    ext2_judge.check_clean(disk.image, OFFSET)
+
+
+def test_a_boot_folder_that_people_removed_comes_back(disk: Disk) -> None:
+    disk.debugfs(*(f"rm /boot/{path}" for path in ("cairn/kernel.elf", "cairn/programs.cpio", "cairn/reserve", "grub/grub.cfg")),
+                 "rmdir /boot/cairn", "rmdir /boot/grub", "rmdir /boot")
+    assert disk.make().returncode == 0
+    assert len(disk.read("/boot/cairn/kernel.elf")) == 900_000
+    ext2_judge.check_clean(disk.image, OFFSET)
+
+
+def fill(disk: Disk) -> None:
+    """Leaves no free block."""
+    (disk.folder / "big").write_bytes(b"x" * (80 << 20))
+    disk.debugfs(f"write {disk.folder}/big home/big", "cd /home", f"write {disk.folder}/big big")
+    (disk.folder / "big").unlink()
+    partition = f"{disk.image}?offset={OFFSET}"
+    subprocess.run(["/usr/sbin/e2fsck", "-fy", partition], capture_output=True, check=False)
+
+
+def test_a_full_disk_has_room_for_a_larger_kernel(disk: Disk) -> None:
+    fill(disk)
+    kernel = disk.write("kernel", 3_000_000, 2)
+    done = disk.make()
+    assert done.returncode == 0 and "a larger kernel may not fit" in done.stderr, done.stderr
+    assert disk.read("/boot/cairn/kernel.elf") == kernel
+    ext2_judge.check_clean(disk.image, OFFSET)
+
+
+def test_a_kernel_that_does_not_fit_changes_nothing(disk: Disk) -> None:
+    fill(disk)
+    before = disk.image.read_bytes()
+    disk.write("kernel", 9_000_000, 2)
+    done = disk.make()
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "is full: delete files in Cairn, or start anew, without your files: make fresh-disk LAB=b" in done.stderr
+    assert disk.image.read_bytes() == before and {path.name for path in disk.folder.iterdir()} == {"core", "kernel", "programs", "kept-disk.img"}
+
+
+def test_what_a_cut_left_is_repaired_and_told(disk: Disk) -> None:
+    disk.debugfs("ssv free_blocks_count 7", "ssv state 0")
+    done = disk.make()
+    assert done.returncode == 0 and "e2fsck repaired it" in done.stdout
+    ext2_judge.check_clean(disk.image, OFFSET)
+
+
+def test_what_e2fsck_cannot_repair_is_left_alone(disk: Disk) -> None:
+    disk.debugfs("sif /etc/motd block[0] 1")
+    before = disk.image.read_bytes()
+    done = disk.make()
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "damaged beyond" in done.stderr and "make fresh-disk LAB=b" in done.stderr
+    assert disk.image.read_bytes() == before
+
+
+def test_a_disk_in_use_is_left_alone(disk: Disk) -> None:
+    with disk.image.open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_SH, 1, 200)  # as QEMU locks it
+        done = disk.make()
+    assert done.returncode == 1 and "in use by a running QEMU: leave that first" in done.stderr
+    assert disk.make().returncode == 0
