@@ -17,6 +17,7 @@ SOURCE = '#include "lib/one.h"\nnamespace cairn { int %s(int x) { return x + kOn
 ISOLATION_TEST = '#include "cairn.h"\nint main(void) { say("isolated\\n"); return 0; }\n'
 FROM_HERE = ("Makefile", "user", "fs-images", "grading/lab.py", "grading/tools.sh", "grading/tools.txt",
              "kernel/debug/make_symbols.py", "labs/a-paging/lab.toml")
+WRITTEN = b"what people wrote"
 LAB_FILES = ("page_table", "tlb", "frame_refs", "copy_on_write")
 
 
@@ -70,14 +71,14 @@ def test_the_disk_of_make_qemu_is_kept(small: Path) -> None:
     fresh = image.read_bytes()
     with image.open("r+b") as disk:
         disk.seek(60 << 20)
-        disk.write(b"mine")  # in a block that nothing uses
+        disk.write(WRITTEN)  # in a block that nothing uses
     assert built(make(small, *goals)) == []
     (small / "labs/a-paging/tlb.cc").write_text(SOURCE % "other")
     os.utime(image, (1 << 32, 1 << 32))
     assert "build/a/kept-disk.img" in built(make(small, *goals))
-    assert b"mine" in image.read_bytes()
+    assert WRITTEN in image.read_bytes()
     assert "build/a/kept-disk.img" in built(make(small, "fresh-disk", "LAB=a")) and built(make(small, *goals)) == []
-    assert b"mine" not in image.read_bytes() and len(image.read_bytes()) == len(fresh)
+    assert WRITTEN not in image.read_bytes() and len(image.read_bytes()) == len(fresh)
     image.unlink()
     assert built(make(small, *goals)) == ["build/a/kept-disk.img"]
 
