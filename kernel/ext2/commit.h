@@ -7,13 +7,18 @@
 // device before the next begins:
 //
 //   1 new     blocks that nothing on the device refers to yet: file data, pointer blocks, blocks of
-//             directories
-//   2 names   directory blocks with the names that the epoch added (names that it removes stay)
-//   3 inodes  inode tables, pointer blocks that were there before, bitmaps, descriptors, superblock.
-//             If directories grew, first with the new inodes still marked deleted, then as they are:
-//             a live inode never lacks a name that can be found
-//   4 names   directory blocks as they are: replaced and removed names are gone
+//             directories; and directory blocks with the names that the epoch added (names that it
+//             removes stay)
+//   2 inodes  inode tables, pointer blocks that were there before, bitmaps, descriptors, superblock.
+//             New inodes whose name lies in a directory, or a block of one, that is new too are still
+//             written as deleted
+//   3 births  those inodes, level by level: a directory before the files in it
+//   4 deaths  inodes that must not go before all new names can be found (removed directories)
+//   5 names   replaced: names that now mean another file
+//   6 victims inodes whose only name was replaced
+//   7 names   directory blocks as they are: removed names are gone
 //
+// Most commits have only steps 1 and 2, or 1, 2 and 7: a step without blocks costs nothing.
 // A step writes a block as it is with every *later* change undone: whoever removes a name or makes
 // an inode notes the old value and the step at which the new one takes effect (write_later()).
 // What an epoch frees (blocks, inodes, entry slots) can be used again only after its commit, so no
@@ -59,9 +64,10 @@ enum class BlockKind : uint8_t {
 
 /// When a noted change takes effect.
 enum class Step : uint8_t {
-  kLiveInodes,  // the second half of step 3
-  kReplace,     // step 4, before removals: a name that now means another file
-  kRemove,      // step 4
+  kDeaths,   // step 4
+  kReplace,  // step 5
+  kVictims,  // step 6
+  kRemove,   // step 7
 };
 
 class MetadataStore {
@@ -80,24 +86,53 @@ class MetadataStore {
   /// block stays kNew. ENOMEM before anything is changed: so call it first.
   Result<void> change(const MetadataBlock& block, BlockKind kind) REQUIRES_SHARED(epoch_lock);
   /// Until `step`, the `size` (2 or 4) bytes at `offset` are written as `value_until`. A second note for
-  /// the same bytes keeps the older value and the later step. ENOMEM.
+  /// the same bytes keeps the older value and the later step. Counts as a change of just these bytes:
+  /// a block without a change() is not written before `step`. In a kNew block nothing needs a note,
+  /// and none is kept. ENOMEM before anything is changed, as with change().
   Result<void> write_later(const MetadataBlock& block, uint32_t offset, uint32_t size,
                            uint32_t value_until, Step step) REQUIRES_SHARED(epoch_lock);
-  /// Whether there is such a note for these bytes in this epoch: the slot can't be used again yet.
+  /// Whether there is such a note for these bytes, in this epoch or the one being committed: the slot
+  /// can't be used again yet.
   bool is_held(const MetadataBlock& block, uint32_t offset) REQUIRES_SHARED(epoch_lock);
-  /// A directory has a new block.
-  void directory_grew() REQUIRES_SHARED(epoch_lock);
+  /// The `size` (at most 128) bytes at `offset` are written as they are now until `step`: the inode of a
+  /// directory that is being removed (kDeaths), of the victim of replace_in_block() (kVictims). Before
+  /// the bytes are changed. Otherwise like write_later(). ENOMEM.
+  Result<void> freeze(const MetadataBlock& block, uint32_t offset, uint32_t size, Step step)
+      REQUIRES_SHARED(epoch_lock);
+  /// A rename over another file's name where both entries lie in one block, at these offsets: before
+  /// they are changed to "target has source's inode, source has none". Both names change in one write,
+  /// and until the victim is deleted it has the source's name, so that one of the two files has the
+  /// target's name at any time. ENOMEM.
+  Result<void> replace_in_block(const MetadataBlock& block, uint32_t target, uint32_t source)
+      REQUIRES_SHARED(epoch_lock);
+
+  /// An inode was made in this epoch, with its only name in `parent`; its links_count lies at `offset`.
+  /// Where that name can't be found before the epoch's own changes are on the device, it is written as
+  /// deleted until it can. ENOMEM.
+  Result<void> inode_made(const MetadataBlock& block, uint32_t offset, InodeNumber inode,
+                          InodeNumber parent) REQUIRES_SHARED(epoch_lock);
+  /// An inode, maybe made in this epoch, was moved to the directory `parent`; 0: it lost a name and has
+  /// others left.
+  void inode_moved(InodeNumber inode, InodeNumber parent) REQUIRES_SHARED(epoch_lock);
+  /// A directory has a new block: names in it can be found once its inode is written. ENOMEM, before
+  /// anything is changed.
+  Result<void> directory_grew(InodeNumber directory) REQUIRES_SHARED(epoch_lock);
   /// The block is no longer metadata (it is being freed): its changes are not written.
   void forget(BlockNumber number) REQUIRES_SHARED(epoch_lock);
 
   /// Data that must be on the device before step 2: calls write_back() for all inodes that are dirty.
-  /// Set by the file system.
+  /// Set by the file system. Called by commit(), whose caller may hold inodes' locks: it takes none of
+  /// them. Its error is commit()'s, but the metadata is written nevertheless.
   void set_data_writer(Result<void> (*write)(void* context), void* context);
-  /// Called when a commit is complete on the device: frees what the epoch freed.
+  /// Called at the end of an epoch, with no operation running: what belongs to it is put aside, and last
+  /// changes may be made. Set by the allocator.
+  void set_seal(void (*seal)(void* context), void* context);
+  /// Called when a commit is complete on the device: frees what its epoch freed. Set by the allocator.
   void set_release(void (*release)(void* context), void* context);
 
   /// Commits everything done so far, and waits. With nothing to do it is cheap. The first error; what
-  /// could not be written stays changed and is tried again. EIO. No locks held; not within an operation.
+  /// could not be written stays changed and is tried again. EIO. Inodes' locks may be held (a full device
+  /// is tidied up in the middle of a create), nothing below; not within an operation.
   Result<void> commit();
   bool has_changes();
 

@@ -33,16 +33,17 @@ enum class LockRank : uint8_t {
   kDentries,     // vfs: the directory-entry cache
   kFdTable,      // vfs: one table of file descriptors
   kMounts,       // vfs: the mount table
+  kMetadata,     // ext2: the list of what the next commit will write
   // Mutexes from here on: their holders may sleep.
   kProgramPages,  // standins: pages of one program
   kAddressSpace,  // address_space: regions and page table
   kAllocation,    // ext2: bitmaps and free counts
   kBlockMap,      // ext2: the block pointers of one file
   kEpoch,         // ext2: what the next commit will write
+  kCommit,        // ext2: one commit at a time
   kInode,         // vfs: a directory's entries, a file's size and writers
   kFilePosition,  // vfs: the position of one open file
   kRename,        // vfs: renames between directories
-  kCommit,        // ext2: one commit at a time
   kMountChange,   // vfs: one mount or umount at a time
   kMountDevice,   // vfs: opening a device for mounting
   kPrograms,      // standins: the programs there are
