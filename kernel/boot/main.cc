@@ -4,6 +4,7 @@
 #include "arch/descriptors.h"
 #include "arch/early_serial.h"
 #include "boot/boot_info.h"
+#include "boot/file_systems.h"
 #include "debug/exit.h"
 #include "debug/log.h"
 #include "debug/panic.h"
@@ -40,6 +41,7 @@ enum Ready : uint32_t {
   kConsole = 1 << 8,
   kDisks = 1 << 9,
   kPrograms = 1 << 10,
+  kFiles = 1 << 11,
 };
 
 struct BootStep {
@@ -174,6 +176,10 @@ void add_programs() {
   log_info("boot", "{} programs", count);
 }
 
+void start_files() {
+  if (start_file_systems != nullptr) start_file_systems();
+}
+
 void start_monitors() {
   if (!start_monitor().ok()) stop_boot("no memory for the monitor");
   if (!has_option("channel")) return;
@@ -192,7 +198,8 @@ constexpr BootStep kSteps[] = {
     {"console", kThreads | kInterrupts, kConsole, start_console},
     {"disks", kThreads | kInterrupts | kClock | kConsole, kDisks, start_disks},
     {"programs", kThreads | kFrames | kDisks, kPrograms, add_programs},
-    {"monitor", kConsole | kPrograms, kNothing, start_monitors},
+    {"files", kDisks | kConsole, kFiles, start_files},
+    {"monitor", kConsole | kPrograms | kFiles, kNothing, start_monitors},
 };
 
 /// Every step's needs are given by steps before it.

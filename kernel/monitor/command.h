@@ -55,6 +55,13 @@ std::span<const Command> memory_commands();
 std::span<const Command> system_commands();
 std::span<const Command> table_commands();
 std::span<const Command> disk_commands();
+/// Lab B's; null where it isn't in (kernel/monitor/files/).
+[[gnu::weak]] std::span<const Command> file_commands();
+[[gnu::weak]] std::span<const Command> file_change_commands();
+
+/// Before the machine stops or restarts: all file systems written and marked clean. What goes wrong is
+/// in the log. Null without lab B.
+[[gnu::weak]] void stop_file_systems();
 
 /// Runs a line. An empty line does nothing; for an unknown command the message hints at the nearest.
 Result<void> run_command_line(Session& session, std::string_view line);
@@ -67,10 +74,10 @@ Result<RefPtr<Process>> parse_process(Session& session, std::string_view text);
 /// Calls use(const Command&) for every command.
 template <class Use>
 void for_each_command(Use use) {
-  for (auto commands :
-       {process_commands(), memory_commands(), system_commands(), table_commands(),
-        disk_commands()}) {
-    for (const Command& command : commands) use(command);
+  for (auto list : {process_commands, memory_commands, system_commands, table_commands,
+                    disk_commands, file_commands, file_change_commands}) {
+    if (list == nullptr) continue;  // not in this stage
+    for (const Command& command : list()) use(command);
   }
 }
 

@@ -64,6 +64,7 @@ Result<void> kernel_tests(Session& session, Arguments) {
 }
 
 Result<void> reboot(Session&, Arguments) {
+  if (stop_file_systems != nullptr) stop_file_systems();
   disable_interrupts();
   out8(0xcf9, 0x06);  // reset control register of PCI chipsets: full reset
   out8(0x64, 0xfe);   // the keyboard controller's reset line
@@ -72,6 +73,7 @@ Result<void> reboot(Session&, Arguments) {
 
 /// ACPI's S5. Its type would come from AML; QEMU's is 0.
 Result<void> halt(Session& session, Arguments) {
+  if (stop_file_systems != nullptr) stop_file_systems();
   print(session.out, "halted\n");
   disable_interrupts();
   if (acpi_info().pm1a_control != 0) out16(acpi_info().pm1a_control, 1 << 13);

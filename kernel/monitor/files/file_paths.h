@@ -1,0 +1,25 @@
+// What the monitor's file commands share. Paths are walked from the root.
+#pragma once
+
+#include "monitor/command.h"
+#include "vfs/path.h"
+
+namespace cairn {
+
+/// The root as root and current directory. ENOENT without a root.
+Result<PathContext> monitor_context(Session& session);
+/// The file at `path`, the error with a message that names it.
+Result<Place> find_file(Session& session, std::string_view path, LastLink last = LastLink::kFollow);
+/// Passes a result on; if it is an error, "PATH: ENOENT" becomes the message.
+template <class T>
+Result<T> name_error(Session& session, std::string_view path, Result<T> result) {
+  if (!result.ok()) return session.fail(result.error(), "{}: {}", path, errno_name(result.error()));
+  return result;
+}
+Result<void> need_arguments(Session& session, Arguments arguments, size_t least, size_t most,
+                            const char* usage);
+
+/// "-rwxr-xr-x" for `ls` and `stat`; 11 characters with the NUL.
+void print_mode(std::span<char> text, FileType type, uint16_t permissions);
+
+}  // namespace cairn
