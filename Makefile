@@ -159,7 +159,7 @@ $(BUILD)/compile_commands.json: Makefile $(OUT)/obj/flags $(OUT)/obj/list
 # ---- Programs -------------------------------------------------------------------------------------
 
 # Each of these files is a program, named after it. Students' tests are programs too.
-program_folders := user/programs user/tests $(foreach l,$(LABS),$(LAB_$(l)_DIR)/tests)
+program_folders := user/programs user/bench user/tests $(foreach l,$(LABS),$(LAB_$(l)_DIR)/tests)
 program_sources := $(foreach f,$(program_folders),$(wildcard $f/*.c))
 programs := $(sort $(notdir $(program_sources:.c=)))
 ifneq ($(words $(programs)),$(words $(program_sources)))

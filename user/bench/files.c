@@ -1,0 +1,215 @@
+// What the file calls cost: `make bench LAB=b` runs this, the same program, on Cairn and on Linux, in
+// the same QEMU on copies of the same image.
+//
+//     files FOLDER [ROW…]
+//
+// FOLDER is on the file system to be measured and holds, untouched since the machine started,
+//     data                      a file of 8 MiB
+//     many/entry-000000 …       100,000 files
+//     deep/1/2/3/4/5/6/7/8/file
+// For each row it prints
+//     files: row=NAME count=OPERATIONS ns=TIME ticks=TICKS
+// with the time of all operations together by the monotonic clock and by the time stamp counter.
+// Under `-icount shift=0` both advance by one an instruction (and through idle stretches: a row that
+// waits for the disk counts those as well). A line `files: start row=NAME` comes first, so that the
+// host can time rows by its own clock. Rows named warm or cached ran once before they are measured.
+// A row that can't run prints `files: row=NAME error=TEXT`, and the program ends with status 1.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "cairn.h"
+
+enum {
+  kFileSize = 8 << 20,
+  kChunk = 64 << 10,
+  kChunks = kFileSize / kChunk,
+  kFiles = 1000,      // made and removed
+  kEntries = 100000,  // in the large folder
+  kLookups = 1000,
+  kRepeats = 1000,
+};
+
+static const char kDeepPath[] = "deep/1/2/3/4/5/6/7/8/file";  // ten components
+static char buffer[kChunk] __attribute__((aligned(kPageSize)));
+static char made[kFiles][32], looked_up[kLookups][32];  // names, so that no row has to print them
+static int failures;
+
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+// A row does all its operations and returns how many, or -1 with errno.
+typedef long (*operation)(void);
+
+static long null_calls(void) {
+  for (int i = 0; i < kRepeats; i++) syscall(SYS_getpid);
+  return kRepeats;
+}
+
+static long read_all(void) {
+  int fd = open("data", O_RDONLY);
+  if (fd < 0) return -1;
+  for (int i = 0; i < kChunks; i++) {
+    ssize_t got = read(fd, buffer, kChunk);
+    if (got != kChunk) {
+      if (got >= 0) errno = ENODATA;
+      close(fd);
+      return -1;
+    }
+  }
+  close(fd);
+  return kChunks;
+}
+
+static long write_and_sync(void) {
+  int fd = open("written", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (fd < 0) return -1;
+  long done = 0;
+  while (done < kChunks && write(fd, buffer, kChunk) == kChunk) done++;
+  if (done < kChunks || fsync(fd) != 0) done = -1;
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return done;
+}
+
+static long create_files(void) {
+  for (int i = 0; i < kFiles; i++) {
+    int fd = open(made[i], O_WRONLY | O_CREAT | O_EXCL, 0644);
+    if (fd < 0) return -1;
+    close(fd);
+  }
+  return kFiles;
+}
+
+static long unlink_files(void) {
+  for (int i = 0; i < kFiles; i++) {
+    if (unlink(made[i]) != 0) return -1;
+  }
+  return kFiles;
+}
+
+static long look_up(void) {
+  struct stat status;
+  for (int i = 0; i < kLookups; i++) {
+    if (stat(looked_up[i], &status) != 0) return -1;
+  }
+  return kLookups;
+}
+
+static long look_up_missing(void) {
+  struct stat status;
+  for (int i = 0; i < kLookups; i++) {
+    if (stat("many/there-is-no-such-file", &status) == 0) {
+      errno = EEXIST;
+      return -1;
+    }
+  }
+  return kLookups;
+}
+
+static long walk_deep(void) {
+  struct stat status;
+  for (int i = 0; i < kRepeats; i++) {
+    if (stat(kDeepPath, &status) != 0) return -1;
+  }
+  return kRepeats;
+}
+
+static long open_and_close(void) {
+  for (int i = 0; i < kRepeats; i++) {
+    int fd = open("data", O_RDONLY);
+    if (fd < 0) return -1;
+    close(fd);
+  }
+  return kRepeats;
+}
+
+static long read_2k(void) {
+  int fd = open("data", O_RDONLY);
+  if (fd < 0) return -1;
+  long done = 0;
+  while (done < kRepeats && pread(fd, buffer, 2048, done % 1024 * 4096) == 2048) done++;
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return done == kRepeats ? done : -1;
+}
+
+static long read_folder(void) {
+  int fd = open("many", O_RDONLY | O_DIRECTORY);
+  if (fd < 0) return -1;
+  long got;
+  while ((got = syscall(SYS_getdents64, fd, buffer, kChunk)) > 0) {
+  }
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return got < 0 ? -1 : kEntries;
+}
+
+// In this order: what has to be cold comes before anything that warms it.
+static const struct {
+  const char* name;
+  operation run;
+  int warm;  // run it once before
+} kRows[] = {
+    {"null_call", null_calls, 1},
+    {"read_cold", read_all, 0},
+    {"read_cached", read_all, 1},
+    {"write_sync", write_and_sync, 0},
+    {"create", create_files, 0},
+    {"unlink", unlink_files, 0},
+    {"lookup_cold", look_up, 0},
+    {"lookup_warm", look_up, 1},
+    {"lookup_missing_warm", look_up_missing, 1},
+    {"walk_warm", walk_deep, 1},
+    {"open_close_warm", open_and_close, 1},
+    {"read_2k_cached", read_2k, 1},
+    {"readdir_cold", read_folder, 0},
+    {"readdir_warm", read_folder, 1},
+};
+
+static void measure(const char* name, operation run, int warm) {
+  say("files: start row=%s\n", name);
+  if (warm) run();
+  uint64_t ticks = read_tsc(), start = now_ns();
+  long count = run();
+  uint64_t ns = now_ns() - start;
+  ticks = read_tsc() - ticks;
+  if (count < 0) {
+    say("files: row=%s error=%s\n", name, strerror(errno));
+    failures++;
+  } else {
+    say("files: row=%s count=%ld ns=%lu ticks=%lu\n", name, count, ns, ticks);
+  }
+}
+
+static void prepare_names(void) {
+  for (int i = 0; i < kFiles; i++) snprintf(made[i], sizeof(made[i]), "made/file%d", i);
+  // Spread over the folder: 7,919 and the number of entries have no divisor in common, so all differ.
+  for (uint32_t i = 0; i < kLookups; i++) {
+    uint32_t entry = (i * 7919 + 12345) % kEntries;
+    snprintf(looked_up[i], sizeof(looked_up[i]), "many/entry-%06u", entry);
+  }
+}
+
+int main(int argc, char** argv) {
+  if (argc < 2 || chdir(argv[1]) != 0) {
+    say("usage: files FOLDER [ROW…]: %s\n", argc < 2 ? "no folder given" : strerror(errno));
+    return 2;
+  }
+  mkdir("made", 0755);
+  prepare_names();
+  for (size_t i = 0; i < sizeof(kRows) / sizeof(kRows[0]); i++) {
+    int wanted = argc == 2;
+    for (int word = 2; word < argc; word++) wanted |= strcmp(argv[word], kRows[i].name) == 0;
+    if (wanted) measure(kRows[i].name, kRows[i].run, kRows[i].warm);
+  }
+  say("files: done\n");
+  return failures != 0;
+}
