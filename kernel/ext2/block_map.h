@@ -2,6 +2,7 @@
 // one, two and three levels of blocks full of pointers. A pointer of 0 at any level is a hole.
 #pragma once
 
+#include "ext2/commit.h"
 #include "ext2/file_system.h"
 
 namespace cairn::ext2 {
@@ -27,6 +28,6 @@ Result<BlockNumber> map_block(Ext2Inode& inode, uint64_t file_block)
 /// back: ENOSPC, EFBIG, EIO leave the file as it was. Updates raw.block and raw.sectors; the caller
 /// stores the inode. In the running operation's epoch (commit.h). May sleep.
 Result<BlockNumber> map_or_allocate_block(Ext2Inode& inode, uint64_t file_block, bool& created)
-    REQUIRES(inode.map_lock);
+    REQUIRES(inode.map_lock) REQUIRES_SHARED(running_operation);
 
 }  // namespace cairn::ext2

@@ -70,6 +70,11 @@ enum class Step : uint8_t {
   kRemove,   // step 7
 };
 
+/// What clang's analysis of locks calls being within an Operation: one name for the epochs of all
+/// mounted file systems, so that functions which are given inodes can ask for it.
+struct CAPABILITY("operation") RunningOperation {};
+inline constinit RunningOperation running_operation;
+
 class MetadataStore {
  public:
   static Result<MetadataStore*> create(BlockDevice& device, uint32_t block_size,
@@ -79,46 +84,47 @@ class MetadataStore {
   /// A block's content; read if it isn't in memory. EIO; EUCLEAN beyond the device. May sleep.
   Result<MetadataBlock> read(BlockNumber number);
   /// A block that was just allocated: zeros, changed, kNew. ENOMEM.
-  Result<MetadataBlock> create_block(BlockNumber number) REQUIRES_SHARED(epoch_lock);
+  Result<MetadataBlock> create_block(BlockNumber number) REQUIRES_SHARED(running_operation);
 
   // ---- Within an Operation.
   /// The block was changed (or is about to be, before the operation ends). Until the commit a kNew
   /// block stays kNew. ENOMEM before anything is changed: so call it first.
-  Result<void> change(const MetadataBlock& block, BlockKind kind) REQUIRES_SHARED(epoch_lock);
+  Result<void> change(const MetadataBlock& block, BlockKind kind)
+      REQUIRES_SHARED(running_operation);
   /// Until `step`, the `size` (2 or 4) bytes at `offset` are written as `value_until`. A second note for
   /// the same bytes keeps the older value and the later step. Counts as a change of just these bytes:
   /// a block without a change() is not written before `step`. In a kNew block nothing needs a note,
   /// and none is kept. ENOMEM before anything is changed, as with change().
   Result<void> write_later(const MetadataBlock& block, uint32_t offset, uint32_t size,
-                           uint32_t value_until, Step step) REQUIRES_SHARED(epoch_lock);
+                           uint32_t value_until, Step step) REQUIRES_SHARED(running_operation);
   /// Whether there is such a note for these bytes, in this epoch or the one being committed: the slot
   /// can't be used again yet.
-  bool is_held(const MetadataBlock& block, uint32_t offset) REQUIRES_SHARED(epoch_lock);
+  bool is_held(const MetadataBlock& block, uint32_t offset) REQUIRES_SHARED(running_operation);
   /// The `size` (at most 128) bytes at `offset` are written as they are now until `step`: the inode of a
   /// directory that is being removed (kDeaths), of the victim of replace_in_block() (kVictims). Before
   /// the bytes are changed. Otherwise like write_later(). ENOMEM.
   Result<void> freeze(const MetadataBlock& block, uint32_t offset, uint32_t size, Step step)
-      REQUIRES_SHARED(epoch_lock);
+      REQUIRES_SHARED(running_operation);
   /// A rename over another file's name where both entries lie in one block, at these offsets: before
   /// they are changed to "target has source's inode, source has none". Both names change in one write,
   /// and until the victim is deleted it has the source's name, so that one of the two files has the
   /// target's name at any time. ENOMEM.
   Result<void> replace_in_block(const MetadataBlock& block, uint32_t target, uint32_t source)
-      REQUIRES_SHARED(epoch_lock);
+      REQUIRES_SHARED(running_operation);
 
   /// An inode was made in this epoch, with its only name in `parent`; its links_count lies at `offset`.
   /// Where that name can't be found before the epoch's own changes are on the device, it is written as
   /// deleted until it can. ENOMEM.
   Result<void> inode_made(const MetadataBlock& block, uint32_t offset, InodeNumber inode,
-                          InodeNumber parent) REQUIRES_SHARED(epoch_lock);
+                          InodeNumber parent) REQUIRES_SHARED(running_operation);
   /// An inode, maybe made in this epoch, was moved to the directory `parent`; 0: it lost a name and has
   /// others left.
-  void inode_moved(InodeNumber inode, InodeNumber parent) REQUIRES_SHARED(epoch_lock);
+  void inode_moved(InodeNumber inode, InodeNumber parent) REQUIRES_SHARED(running_operation);
   /// A directory has a new block: names in it can be found once its inode is written. ENOMEM, before
   /// anything is changed.
-  Result<void> directory_grew(InodeNumber directory) REQUIRES_SHARED(epoch_lock);
+  Result<void> directory_grew(InodeNumber directory) REQUIRES_SHARED(running_operation);
   /// The block is no longer metadata (it is being freed): its changes are not written.
-  void forget(BlockNumber number) REQUIRES_SHARED(epoch_lock);
+  void forget(BlockNumber number) REQUIRES_SHARED(running_operation);
 
   /// Data that must be on the device before step 2: calls write_back() for all inodes that are dirty.
   /// Set by the file system. Called by commit(), whose caller may hold inodes' locks: it takes none of
@@ -148,10 +154,11 @@ class MetadataStore {
 /// must not be called while one is held.
 class SCOPED_CAPABILITY Operation {
  public:
-  explicit Operation(MetadataStore& store) ACQUIRE_SHARED(store.epoch_lock) : store_(store) {
+  explicit Operation(MetadataStore& store)
+      ACQUIRE_SHARED(running_operation) NO_THREAD_SAFETY_ANALYSIS : store_(store) {
     store_.epoch_lock.lock_shared();
   }
-  ~Operation() RELEASE() { store_.epoch_lock.unlock_shared(); }
+  ~Operation() RELEASE() NO_THREAD_SAFETY_ANALYSIS { store_.epoch_lock.unlock_shared(); }
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 

@@ -10,9 +10,8 @@ namespace cairn::ext2 {
 /// An entry in memory: its block, pinned, and its place in it.
 struct EntryPlace {
   MetadataBlock block;
-  uint32_t offset = 0;           // bytes in the block
-  uint32_t previous_offset = 0;  // of the entry before it in the block; == offset: it is the first
-  uint64_t position = 0;         // bytes in the directory
+  uint32_t offset = 0;    // bytes in the block
+  uint64_t position = 0;  // bytes in the directory
   RawEntry& raw() const { return *reinterpret_cast<RawEntry*>(block.data() + offset); }
   std::string_view name() const {
     return {reinterpret_cast<const char*>(&raw() + 1), raw().name_length};

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "ext2/layout.h"
+#include "sync/spinlock.h"
 #include "vfs/file_system.h"
 
 namespace cairn::ext2 {
@@ -51,6 +52,10 @@ class Ext2Inode final : public Inode {
   Ext2Inode(Ext2FileSystem& fs, InodeNumber number, FileType type);
   Ext2FileSystem& fs() const;
 
+  // Where its raw inode lies. Immutable.
+  BlockNumber table_block{};
+  uint32_t table_offset = 0;  // bytes in the block
+
   /// Block pointers and counts. Readers of data take it shared while they map blocks, whoever grows
   /// or cuts the file exclusively. Taken inside Inode::lock and the epoch.
   SharedMutex map_lock{"block map", LockRank::kBlockMap};
@@ -58,6 +63,13 @@ class Ext2Inode final : public Inode {
   /// Where the next block of a file that grows should go: after the last one. 0: unknown.
   uint64_t allocation_goal GUARDED_BY(map_lock) = 0;
   uint32_t parent_group = 0;  // where its directory lies, for the first block
+
+  /// Directories: an entry surely begins here (bytes): read_entry() needn't look for its beginning.
+  std::atomic<uint64_t> known_entry{0};
+  /// Directories: blocks before this one had no room when somebody looked.
+  uint64_t first_roomy_block GUARDED_BY(lock) = 0;
+
+  ListLink dirty_link;  // protected by the file system's dirty_lock_
 
   // Inode's and CacheOwner's; the files that implement them are named above.
   Attributes attributes() override;
@@ -100,11 +112,30 @@ class Ext2FileSystem final : public FileSystem {
   /// error flag. Returns EUCLEAN for the caller to return.
   Errno damaged(const char* what, uint64_t number);
 
+  /// A file of this size (bytes) can exist: its pointers reach as far, and its count of sectors.
+  uint64_t max_file_size() const;
+  /// An inode in memory for what lies at its place on the device: what get_inode() and the making of
+  /// files share. ENOMEM, EIO, EUCLEAN.
+  Result<Ext2Inode*> make_inode(InodeNumber number, const RawInode& raw);
+
+  // Inodes with dirty pages, which a commit writes before the names of new files.
+  void add_dirty(Ext2Inode& inode);
+  void remove_dirty(Ext2Inode& inode);
+  /// Writes the data of all inodes that are dirty now. The first error. May sleep.
+  Result<void> write_dirty_data();
+
  private:
   friend Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only);
   Ext2FileSystem(BlockDevice& device, bool read_only, const Geometry& geometry,
-                 MetadataStore& metadata, Allocator& allocator);
+                 MetadataStore& metadata, Allocator& allocator, uint64_t id);
   ~Ext2FileSystem() override;
+
+  uint64_t id_;        // from the superblock's UUID
+  uint64_t overhead_;  // blocks that never hold files
+  std::atomic<uint64_t> damage_count_{0};
+
+  Spinlock dirty_lock_{"dirty inodes", LockRank::kDirtyInodes};
+  List<Ext2Inode, &Ext2Inode::dirty_link> dirty_inodes_ GUARDED_BY(dirty_lock_);
 };
 
 /// For the registry of file systems.

@@ -1,6 +1,7 @@
 // LAB B, item B4: the inode table.
 #pragma once
 
+#include "ext2/commit.h"
 #include "ext2/file_system.h"
 
 namespace cairn::ext2 {
@@ -23,6 +24,7 @@ uint64_t inode_size(const RawInode& raw);
 // ---- Provided (ext2/inode.cc) ----------------------------------------------------------------
 
 /// Copies the raw inode to its block and marks that changed, in the running operation's epoch.
-Result<void> store_inode(Ext2Inode& inode) REQUIRES(inode.map_lock);
+Result<void> store_inode(Ext2Inode& inode) REQUIRES(inode.map_lock)
+    REQUIRES_SHARED(running_operation);
 
 }  // namespace cairn::ext2

@@ -9,7 +9,7 @@ namespace {
 
 /// Debug builds: a thread that holds a mutex may take only mutexes of lower rank.
 void check_rank(const Mutex& mutex) {
-  uint32_t up_to_rank = (2u << unsigned(mutex.rank())) - 1;
+  uint64_t up_to_rank = (2ull << unsigned(mutex.rank())) - 1;
   if ((current_thread()->held_mutex_ranks & up_to_rank) == 0) return;
   char text[120];
   BufferWriter out(text);
@@ -23,7 +23,7 @@ void Mutex::lock() NO_THREAD_SAFETY_ANALYSIS {
   if (kDebugBuild) {
     check_rank(*this);
     acquire();
-    current_thread()->held_mutex_ranks |= 1u << unsigned(rank_);
+    current_thread()->held_mutex_ranks |= 1ull << unsigned(rank_);
     beside_ = false;
   } else {
     acquire();
@@ -45,7 +45,7 @@ void Mutex::acquire() {
 }
 
 void Mutex::unlock() NO_THREAD_SAFETY_ANALYSIS {
-  if (kDebugBuild && !beside_) current_thread()->held_mutex_ranks &= ~(1u << unsigned(rank_));
+  if (kDebugBuild && !beside_) current_thread()->held_mutex_ranks &= ~(1ull << unsigned(rank_));
   owner_.store(nullptr);
   // The waiter counts itself before it tries, we free before we look: one of us sees the other.
   if (waiting_.load() != 0) queue_.wake_one();

@@ -24,17 +24,17 @@ bool SharedMutex::try_shared() {
 /// Debug builds: a thread that holds a mutex may take only mutexes of lower rank.
 void SharedMutex::note_taken() {
   if (!kDebugBuild) return;
-  uint32_t up_to_rank = (2u << unsigned(rank_)) - 1;
+  uint64_t up_to_rank = (2ull << unsigned(rank_)) - 1;
   if ((current_thread()->held_mutex_ranks & up_to_rank) != 0) {
     char text[120];
     BufferWriter out(text);
     print(out, "lock order: taking mutex '{}' while holding one that ranks no higher", name_);
     panic(text);
   }
-  current_thread()->held_mutex_ranks |= 1u << unsigned(rank_);
+  current_thread()->held_mutex_ranks |= 1ull << unsigned(rank_);
 }
 void SharedMutex::note_left() {
-  if (kDebugBuild) current_thread()->held_mutex_ranks &= ~(1u << unsigned(rank_));
+  if (kDebugBuild) current_thread()->held_mutex_ranks &= ~(1ull << unsigned(rank_));
 }
 
 void SharedMutex::lock() NO_THREAD_SAFETY_ANALYSIS {

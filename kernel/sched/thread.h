@@ -34,7 +34,7 @@ struct Thread {
 
   std::atomic<const char*> waiting_for{nullptr};  // while blocked (WaitQueue)
 
-  uint32_t held_mutex_ranks = 0;  // debug builds: bit n, a mutex of rank n (sched/mutex.cc)
+  uint64_t held_mutex_ranks = 0;  // debug builds: bit n, a mutex of rank n (sched/mutex.cc)
 
   // Waiting may be cut short: set by whoever interrupts, cleared by the thread itself.
   std::atomic<bool> interrupted{false};

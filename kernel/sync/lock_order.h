@@ -25,6 +25,7 @@ enum class LockRank : uint8_t {
   kWaitQueue,    // sched: the waiters of one queue
   kBlockQueue,   // drivers: a block device's requests
   kProcessTree,  // process: parents, children, the table of pids
+  kDirtyInodes,  // ext2: inodes with dirty pages
   kCacheOwner,   // vfs: the dirty pages of one file or device
   kCacheList,    // vfs: the page cache's list of pages in order of use
   kCacheBucket,  // vfs: a part of the page cache's hash table

@@ -23,6 +23,11 @@ class IoBuffer {
   uint64_t left() const { return left_; }  // bytes
   /// At most `size` bytes from now on.
   void limit(uint64_t size) { left_ = size < left_ ? size : left_; }
+  /// Goes on after `count` <= left() bytes that were moved through a copy of this object.
+  void skip(uint64_t count) {
+    at_ += count;
+    left_ -= count;
+  }
 
   // These move `count` <= left() bytes and go on after them. EFAULT, with the buffer not moved.
   // User memory may fault: they may sleep, so no spinlock is held.

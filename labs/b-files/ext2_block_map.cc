@@ -1,0 +1,143 @@
+// LAB B4: which device block holds which block of a file. Contract: kernel/ext2/block_map.h.
+// handouts/b-files.md#b4 explains it; check with: make grade LAB=b K=B4
+#include "ext2/block_map.h"
+
+#include "ext2/allocation.h"
+#include "lib/not_implemented.h"
+
+namespace cairn::ext2 {
+
+// BEGIN SOLUTION B4
+// STARTER:
+namespace {
+
+constexpr unsigned kMaxDepth = 4;
+
+/// A pointer that isn't 0, once it is known to lead to a data block.
+Result<BlockNumber> check_pointer(Ext2FileSystem& fs, uint32_t pointer) {
+  if (!fs.geometry.is_data_block(pointer)) return fs.damaged("block pointer", pointer);
+  return BlockNumber(pointer);
+}
+
+/// Blocks that were just allocated. Until keep() is called nothing refers to them, and the destructor
+/// gives them back.
+class FreshBlocks {
+ public:
+  explicit FreshBlocks(Ext2FileSystem& fs) : fs_(fs) {}
+  FreshBlocks(const FreshBlocks&) = delete;
+  FreshBlocks& operator=(const FreshBlocks&) = delete;
+  ~FreshBlocks() NO_THREAD_SAFETY_ANALYSIS {
+    for (unsigned i = 0; i < count_; i++) {
+      fs_.metadata.forget(blocks_[i]);
+      fs_.allocator.give_back_block(blocks_[i]);
+    }
+  }
+
+  Result<void> allocate(uint64_t goal, uint32_t group) {
+    blocks_[count_] = TRY(fs_.allocator.allocate_block(goal, group));
+    count_++;
+    return {};
+  }
+  BlockNumber operator[](unsigned index) const { return blocks_[index]; }
+  BlockNumber last() const { return blocks_[count_ - 1]; }
+  void keep() { count_ = 0; }
+
+ private:
+  Ext2FileSystem& fs_;
+  BlockNumber blocks_[kMaxDepth];
+  unsigned count_ = 0;
+};
+
+/// Where a new block should go: behind what this file got last, else behind its block before.
+Result<uint64_t> allocation_goal(Ext2Inode& inode, uint64_t file_block) REQUIRES(inode.map_lock) {
+  if (inode.allocation_goal != 0 || file_block == 0) return inode.allocation_goal;
+  BlockNumber before = TRY(map_block(inode, file_block - 1));
+  return before.value == 0 ? 0 : before.value + 1;
+}
+
+}  // namespace
+// END SOLUTION
+
+// LAB B4: block_path() (handouts/b-files.md#b4). Check: make grade LAB=b K=B4
+Result<BlockPath> block_path(const Geometry& geometry, uint64_t file_block) {
+  // BEGIN SOLUTION B4
+  if (file_block < kDirectBlocks) return BlockPath{1, {uint32_t(file_block)}};
+  const uint64_t pointers = geometry.pointers_per_block();
+  uint64_t index = file_block - kDirectBlocks;  // within the tree that has it
+  uint64_t reach = pointers;                    // blocks that a tree of so many levels maps
+  for (unsigned levels = 1; levels < kMaxDepth; levels++) {
+    if (index < reach) {
+      BlockPath path{levels + 1, {kIndirect + levels - 1}};
+      for (unsigned level = levels; level > 0; level--) {
+        path.index[level] = uint32_t(index % pointers);
+        index /= pointers;
+      }
+      return path;
+    }
+    index -= reach;
+    reach *= pointers;
+  }
+  return Errno::kEFBIG;
+  // END SOLUTION
+}
+
+// LAB B4: map_block() (handouts/b-files.md#b4). Check: make grade LAB=b K=B4
+Result<BlockNumber> map_block(Ext2Inode& inode, uint64_t file_block) {
+  // BEGIN SOLUTION B4
+  Ext2FileSystem& fs = inode.fs();
+  BlockPath path = TRY(block_path(fs.geometry, file_block));
+  uint32_t pointer = inode.raw.block[path.index[0]];
+  for (unsigned level = 1; pointer != 0; level++) {
+    BlockNumber block = TRY(check_pointer(fs, pointer));
+    if (level == path.depth) return block;
+    MetadataBlock table = TRY(fs.metadata.read(block));
+    pointer = table.as<uint32_t>()[path.index[level]];
+  }
+  return BlockNumber(0);
+  // END SOLUTION
+}
+
+// LAB B4: map_or_allocate_block() (handouts/b-files.md#b4). Check: make grade LAB=b K=B4
+Result<BlockNumber> map_or_allocate_block(Ext2Inode& inode, uint64_t file_block, bool& created) {
+  // BEGIN SOLUTION B4
+  Ext2FileSystem& fs = inode.fs();
+  BlockPath path = TRY(block_path(fs.geometry, file_block));
+  created = false;
+
+  // Go down as far as there is a way.
+  MetadataBlock table;  // that holds `pointer`; none: the inode does
+  uint32_t* pointer = &inode.raw.block[path.index[0]];
+  unsigned level = 1;
+  for (; *pointer != 0; level++) {
+    BlockNumber block = TRY(check_pointer(fs, *pointer));
+    if (level == path.depth) return block;
+    table = TRY(fs.metadata.read(block));
+    pointer = table.as<uint32_t>(path.index[level] * sizeof(uint32_t));
+  }
+
+  // Make the rest of the way, one block a level. The file doesn't know of it yet.
+  unsigned missing = path.depth - level + 1;
+  FreshBlocks fresh(fs);
+  uint64_t goal = TRY(allocation_goal(inode, file_block));
+  for (unsigned i = 0; i < missing; i++) {
+    TRY(fresh.allocate(goal, inode.parent_group));
+    goal = fresh.last().value + 1;
+  }
+  for (unsigned i = 0; i + 1 < missing; i++) {
+    MetadataBlock pointers = TRY(fs.metadata.create_block(fresh[i]));
+    pointers.as<uint32_t>()[path.index[level + i]] = uint32_t(fresh[i + 1].value);
+  }
+  if (table) TRY(fs.metadata.change(table, BlockKind::kInodes));
+
+  // Nothing can fail any more: connect it.
+  BlockNumber block = fresh.last();
+  *pointer = uint32_t(fresh[0].value);
+  fresh.keep();
+  inode.raw.sectors += missing * fs.geometry.sectors_per_block();
+  inode.allocation_goal = goal;
+  created = true;
+  return block;
+  // END SOLUTION
+}
+
+}  // namespace cairn::ext2
