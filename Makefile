@@ -5,7 +5,7 @@
 
 # ---- What may be set on the command line ----------------------------------------------------------
 
-variables := LAB K TEST SEED GDB SUBMISSION UEFI MEMORY DEBUG V
+variables := LAB K TEST SEED GDB SUBMISSION REFERENCE UEFI MEMORY DEBUG V
 $(foreach v,$(variables),$(if $(filter environment,$(origin $v)),$(eval $v :=)))
 
 LAB ?=#         stage: a lab and those before it; without it every lab is in
@@ -14,6 +14,7 @@ TEST ?=#        grade, test: only tests with this in their name
 SEED ?=#        grade: the random seed, to repeat a run
 GDB ?=#         grade: 1 to run one test under the debugger
 SUBMISSION ?=#  grade: a folder with a student's tree, instead of this one
+REFERENCE ?=#   earlier labs to take precompiled instead of your own, such as a or a,b
 UEFI ?=#        image, qemu: 1 to boot with UEFI instead of BIOS
 MEMORY ?=#      qemu: the machine's memory, such as 64M or 2G
 DEBUG ?=#       1 for a kernel with costly checks (poisoned heap, lock ranks)
@@ -55,7 +56,9 @@ show = $(if $(V),,@printf '  %-8s%s\n' $(1) $(2))
 
 override LAB := $(filter-out all,$(LAB))
 STAGE := $(or $(LAB),all)
-OUT := $(BUILD)/$(STAGE)$(if $(DEBUG),-debug)
+comma := ,
+references := $(sort $(subst $(comma), ,$(REFERENCE)))
+OUT := $(BUILD)/$(STAGE)$(if $(references),-reference-$(subst $() ,,$(references)))$(if $(DEBUG),-debug)
 ifneq ($(words $(STAGE)),1)
   $(error LAB is the letter of one lab, not "$(LAB)")
 endif
@@ -89,14 +92,23 @@ $(BUILD)/labs.mk: grading/lab.py $(wildcard labs/*/lab.toml) $(wildcard labs)
 
 # The labs of a stage are all those up to LAB. Rooms that only later labs bring are left out.
 stage_labs := $(if $(LAB),$(foreach l,$(LABS),$(filter $l,$(firstword $(sort $l $(LAB))))),$(LABS))
+ifneq ($(and $(LABS),$(filter-out $(stage_labs),$(references))),)
+  $(error REFERENCE=$(REFERENCE): the labs of this stage are: $(stage_labs))
+endif
+own_labs := $(filter-out $(references),$(stage_labs))
 other_rooms := $(foreach l,$(filter-out $(stage_labs),$(LABS)),$(LAB_$(l)_ROOMS))
 
 # ---- The kernel -----------------------------------------------------------------------------------
 
 rooms := $(filter-out $(other_rooms:%=kernel/%/),$(wildcard kernel/*/ kernel/*/*/))
-lab_sources := $(foreach l,$(stage_labs),$(LAB_$(l)_SOURCES))
+lab_sources := $(foreach l,$(own_labs),$(LAB_$(l)_SOURCES))
 kernel_sources := $(sort $(foreach r,$(rooms),$(wildcard $r*.cc $r*.S)) $(lab_sources))
-kernel_objects := $(kernel_sources:%=$(OUT)/obj/%.o)
+
+# Objects of a lab's solution for those who go on without their own. Students have them in reference/;
+# the course's tree makes them. Their key tells which headers and flags they were compiled with.
+reference_folder = $(or $(wildcard reference/$(1)),$(BUILD)/reference/$(1))
+reference_objects := $(foreach l,$(references),$(LAB_$(l)_SOURCES:$(LAB_$(l)_DIR)/%=$(call reference_folder,$l)/%.o))
+kernel_objects := $(kernel_sources:%=$(OUT)/obj/%.o) $(reference_objects)
 
 # The argument is the compiler: clang 14 has another way to keep off floating point registers.
 machine_flags = -mcmodel=kernel -mno-red-zone $(if $(findstring clang,$(1)),-mno-sse -mno-mmx,-mgeneral-regs-only)
@@ -144,10 +156,20 @@ $(lab_sources):
 
 -include $(kernel_objects:=.d)
 
+ifneq ($(and $(LABS),$(references)),)
+  $(foreach l,$(references),$(if $(wildcard reference/$l),,$(shell $(MAKE) reference LAB=$l >&2)))
+  ifneq ($(shell $(PYTHON) grading/reference.py check $(OUT)/obj/flags $(foreach l,$(references),$(call reference_folder,$l)) >&2 && echo yes),yes)
+    $(error the reference objects can't be used, see above)
+  endif
+endif
+
+reference: $(LAB_$(LAB)_SOURCES:%=$(OUT)/obj/%.o) ## Keep LAB's solution as objects, build/reference/LAB
+	$(if $(LAB),,$(error say which lab: make reference LAB=a))
+	$(Q)$(PYTHON) grading/reference.py pack $(OUT)/obj/flags $(BUILD)/reference/$(LAB) $^
+
 # For clangd and clang-tidy: one entry a file, with clang's flags and its analysis of locks.
 clang_warnings := -Wthread-safety -Wno-missing-field-initializers
 compile_command = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(2) -c $(1)"}$(if $(3),$(comma))
-comma := ,
 $(BUILD)/compile_commands.json: Makefile $(OUT)/obj/flags $(OUT)/obj/list
 	$(file >$(part),[)
 	$(foreach s,$(filter %.cc,$(kernel_sources)),$(file >>$(part),$(call compile_command,$s,clang++ $(call kernel_flags,clang) $(clang_warnings),more)))
@@ -265,7 +287,7 @@ wanted_labs := $(if $(LAB),$(LAB),$(LABS))
 
 grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder
 	@for lab in $(wanted_labs); do grading/grade $$lab $(if $(K)$(TEST),-k '$(or $(K),$(TEST))') \
-	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
+	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(references:%=--reference %) $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
 
 bench: image ## Count the instructions of the operations of LAB
 	@for lab in $(wanted_labs); do $(PYTHON) grading/bench.py $$lab --stage $(STAGE) || exit; done
@@ -313,4 +335,4 @@ help: ## Show this list
 	@printf 'Cairn. make TARGET [LAB=a] [V=1]; without LAB every lab is in.\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1            \2/p' Makefile | LC_ALL=C sort | sed 's/^\(.\{13\}\) */\1/'
 
-.PHONY: always bench branches clean fresh-disk gdb grade help image kernel lint programs qemu qemu-gdb starter test test-all
+.PHONY: always bench branches clean fresh-disk gdb grade help image kernel lint programs qemu qemu-gdb reference starter test test-all

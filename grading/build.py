@@ -33,14 +33,21 @@ class BuildFailed(Exception):
     """The lab's files don't compile or link; the text is what the compiler said."""
 
 
-def targets(stage: str) -> list[str]:
+def folder_of(stage: str, references: Sequence[str] = ()) -> str:
+    """The folder below build/ for a stage with some labs taken from reference objects, as the Makefile has it."""
+    return stage + (f"-reference-{''.join(references)}" if references else "")
+
+
+def targets(stage: str, references: Sequence[str] = ()) -> list[str]:
     """What a graded run needs."""
-    return [f"build/{stage}/kernel.elf", "build/user/programs.cpio"]
+    return [f"build/{folder_of(stage, references)}/kernel.elf", "build/user/programs.cpio"]
 
 
-def build(root: Path, stage: str, log: Path, cell: Cell | None = None) -> None:
+def build(root: Path, stage: str, log: Path, cell: Cell | None = None, references: Sequence[str] = ()) -> None:
     """Runs make in `root`. Raises BuildFailed or HarnessFault."""
-    command = [tool("make", "make"), *targets(stage), *([f"LAB={stage}"] if stage != "all" else [])]
+    command = [tool("make", "make"), *targets(stage, references), *([f"LAB={stage}"] if stage != "all" else [])]
+    if references:
+        command.append(f"REFERENCE={','.join(references)}")
     environment = None if cell else _own_environment()
     if cell:
         command.append("CCACHE=")  # a cell has none, and may not reach ours

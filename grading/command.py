@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from grading import qemu, runner
-from grading.build import BuildFailed, build
+from grading.build import BuildFailed, build, folder_of
 from grading.failures import HarnessFault
 from grading.lab import ROOT, Lab, LabError, load_lab
 from grading.progress_line import ProgressLine
@@ -81,6 +81,13 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--submission", type=Path, metavar="DIR", help="grade the lab's files in DIR instead of this tree's"
     )
+    parser.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="LAB",
+        help="take this earlier lab from the reference objects; may be given again",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="repeat a run's random choices")
     parser.add_argument("--gdb", action="store_true", help="run one test under GDB; choose it with -k")
     parser.add_argument(
@@ -128,6 +135,7 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
     """Builds and runs. Raises LabError, HarnessFault, QemuError, KeyboardInterrupt."""
     start = time.monotonic()
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(1_000_000_000)
+    references = known_references(lab, arguments.reference)
     results = Results(lab, seed, choice=arguments.choice)
     progress = ProgressLine(f"lab {lab.letter}")
     with contextlib.ExitStack() as stack:
@@ -142,13 +150,13 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
                         f"{arguments.submission} is no folder: SUBMISSION must be a folder with a student's tree"
                     )
                 check_available()
-                overlay = stack.enter_context(Overlay(arguments.submission, lab))
+                overlay = stack.enter_context(Overlay(arguments.submission, lab, references))
                 tree = overlay.folder
             progress.show("building")
             for file in lab.student_files() if tree == ROOT else []:
                 if not (lab.folder / file).exists():
                     raise HarnessFault(f"labs/{lab.folder.name}/{file} is missing: take it back with git checkout")
-            build_own_tree(lab, out / "logs" / "build.log", trusted=tree == ROOT)
+            build_own_tree(lab, references, out / "logs" / "build.log", trusted=tree == ROOT)
             if tree != ROOT:
                 progress.show("building the submission")
                 overlay.build(out / "logs" / "submission-build.log")
@@ -158,13 +166,14 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
             run = Run(
                 lab=lab.letter,
                 seed=seed,
-                build=tree / "build" / lab.letter,
+                build=tree / "build" / folder_of(lab.letter, references),
                 programs=tree / "build" / "user" / "programs.cpio",
                 student_files=tree / "labs" / lab.folder.name,
                 logs=out / "logs",
                 boxed=tree != ROOT,
                 choice=arguments.choice,
                 submission=arguments.submission,
+                references=references,
                 gdb_socket=gdb_socket,
             )
             results.tests = runner.run(run, lab, tests, 1 if arguments.gdb else arguments.jobs, progress)
@@ -172,10 +181,18 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
     return results
 
 
-def build_own_tree(lab: Lab, log: Path, trusted: bool) -> None:
+def known_references(lab: Lab, letters: list[str]) -> tuple[str, ...]:
+    """The labs to take from reference objects, in order. Raises LabError."""
+    for letter in letters:
+        if load_lab(letter).letter >= lab.letter:
+            raise LabError(f"--reference {letter}: lab {letter} doesn't come before lab {lab.letter}")
+    return tuple(sorted(set(letters)))
+
+
+def build_own_tree(lab: Lab, references: tuple[str, ...], log: Path, trusted: bool) -> None:
     """Builds this tree; for a submission it must be sound, as its objects and programs are used."""
     try:
-        build(ROOT, lab.letter, log)
+        build(ROOT, lab.letter, log, references=references)
     except BuildFailed as failure:
         if trusted:
             raise

@@ -24,6 +24,7 @@ class Run:
     boxed: bool = False  # run QEMU in a bubblewrap cell
     choice: str = ""  # the -k argument
     submission: Path | None = None  # the --submission argument
+    references: tuple[str, ...] = ()  # the --reference arguments
     gdb_socket: Path | None = None
 
     @property
@@ -47,11 +48,14 @@ class Run:
         for entry in fields(cls):
             if "Path" in str(entry.type) and values[entry.name] is not None:
                 values[entry.name] = Path(values[entry.name])
+        values["references"] = tuple(values["references"])
         return cls(**values)
 
     def reproduce(self, test: str) -> str:
         """The command that runs one test again with the same random choices."""
         words = [f"LAB={self.lab}", f"K={test}", f"SEED={self.seed}"]
+        if self.references:
+            words.append(f"REFERENCE={','.join(self.references)}")
         if self.submission:
             words.append(f"SUBMISSION={self.submission}")
         return "make grade " + " ".join(shlex.quote(word) for word in words)

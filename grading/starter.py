@@ -4,7 +4,8 @@
 The students' tree is the repository's tracked files with three changes: what belongs to the
 course alone (mutants, forgeries, alternative solutions, the project's own tests) is left out;
 the lab's files have holes where the solution stands (see markers.py); the README is the
-students' own. The labs before the asked one are in it too, with their holes.
+students' own. The labs before the asked one are in it too, with their holes, and as objects of
+their solution in reference/.
 
 `manifest()` says which files these are and with what bytes; branches.py commits the same
 manifest, so a starter and a lab branch can't differ.
@@ -75,7 +76,23 @@ def manifest(letter: str, root: Path = ROOT, *, solved: bool = False) -> dict[st
     for path, source in MOVED.items():
         if (root / source).exists():
             entries[path] = _entry(root, source, path, convert)
+    for earlier in all_labs(root):
+        if earlier.letter < letter:
+            entries |= _reference_objects(root, earlier.letter)
     return dict(sorted(entries.items()))
+
+
+def _reference_objects(root: Path, letter: str) -> dict[str, Entry]:
+    """An earlier lab's solution as objects, for students who couldn't finish it (REFERENCE=a)."""
+    made = subprocess.run(["make", "reference", f"LAB={letter}"], cwd=root, capture_output=True, text=True,
+                          env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+                          check=False)
+    if made.returncode != 0:
+        reason = (made.stderr.strip().splitlines() or ["no message"])[-1]
+        raise StarterError(f"make reference LAB={letter} failed: {reason}")
+    folder = root / "build" / "reference" / letter
+    return {f"reference/{letter}/{file.name}": Entry(file.read_bytes(), executable=False)
+            for file in sorted(folder.iterdir())}
 
 
 def tracked_files(root: Path) -> list[str]:

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from grading.build import BuildFailed, build
+from grading.build import BuildFailed, build, folder_of
 from grading.failures import HarnessFault
 from grading.lab import GLOB_CHARACTERS, ROOT, Lab, all_labs
 from grading.sandbox import Cell, Limits, new_uid, temporary_folder
@@ -32,7 +32,10 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 LIMITS = Limits(memory_mib=1536, processes=256, file_mib=128, cpu_s=60)
 PREFIX = "cairn-submission-"
 NEW_PREFIX = ".cairn-submission-"  # until it is locked
-SHARED = ("Makefile", "kernel", "user", "grading/lab.py", "grading/tools.sh", "grading/tools.txt")
+SHARED = (
+    *("Makefile", "kernel", "user", "grading/tools.sh", "grading/tools.txt"),
+    *("grading/__init__.py", "grading/lab.py", "grading/folders.py", "grading/reference.py"),
+)
 OBJECTS = ("build/{stage}/obj/kernel", "build/{stage}/obj/flags", "build/user/start", "build/user/flags")
 
 
@@ -149,8 +152,11 @@ class Overlay:
     After build(), `folder` holds build/STAGE/kernel.elf and build/user/programs.cpio.
     """
 
-    def __init__(self, submission: Path, lab: Lab) -> None:
-        self._taken = [(other, take_files(submission, other)) for other in all_labs() if other.letter <= lab.letter]
+    def __init__(self, submission: Path, lab: Lab, references: tuple[str, ...] = ()) -> None:
+        """`references`: earlier labs that come as objects from this tree, not from the submission."""
+        wanted = [other for other in all_labs() if other.letter <= lab.letter]
+        self._taken = [(other, take_files(submission, other)) for other in wanted if other.letter not in references]
+        self._references = [other for other in wanted if other.letter in references]
         self._lab = lab
         self._user = new_uid() if os.geteuid() == 0 else None
         sweep()
@@ -168,14 +174,15 @@ class Overlay:
 
     def build(self, log: Path) -> None:
         """Raises BuildFailed or HarnessFault. This tree must have been built before."""
-        stage = self._lab.letter
+        letters = [lab.letter for lab in self._references]
+        stage = folder_of(self._lab.letter, letters)
         try:
             self._fill(stage)
         except OSError as error:
             raise HarnessFault(f"can't copy the tree to {self.folder}: {error}") from None
         cell = Cell(LIMITS, folder=self.folder, inside=ROOT, writable="build", user=self._user)
         # Seen at this tree's own path, so that the objects' flags, which name it, stay the same.
-        build(ROOT, stage, log, cell)
+        build(ROOT, self._lab.letter, log, cell, letters)
         for path in (self.folder / f"build/{stage}/kernel.elf", self.folder / "build/user/programs.cpio"):
             if path.resolve() != path or not path.is_file():
                 raise BuildFailed(f"{path.name} is not a regular file")
@@ -189,6 +196,10 @@ class Overlay:
         ]
         for name in (*SHARED, *stamps, *objects):
             _copy(ROOT / name, self.folder / name)
+        for lab in self._references:
+            _copy(lab.folder / "lab.toml", self.folder / "labs" / lab.folder.name / "lab.toml")
+            for place in (f"reference/{lab.letter}", f"build/reference/{lab.letter}"):
+                _copy(ROOT / place, self.folder / place)
         for lab, files in self._taken:
             folder = self.folder / "labs" / lab.folder.name
             _copy(lab.folder / "lab.toml", folder / "lab.toml")
