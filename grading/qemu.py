@@ -77,8 +77,8 @@ def uefi(disk: Path, esp: Path, options: str, keep: bool = False) -> list[str]:
             "-drive",
             f"if=pflash,unit=1,format=raw,snapshot=on,file={variables}",
         ),  # private: changes go to a temporary file
+        *_disk(disk, "disk", 1, keep),  # the kernel's first disk, as with BIOS
         *_disk(esp, "esp", 0),
-        *_disk(disk, "disk", 1, keep),
         *fw_cfg({"opt/cairn/options": options} if options else {}),
     ]
 

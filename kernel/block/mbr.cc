@@ -60,7 +60,13 @@ void PartitionReader::read_mbr(const uint8_t* sector) {
   }
   for (unsigned i = 0; i < kEntryCount; i++) {
     const MbrEntry& entry = mbr.entries[i];
-    if (entry.used() && !entry.extended()) add(i + 1, entry.first, entry.count);
+    if (!entry.used() || entry.extended()) continue;
+    // Some file systems that fill a whole disk say so in an entry of their own.
+    if (entry.first == 0) {
+      log_debug("block", "{}: a partition that starts with the disk is the disk", disk_.name());
+      continue;
+    }
+    add(i + 1, entry.first, entry.count);
   }
   for (const MbrEntry& entry : mbr.entries) {
     if (entry.used() && entry.extended()) return read_logical(entry.first, entry.count);

@@ -16,36 +16,53 @@ class RequestCutter {
   RequestCutter(const BlockRequest& request, const RequestLimits& limits)
       : request_(request), limits_(limits), sector_(request.disk_first) {}
 
+  /// A run of the request's segments, the first and the last perhaps in part.
   struct Piece {
-    SectorNumber first{};  // on the disk
-    uint32_t segment_count = 0;
-    uint64_t size = 0;  // bytes
-    BlockSegment segments[kMaxBlockSegments];
+    SectorNumber first{};        // on the disk
+    uint32_t segment_count = 0;  // after cutting to the device's size
+    uint64_t size = 0;           // bytes
+    uint32_t start = 0;          // index of its first segment in the request
+    uint32_t start_offset = 0;   // bytes of that one which belong to the piece before
   };
 
   /// Cuts off the next piece; at_end() then tells whether it was the last. A flush is one piece
   /// without segments.
-  void next(Piece& piece) {
-    piece.first = sector_;
-    piece.segment_count = 0;
-    piece.size = 0;
+  Piece next() {
+    Piece piece{.first = sector_, .start = segment_, .start_offset = offset_};
     while (!at_end() && piece.segment_count < limits_.segments) {
-      const BlockSegment& whole = request_.segments[segment_];
-      uint32_t left = whole.size - offset_;
-      uint32_t size = left < limits_.segment_size ? left : limits_.segment_size;
-      piece.segments[piece.segment_count++] = {whole.address + offset_, size};
-      piece.size += size;
-      offset_ += size;
-      if (offset_ == whole.size) {
-        segment_++;
-        offset_ = 0;
-      }
+      piece.segment_count++;
+      piece.size += step();
     }
     sector_ += piece.size / kSectorSize;
+    return piece;
+  }
+  /// Calls use(BlockSegment) for each of the piece's segments.
+  template <class Use>
+  void for_each_segment(const Piece& piece, Use use) const {
+    RequestCutter at = *this;
+    at.segment_ = piece.start;
+    at.offset_ = piece.start_offset;
+    for (uint32_t i = 0; i < piece.segment_count; i++) {
+      PhysAddr address = request_.segments[at.segment_].address + at.offset_;
+      use(BlockSegment{address, at.step()});
+    }
   }
   bool at_end() const { return segment_ == request_.segment_count; }
 
  private:
+  /// Goes on by one segment of the device's size; returns its size.
+  uint32_t step() {
+    uint32_t whole = request_.segments[segment_].size;
+    uint32_t left = whole - offset_;
+    uint32_t size = left < limits_.segment_size ? left : limits_.segment_size;
+    offset_ += size;
+    if (offset_ == whole) {
+      segment_++;
+      offset_ = 0;
+    }
+    return size;
+  }
+
   const BlockRequest& request_;
   const RequestLimits& limits_;
   SectorNumber sector_;

@@ -125,16 +125,16 @@ void VirtioBlk::start(BlockRequest& request) {
   RequestCutter cutter(request, description_.limits);
   bool last = false;
   while (!last) {
-    RequestCutter::Piece piece;
-    cutter.next(piece);
-    last = cutter.at_end();  // afterwards the request may be gone
-    if (try_offer(request, piece, last)) continue;
-    room_.wait_until([&] { return try_offer(request, piece, last); });
+    RequestCutter::Piece piece = cutter.next();
+    last = cutter.at_end();  // once that is offered, the request may be gone
+    if (try_offer(request, cutter, piece)) continue;
+    room_.wait_until([&] { return try_offer(request, cutter, piece); });
   }
 }
 
 /// False if there is no room now; room_ is woken when there is.
-bool VirtioBlk::try_offer(BlockRequest& request, const RequestCutter::Piece& piece, bool last) {
+bool VirtioBlk::try_offer(BlockRequest& request, const RequestCutter& cutter,
+                          const RequestCutter::Piece& piece) {
   Finished finished;
   {
     IrqGuard guard(lock_);
@@ -143,9 +143,9 @@ bool VirtioBlk::try_offer(BlockRequest& request, const RequestCutter::Piece& pie
       starved_ = true;
       return false;
     }
-    if (!last) request.parts++;
+    if (!cutter.at_end()) request.parts++;
     if (!broken()) {
-      offer(request, piece);
+      offer(request, cutter, piece);
       if (queue_.device_wants_notice()) device_.notify(0);
       return true;
     }
@@ -155,7 +155,8 @@ bool VirtioBlk::try_offer(BlockRequest& request, const RequestCutter::Piece& pie
   return true;
 }
 
-void VirtioBlk::offer(BlockRequest& request, const RequestCutter::Piece& piece) {
+void VirtioBlk::offer(BlockRequest& request, const RequestCutter& cutter,
+                      const RequestCutter::Piece& piece) {
   bool reads = request.operation == BlockOperation::kRead;
   Slot& slot = slots_[queue_.next_head()];
   Command& command = *slot.command;
@@ -170,12 +171,11 @@ void VirtioBlk::offer(BlockRequest& request, const RequestCutter::Piece& piece) 
   VirtqDescriptor* table = command.table;
   uint16_t count = 0;
   table[count++] = {address, Command::kHeaderSize, kNext, 1};
-  for (uint32_t i = 0; i < piece.segment_count; i++) {
-    const BlockSegment& segment = piece.segments[i];
-    auto flags = uint16_t(kNext | (reads ? kWrites : 0));
+  auto flags = uint16_t(kNext | (reads ? kWrites : 0));
+  cutter.for_each_segment(piece, [&](const BlockSegment& segment) {
     table[count] = {segment.address.value, segment.size, flags, uint16_t(count + 1)};
     count++;
-  }
+  });
   table[count++] = {address + offsetof(Command, status), sizeof(command.status), kWrites, 0};
   if (!description_.indirect) return queue_.offer({table, count});
   VirtqDescriptor whole{address + offsetof(Command, table),

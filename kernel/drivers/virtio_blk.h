@@ -61,8 +61,10 @@ class VirtioBlk final : public BlockDevice {
 
   void start(BlockRequest& request) override;
   Result<void> allocate_commands(uint16_t count) NO_THREAD_SAFETY_ANALYSIS;
-  bool try_offer(BlockRequest& request, const RequestCutter::Piece& piece, bool last);
-  void offer(BlockRequest& request, const RequestCutter::Piece& piece) REQUIRES(lock_);
+  bool try_offer(BlockRequest& request, const RequestCutter& cutter,
+                 const RequestCutter::Piece& piece);
+  void offer(BlockRequest& request, const RequestCutter& cutter, const RequestCutter::Piece& piece)
+      REQUIRES(lock_);
   void take_finished(Finished& finished) REQUIRES(lock_);
   Errno result_of(const Slot& slot, uint32_t written) REQUIRES(lock_);
   /// One piece of the request is over; when it was the last, the request goes to `finished`.
