@@ -3,12 +3,21 @@
 #pragma once
 
 #include "vfs/file.h"
+#include "vfs/memory_inode.h"
 
 namespace cairn {
 
 constexpr uint64_t make_device_number(uint32_t major, uint32_t minor) {
   return (minor & 0xff) | uint64_t(major & 0xfff) << 8 | uint64_t(minor & ~0xffu) << 12;
 }
+constexpr uint32_t device_major(uint64_t number) { return uint32_t(number >> 8) & 0xfff; }
+constexpr uint32_t device_minor(uint64_t number) {
+  return uint32_t((number & 0xff) | (number >> 12 & ~0xffull));
+}
+
+/// Block devices have this major number and minor numbers in order of discovery.
+inline constexpr uint32_t kBlockMajor = 254;
+inline constexpr uint64_t kConsoleDevice = make_device_number(5, 1);
 
 /// A character device. Null functions: EINVAL for I/O, ENOTTY for control, always ready for poll.
 struct CharacterDevice {
@@ -29,9 +38,34 @@ void register_character_device(CharacterDevice& device);
 CharacterDevice* find_character_device(uint64_t number);
 CharacterDevice* next_character_device(const CharacterDevice* previous);
 
-/// The I/O of a device file's inode, whichever file system holds it (ext2, tmpfs, devfs): their
-/// virtual functions call these. ENXIO if nobody drives the device.
+uint64_t block_device_number(const BlockDevice& device);
+/// Null if there is none.
+BlockDevice* find_block_device_by_number(uint64_t number);
+/// Writes back what was written through block devices' files; the first error. May sleep.
+Result<void> sync_block_devices();
+
+/// The I/O of the inode of a device file or FIFO, whichever file system holds it (ext2, tmpfs, devfs):
+/// their virtual functions call these. ENXIO if nobody drives the device; FIFOs: vfs/pipe.h.
 Result<uint64_t> device_read(Inode& inode, File& file, IoBuffer& buffer, uint64_t offset);
 Result<uint64_t> device_write(Inode& inode, File& file, IoBuffer& buffer, uint64_t& offset);
+
+// What Inode's functions do for device files and FIFOs unless a file system overrides them.
+
+/// ENXIO; EACCES (writing to a read-only block device); EINTR, ENOMEM (FIFOs).
+Result<void> device_open(Inode& inode, File& file);
+void device_close(Inode& inode, File& file);
+Result<int64_t> device_control(Inode& inode, File& file, uint64_t request, uint64_t argument);
+uint32_t device_poll(Inode& inode, File& file, WaitQueue** wait);
+/// EINVAL for what has nothing to write back: character devices, pipes, sockets.
+Result<void> device_sync(Inode& inode);
+bool is_seekable_device(const Inode& inode);
+
+/// The inode of a device that lives in memory only: devfs's, and a process's first console.
+class DeviceInode final : public MemoryInode {
+ public:
+  DeviceInode(FileSystem& file_system, InodeNumber number, const NewFile& file);
+  Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t offset) override;
+  Result<uint64_t> write(File& file, IoBuffer& buffer, uint64_t& offset) override;
+};
 
 }  // namespace cairn

@@ -11,6 +11,7 @@ class FileSystem : public RefCounted<FileSystem> {
   const char* const type_name;  // "ext2"
   BlockDevice* const device;    // null: none
   const bool read_only;
+  const uint64_t device_number;  // stat()'s: the device's, or one of its own
 
   InodeCache inodes;
   /// One rename between directories at a time, so that no two can build a circle.
@@ -32,8 +33,14 @@ class FileSystem : public RefCounted<FileSystem> {
  protected:
   friend class RefCounted<FileSystem>;
   FileSystem(const char* type_name, BlockDevice* device, bool read_only)
-      : type_name(type_name), device(device), read_only(read_only) {}
+      : type_name(type_name),
+        device(device),
+        read_only(read_only),
+        device_number(number_for(device)) {}
   virtual ~FileSystem() = default;
+
+ private:
+  static uint64_t number_for(const BlockDevice* device);  // vfs/device_file.cc
 };
 
 /// A kind of file system that can be mounted.

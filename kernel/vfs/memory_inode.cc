@@ -1,0 +1,57 @@
+#include "vfs/memory_inode.h"
+
+namespace cairn {
+
+MemoryInode::MemoryInode(FileSystem& file_system, InodeNumber number, const NewFile& file)
+    : Inode(file_system, number, file.type, nullptr, kPageSize) {
+  Timestamp now = current_time();
+  Guard guard(attributes_lock_);
+  attributes_.permissions = file.permissions;
+  attributes_.owner = file.owner;
+  attributes_.group = file.group;
+  attributes_.device = file.device;
+  attributes_.accessed = attributes_.modified = attributes_.changed = now;
+}
+
+Attributes MemoryInode::attributes() {
+  Attributes result;
+  {
+    Guard guard(attributes_lock_);
+    result = attributes_;
+  }
+  result.links = links.load();
+  result.size = type == FileType::kBlockDevice ? 0 : size.load();
+  result.sectors = page_count.load() * (kPageSize / 512);
+  return result;
+}
+
+Result<void> MemoryInode::set_attributes(const AttributeChange& change) {
+  Timestamp now = current_time();
+  const Attributes& wanted = change.values;
+  Guard guard(attributes_lock_);
+  if (change.which & AttributeChange::kPermissions) attributes_.permissions = wanted.permissions;
+  if (change.which & AttributeChange::kOwner) attributes_.owner = wanted.owner;
+  if (change.which & AttributeChange::kGroup) attributes_.group = wanted.group;
+  if (change.which & AttributeChange::kAccessed) attributes_.accessed = wanted.accessed;
+  if (change.which & AttributeChange::kModified) attributes_.modified = wanted.modified;
+  attributes_.changed = now;
+  return {};
+}
+
+void MemoryInode::note_modified() {
+  Timestamp now = current_time();
+  Guard guard(attributes_lock_);
+  attributes_.modified = attributes_.changed = now;
+}
+void MemoryInode::note_accessed() {
+  Timestamp now = current_time();
+  Guard guard(attributes_lock_);
+  attributes_.accessed = now;
+}
+void MemoryInode::note_changed() {
+  Timestamp now = current_time();
+  Guard guard(attributes_lock_);
+  attributes_.changed = now;
+}
+
+}  // namespace cairn

@@ -1,0 +1,27 @@
+// An inode whose attributes live in memory only: of pipes, devfs, tmpfs.
+#pragma once
+
+#include "vfs/inode.h"
+
+namespace cairn {
+
+class MemoryInode : public Inode {
+ public:
+  MemoryInode(FileSystem& file_system, InodeNumber number, const NewFile& file);
+  ~MemoryInode() override = default;
+
+  Attributes attributes() override;
+  Result<void> set_attributes(const AttributeChange& change) override REQUIRES(lock);
+
+  /// The content changed now, or it was read.
+  void note_modified();
+  void note_accessed();
+  /// Only the inode did: its links.
+  void note_changed();
+
+ private:
+  Spinlock attributes_lock_{"attributes", LockRank::kPipe};
+  Attributes attributes_ GUARDED_BY(attributes_lock_);  // all but links, size, sectors
+};
+
+}  // namespace cairn
