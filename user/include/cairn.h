@@ -42,4 +42,10 @@ static inline int wait_for(pid_t pid) {
 // The time stamp counter. Under QEMU's `-icount shift=0` a tick is one instruction.
 static inline uint64_t read_tsc(void) { return __builtin_ia32_rdtsc(); }
 
+// Marks this place for QEMU's counter of instructions (grading/instruction_count.py), which writes down
+// the count whenever a mark is passed. Without the counter it is an instruction that does nothing.
+// `number` is a constant below 0xff00.
+#define mark(number) \
+  __asm__ volatile("nopl %c0(%%rax,%%rax,1)" : : "i"((int)(0xca120000u | (number))) : "memory")
+
 #endif
