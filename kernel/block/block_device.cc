@@ -80,6 +80,11 @@ void BlockDevice::submit(BlockRequest& request) {
 }
 
 void BlockDevice::complete(BlockRequest& request, Errno result) {
+  if (request.operation == BlockOperation::kWrite) {
+    for (BlockDevice* at = request.device; at != nullptr; at = at->disk_) {
+      at->finished_writes_.fetch_add(1);
+    }
+  }
   if (result != Errno::kOk) {
     block_error_count.increment();
     for (BlockDevice* at = request.device; at != nullptr; at = at->disk_) {

@@ -67,6 +67,8 @@ class BlockDevice {
   /// Requests submitted, those to its partitions included, and how many of them failed. Snapshots.
   uint64_t request_count() const { return requests_.load(std::memory_order_relaxed); }
   uint64_t error_count() const { return errors_.load(std::memory_order_relaxed); }
+  /// Writes that have ended, well or not. A flush covers those that were counted before it.
+  uint64_t finished_write_count() const { return finished_writes_.load(); }
 
   /// Starts a request; checks its range (EIO beyond the end, EROFS for writes to a read-only
   /// device, both through done()) and counts it. Waits only where the device's queue is full, so
@@ -96,6 +98,7 @@ class BlockDevice {
   BlockDevice* disk_;
   std::atomic<uint64_t> requests_{0};
   std::atomic<uint64_t> errors_{0};
+  std::atomic<uint64_t> finished_writes_{0};
 };
 
 /// Submits and waits: reads or writes `size` bytes (a multiple of kSectorSize) of contiguous memory.

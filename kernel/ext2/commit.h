@@ -55,6 +55,12 @@ class MetadataBlock {
   BlockNumber number_{};
 };
 
+/// Where an entry of a directory begins.
+struct EntryField {
+  MetadataBlock block;
+  uint32_t offset = 0;  // bytes in the block
+};
+
 /// What a block is: decides the step that writes it.
 enum class BlockKind : uint8_t {
   kNew,        // nothing on the device refers to it before this epoch's commit
@@ -94,7 +100,8 @@ class MetadataStore {
   /// Until `step`, the `size` (2 or 4) bytes at `offset` are written as `value_until`. A second note for
   /// the same bytes keeps the older value and the later step. Counts as a change of just these bytes:
   /// a block without a change() is not written before `step`. In a kNew block nothing needs a note,
-  /// and none is kept. ENOMEM before anything is changed, as with change().
+  /// and none is kept; nor of the name of an inode that was made in this epoch. Notes of 4 bytes for
+  /// kReplace are entries' inodes: the type beside is noted with them. ENOMEM. Before the change.
   Result<void> write_later(const MetadataBlock& block, uint32_t offset, uint32_t size,
                            uint32_t value_until, Step step) REQUIRES_SHARED(running_operation);
   /// Whether there is such a note for these bytes, in this epoch or the one being committed: the slot
@@ -110,6 +117,11 @@ class MetadataStore {
   /// and until the victim is deleted it has the source's name, so that one of the two files has the
   /// target's name at any time. ENOMEM.
   Result<void> replace_in_block(const MetadataBlock& block, uint32_t target, uint32_t source)
+      REQUIRES_SHARED(running_operation);
+  /// A directory's name goes from one entry to another, which until now had `replaced` (0: nothing);
+  /// `dot_dot` is where its ".." lies if that changes, else empty. Before they are changed. ENOMEM.
+  Result<void> directory_moved(InodeNumber directory, InodeNumber replaced, const EntryField& to,
+                               const EntryField& from, const EntryField& dot_dot)
       REQUIRES_SHARED(running_operation);
 
   /// An inode was made in this epoch, with its only name in `parent`; its links_count lies at `offset`.
@@ -141,6 +153,10 @@ class MetadataStore {
   /// is tidied up in the middle of a create), nothing below; not within an operation.
   Result<void> commit();
   bool has_changes();
+  /// The seal has something to write: the next commit is not an empty one. Any context.
+  void want_commit();
+  /// Counts the epochs: who changed a block once need not say so again in the same epoch.
+  uint64_t epoch() REQUIRES_SHARED(running_operation);
 
   SharedMutex epoch_lock{"epoch", LockRank::kEpoch};
 
