@@ -18,6 +18,18 @@ bool is_accessible(VirtAddr start, uint64_t count, bool write) {
 
 }  // namespace
 
+uint64_t copy_some_to_user(VirtAddr to, const void* from, uint64_t count) {
+  if (!is_accessible(to, count, true)) return 0;
+  UserAccess open;
+  return count - raw_copy_user(reinterpret_cast<void*>(to.value), from, count);
+}
+
+uint64_t copy_some_from_user(void* to, VirtAddr from, uint64_t count) {
+  if (!is_accessible(from, count, false)) return 0;
+  UserAccess open;
+  return count - raw_copy_user(to, reinterpret_cast<const void*>(from.value), count);
+}
+
 Result<void> copy_to_user(VirtAddr to, const void* from, uint64_t count) {
   if (!is_accessible(to, count, true)) return Errno::kEFAULT;
   UserAccess open;

@@ -14,6 +14,10 @@ namespace cairn {
 Result<void> copy_to_user(VirtAddr to, const void* from, uint64_t count);
 Result<void> copy_from_user(void* to, VirtAddr from, uint64_t count);
 
+/// As far as the memory goes; bytes copied.
+uint64_t copy_some_to_user(VirtAddr to, const void* from, uint64_t count);
+uint64_t copy_some_from_user(void* to, VirtAddr from, uint64_t count);
+
 /// A NUL-terminated string into `buffer`; its length. ENAMETOOLONG if there is no NUL in what fits.
 Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from);
 

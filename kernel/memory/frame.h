@@ -19,6 +19,7 @@ enum class FrameUse : uint8_t {
   kHeap,
   kStack,  // kernel stacks
   kDma,
+  kCache,  // pages of files and devices
   kCount,
 };
 const char* frame_use_name(FrameUse use);

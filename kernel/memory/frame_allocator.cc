@@ -143,15 +143,24 @@ void mark_used(uint64_t first, unsigned order, FrameUse use) {
   frames_allocated_count.increment(count);
 }
 
+/// Asks those who could give frames back; whether any came. Only where the caller may take any
+/// spinlock, that is, holds none and is no interrupt handler; elsewhere the allocation just fails.
+bool reclaim_frames() {
+  FrameReclaimer reclaim = frame_reclaimer.load(std::memory_order_relaxed);
+  return reclaim != nullptr && this_cpu().preempt_count == 0 && interrupts_enabled() && reclaim();
+}
+
+Errno refuse() {
+  frames_refused_count.increment();
+  return Errno::kENOMEM;
+}
+
 template <class Take>
 Result<FrameNumber> allocate(Take take, unsigned order, FrameUse use) {
-  uint64_t frame = injected_failure() ? 0 : take();
-  FrameReclaimer reclaim = frame_reclaimer.load(std::memory_order_relaxed);
+  if (injected_failure()) return refuse();
+  uint64_t frame = take();
   while (frame == 0) {
-    if (reclaim == nullptr || !reclaim()) {
-      frames_refused_count.increment();
-      return Errno::kENOMEM;
-    }
+    if (!reclaim_frames()) return refuse();
     frame = take();
   }
   mark_used(frame, order, use);
@@ -242,7 +251,7 @@ void set_frame_reclaimer(FrameReclaimer reclaimer) { frame_reclaimer = reclaimer
 
 const char* frame_use_name(FrameUse use) {
   constexpr const char* kNames[] = {"reserved", "free", "page-table", "user", "zero",
-                                    "program",  "heap", "stack",      "dma"};
+                                    "program",  "heap", "stack",      "dma",  "cache"};
   return use < FrameUse::kCount ? kNames[size_t(use)] : "?";
 }
 

@@ -23,6 +23,7 @@ enum class LockRank : uint8_t {
   kRunQueue,     // sched: a run queue
   kTimerQueue,   // time: pending timers
   kWaitQueue,    // sched: the waiters of one queue
+  kCacheIo,      // vfs: the page cache's spare requests
   kBlockQueue,   // drivers: a block device's requests
   kProcessTree,  // process: parents, children, the table of pids
   kDirtyInodes,  // ext2: inodes with dirty pages
