@@ -7,16 +7,20 @@
 //
 // Locks: lookups take one bucket's spinlock for a few instructions, never a global one. Nothing
 // here holds a lock across I/O: whoever needs a page that is being read waits for that page alone.
-// Pins keep a page in the cache, they don't lock its content.
+// Pins keep a page in memory, they don't lock its content. While a page is being read or written its
+// owner may be asked locate_page(), so nobody waits for a page with a lock that locate_page() takes.
 #pragma once
 
 #include <atomic>
 #include <span>
+#include <utility>
 
 #include "address_space/region.h"
+#include "arch/layout.h"
 #include "block/block_device.h"
 #include "lib/list.h"
 #include "lib/result.h"
+#include "lib/tree.h"
 #include "memory/frame.h"
 #include "sync/spinlock.h"
 #include "vfs/io_buffer.h"
@@ -31,23 +35,32 @@ struct CachePage {
   uint64_t index = 0;  // offset in the owner / kPageSize
   FrameNumber frame{};
 
-  std::atomic<uint32_t> pins{0};
+  std::atomic<uint32_t> pins{1};  // one a PageRef, and one of the cache's while the page is in it
   enum State : uint32_t {
     kUpToDate = 1,
     kReading = 2,
     kWriting = 4,
-    kDirty = 8,
-    kFailed = 16,      // the last read failed: the page leaves the cache
+    kDirty = 8,        // changes with the owner's lock held
+    kFailed = 16,      // the last read failed; the next one tries again
     kReferenced = 32,  // used since eviction looked last
+    kAwaited = 64,     // somebody waits for the end of kReading or kWriting
+    kReadOn = 128,     // whoever gets here in a sequential read fetches what follows
+    kGone = 256,       // no longer in the cache: its last PageRef frees it
   };
   std::atomic<uint32_t> state{0};
+  std::atomic<uint32_t> pieces{0};  // of a read or write under way
 
   CachePage* hash_next = nullptr;  // protected by its bucket
   ListLink use_link;               // protected by the cache's list lock
-  ListLink dirty_link;             // protected by the owner's lock
+  TreeLink<CachePage> owner_link;  // protected by the owner's lock
+  ListLink dirty_link;             // same
 
   uint8_t* data() const { return static_cast<uint8_t*>(direct_map(frame_address(frame))); }
 };
+
+inline uint64_t cache_page_index(const CachePage& page) { return page.index; }
+/// Frees a page whose last pin is gone.
+void free_cache_page(CachePage& page);
 
 /// A pinned page.
 class PageRef {
@@ -64,7 +77,7 @@ class PageRef {
     return *this;
   }
   ~PageRef() {
-    if (page_ != nullptr) page_->pins.fetch_sub(1);
+    if (page_ != nullptr && page_->pins.fetch_sub(1) == 1) free_cache_page(*page_);
   }
   explicit operator bool() const { return page_ != nullptr; }
   CachePage* operator->() const { return page_; }
@@ -77,9 +90,10 @@ class PageRef {
 /// How one open file is being read, so that pages can be fetched before they are asked for.
 struct ReadAhead {
   std::atomic<uint64_t> next_index{0};  // the page after the last one read
-  std::atomic<uint32_t> window{0};      // pages to fetch ahead; 0: not sequential so far
+  std::atomic<uint32_t> window{0};      // pages fetched at once; 0: not sequential so far
   std::atomic<uint64_t> fetched_to{0};  // first page not asked of the device yet
 };
+inline constexpr uint32_t kFirstWindow = 4, kMaxWindow = 32;  // pages
 
 /// Whose pages: a file's data, or a device's blocks.
 class CacheOwner {
@@ -93,19 +107,24 @@ class CacheOwner {
   CacheOwner& operator=(const CacheOwner&) = delete;
 
   /// Where the blocks of page `index` are: kPageSize / block_size sector numbers of `device`, or
-  /// kHole. Called before reads (a hole reads as zeros) and writes (a hole isn't written). EIO. May
-  /// sleep; called without locks.
+  /// kHole. Called before reads (a hole reads as zeros) and writes (a hole isn't written), and while
+  /// the page counts as under I/O: it must take no lock whose holders wait for the owner's pages. EIO.
+  /// May sleep; called without spinlocks.
   virtual Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) = 0;
-  /// Pages from this index on don't exist: reading ahead stops there.
+  /// Pages from this index on don't exist: reading ahead stops there, and they read as zeros. Who cuts
+  /// a file lowers this first, then drops the pages, then frees the blocks: so no page is ever read
+  /// from a block that belongs to another file by then.
   virtual uint64_t page_limit() = 0;
-  /// The first page became dirty. May not sleep.
+  /// The first page became dirty. Called without spinlocks; must not sleep.
   virtual void on_dirty() {}
 
   BlockDevice* const device;
   const uint32_t block_size;  // bytes
 
   Spinlock pages_lock{"cache owner", LockRank::kCacheOwner};
+  Tree<CachePage, &CachePage::owner_link, &cache_page_index> pages GUARDED_BY(pages_lock);
   List<CachePage, &CachePage::dirty_link> dirty_pages GUARDED_BY(pages_lock);
+  std::atomic<bool> writing_back{false};  // one write_back() at a time
   std::atomic<uint64_t> dirty_count{0};
   std::atomic<uint64_t> page_count{0};    // in the cache
   std::atomic<bool> write_failed{false};  // since somebody was told (take_write_error())
@@ -127,17 +146,20 @@ Result<PageRef> new_page(CacheOwner& owner, uint64_t index);
 /// The page if it is in the cache and up to date, else null.
 PageRef find_page(CacheOwner& owner, uint64_t index);
 
-/// The page's content was changed and is to be written back some time.
+/// The page's content was changed and is to be written back some time. Pages without a device ignore
+/// it. No spinlocks held.
 void mark_dirty(CachePage& page);
 
 /// Starts writing the owner's dirty pages [first, first + count) in order of index, merged into few
-/// requests, and waits for all that were dirty at the call. EIO if one of them failed.
+/// requests, and waits for all that were dirty at the call. EIO if one of them failed: its page stays
+/// in the cache, but counts as clean, so that a broken device is not written to for ever; the error is
+/// also left for take_write_error(). A page that changes while it is written is dirty again.
 Result<void> write_back(CacheOwner& owner, uint64_t first = 0, uint64_t count = UINT64_MAX);
 /// EIO if a write-back of the owner failed since the last call.
 Result<void> take_write_error(CacheOwner& owner);
 
-/// Removes the pages from `first` on, dirty or not, after waiting for I/O on them. Nobody else may
-/// have them pinned but for a moment.
+/// Removes the pages from `first` on, dirty or not, after waiting for I/O on them. Those that somebody
+/// has pinned live on, outside the cache, until the pins go. O(pages removed).
 void drop_pages(CacheOwner& owner, uint64_t first = 0);
 
 /// Copies what [offset, offset + buffer.left()) of the owner holds, up to `size` bytes of it in all,
@@ -145,14 +167,19 @@ void drop_pages(CacheOwner& owner, uint64_t first = 0);
 Result<uint64_t> read_cached(CacheOwner& owner, IoBuffer& buffer, uint64_t offset, uint64_t size,
                              ReadAhead* pattern = nullptr);
 /// Copies the buffer into the owner's pages and marks them dirty. Blocks exist already. Pages that
-/// are overwritten only partly are read first, unless they lie at or beyond `size` (the old end).
-/// Bytes copied, or the first error if none were.
+/// are overwritten only partly are read first, unless they lie at or beyond `size` (the old end). So
+/// who gives blocks to a hole below `size` and then fills only part of the page pins it first, by
+/// read_page() before the blocks are there (it reads as zeros) or by new_page(): what lies in new
+/// blocks is undefined. Bytes copied, or the first error if none were; where the buffer's memory ends
+/// early, nothing behind what was copied has changed.
 Result<uint64_t> write_cached(CacheOwner& owner, IoBuffer& buffer, uint64_t offset, uint64_t size);
 /// Zeros [start, end) of the page that holds both, if it is in the cache or has to be read.
 Result<void> zero_cached(CacheOwner& owner, uint64_t start, uint64_t end);
 
 /// The pages of a whole device: metadata, and /dev/vda. The same owner at each call. ENOMEM.
 Result<CacheOwner*> device_pages(BlockDevice& device);
+/// Writes back the dirty pages of those owners; the first error.
+Result<void> write_back_devices();
 
 /// Takes up to `wanted` clean pages out of the cache and frees them; how many. Takes only spinlocks.
 uint64_t evict_pages(uint64_t wanted);
@@ -165,9 +192,14 @@ struct PageCacheUsage {
 PageCacheUsage page_cache_usage();
 /// Waits while too many pages are dirty: called after writes, no locks held. Wakes the flusher.
 void balance_dirty_pages();
-/// Starts the thread that writes back every few seconds, and when wake_flusher() is called, by
-/// calling `write_back_all`. ENOMEM.
+/// Starts the thread that writes back, by calling `write_back_all` and then for the devices' own
+/// pages: five seconds after something became dirty, and when wake_flusher() is called. While nothing
+/// is dirty it sleeps without a timer. ENOMEM.
 Result<void> start_flusher(void (*write_back_all)());
+/// Now. Any context that holds no lock of rank kWaitQueue or below.
 void wake_flusher();
+/// Within five seconds. Pages that become dirty see to it themselves; file systems call it when they
+/// change what is in no dirty page.
+void flush_soon();
 
 }  // namespace cairn
