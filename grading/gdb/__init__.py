@@ -10,10 +10,10 @@ from __future__ import annotations
 
 def load() -> None:
     """Registers commands, pretty-printers and the unwinder of the entry code. Inside GDB only."""
-    from grading.gdb import backtrace, command, frames, page_tables, printers, ps, regions, stacks
+    from grading.gdb import backtrace, command, files, frames, page_tables, printers, ps, regions, stacks
 
     command.Help()
-    for module in (ps, page_tables, regions, frames, backtrace):
+    for module in (ps, page_tables, regions, frames, files, backtrace):
         module.register()
     printers.register()
     stacks.register()

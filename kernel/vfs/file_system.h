@@ -32,14 +32,12 @@ class FileSystem : public RefCounted<FileSystem> {
 
  protected:
   friend class RefCounted<FileSystem>;
-  FileSystem(const char* type_name, BlockDevice* device, bool read_only)
-      : type_name(type_name),
-        device(device),
-        read_only(read_only),
-        device_number(number_for(device)) {}
-  virtual ~FileSystem() = default;
+  FileSystem(const char* type_name, BlockDevice* device, bool read_only);
+  virtual ~FileSystem();
 
  private:
+  ListLink all_link_;  // of all that are open, for debuggers (vfs/file_system.cc)
+  friend struct OpenFileSystems;
   static uint64_t number_for(const BlockDevice* device);  // vfs/device_file.cc
 };
 

@@ -108,7 +108,7 @@ struct DentryCache {
 
 namespace {
 
-constinit DentryCache cache;
+constinit DentryCache dentry_cache;
 
 /// Frees nodes once no reader can be at them.
 void free_nodes(NodeList& removed) {
@@ -138,7 +138,7 @@ Result<void> start_dentry_cache() {
   auto* buckets = static_cast<std::atomic<Node*>*>(heap_allocate(kBuckets * sizeof(Node*)));
   if (buckets == nullptr) return Errno::kENOMEM;
   for (uint32_t i = 0; i < kBuckets; i++) new (&buckets[i]) std::atomic<Node*>(nullptr);
-  cache.buckets = buckets;
+  dentry_cache.buckets = buckets;
   return {};
   // END SOLUTION
 }
@@ -148,7 +148,7 @@ std::optional<Dentry> dentry_cache_find(const Inode& directory, std::string_view
   // STARTER: return std::nullopt;
   uint64_t hash = hash_of(directory, name);
   RcuReader reader;
-  Node* node = cache.find(hash, directory, name);
+  Node* node = dentry_cache.find(hash, directory, name);
   if (node == nullptr) {
     dentry_miss_count.increment();
     return std::nullopt;
@@ -163,14 +163,14 @@ void dentry_cache_add(const Inode& directory, std::string_view name, Inode* inod
   // BEGIN SOLUTION B3
   // STARTER: (void)directory, (void)name, (void)inode;
   uint64_t hash = hash_of(directory, name);
-  Node* node = cache.buckets != nullptr ? make_node(hash, directory, name, inode) : nullptr;
+  Node* node = dentry_cache.buckets != nullptr ? make_node(hash, directory, name, inode) : nullptr;
   NodeList removed;
   {
-    Guard guard(cache.lock);
-    Node* old = cache.find(hash, directory, name);
-    if (old != nullptr) cache.remove(*old, removed);
-    if (node != nullptr) cache.insert(*node);
-    if (cache.entries.load() > kMaxDentries) cache.remove_oldest(removed);
+    Guard guard(dentry_cache.lock);
+    Node* old = dentry_cache.find(hash, directory, name);
+    if (old != nullptr) dentry_cache.remove(*old, removed);
+    if (node != nullptr) dentry_cache.insert(*node);
+    if (dentry_cache.entries.load() > kMaxDentries) dentry_cache.remove_oldest(removed);
   }
   free_nodes(removed);
   // END SOLUTION
@@ -182,9 +182,9 @@ void dentry_cache_remove(const Inode& directory, std::string_view name) {
   uint64_t hash = hash_of(directory, name);
   NodeList removed;
   {
-    Guard guard(cache.lock);
-    Node* old = cache.find(hash, directory, name);
-    if (old != nullptr) cache.remove(*old, removed);
+    Guard guard(dentry_cache.lock);
+    Node* old = dentry_cache.find(hash, directory, name);
+    if (old != nullptr) dentry_cache.remove(*old, removed);
   }
   free_nodes(removed);
   // END SOLUTION
@@ -195,9 +195,9 @@ void dentry_cache_forget_file_system(const FileSystem& file_system) {
   // STARTER: (void)file_system;
   NodeList removed;
   {
-    Guard guard(cache.lock);
-    for (Node& node : cache.clock) {
-      if (node.file_system == &file_system) cache.remove(node, removed);
+    Guard guard(dentry_cache.lock);
+    for (Node& node : dentry_cache.clock) {
+      if (node.file_system == &file_system) dentry_cache.remove(node, removed);
     }
   }
   free_nodes(removed);
@@ -207,15 +207,15 @@ void dentry_cache_forget_file_system(const FileSystem& file_system) {
 uint64_t dentry_cache_shrink(uint64_t wanted) {
   // BEGIN SOLUTION B3
   // STARTER: (void)wanted; return 0;
-  uint64_t before = cache.entries.load();
+  uint64_t before = dentry_cache.entries.load();
   NodeList removed;
   {
-    Guard guard(cache.lock);
-    for (uint64_t i = 0; i < wanted && cache.entries.load() != 0; i++) {
-      cache.remove_oldest(removed);
+    Guard guard(dentry_cache.lock);
+    for (uint64_t i = 0; i < wanted && dentry_cache.entries.load() != 0; i++) {
+      dentry_cache.remove_oldest(removed);
     }
   }
-  uint64_t freed = before - cache.entries.load();
+  uint64_t freed = before - dentry_cache.entries.load();
   free_nodes(removed);
   return freed;
   // END SOLUTION
@@ -224,7 +224,7 @@ uint64_t dentry_cache_shrink(uint64_t wanted) {
 DentryCacheUsage dentry_cache_usage() {
   // BEGIN SOLUTION B3
   // STARTER: return {};
-  return {cache.entries.load(), cache.negative.load()};
+  return {dentry_cache.entries.load(), dentry_cache.negative.load()};
   // END SOLUTION
 }
 
@@ -234,8 +234,8 @@ void for_each_dentry(void (*use)(const FileSystem& file_system, InodeNumber dire
   // BEGIN SOLUTION B3
   // STARTER: (void)use, (void)context;
   RcuReader reader;
-  for (uint32_t i = 0; cache.buckets != nullptr && i < kBuckets; i++) {
-    Node* node = cache.buckets[i].load(std::memory_order_acquire);
+  for (uint32_t i = 0; dentry_cache.buckets != nullptr && i < kBuckets; i++) {
+    Node* node = dentry_cache.buckets[i].load(std::memory_order_acquire);
     for (; node != nullptr; node = node->next.load(std::memory_order_acquire)) {
       use(*node->file_system, node->directory, node->name(), node->inode.get(), context);
     }

@@ -61,16 +61,16 @@ struct MountTable {
   }
 };
 
-constinit MountTable table;
+constinit MountTable mount_table;
 
 /// Takes the mount whose root is `where` out of the table, if only the table and `where` refer to it.
 Result<Entry*> take_out(const Place& where) {
-  Guard guard(table.lock);
+  Guard guard(mount_table.lock);
   if (!where.mount->covered) return Errno::kEBUSY;  // the root stays
-  Entry* entry = table.covering(where.mount->covered);
+  Entry* entry = mount_table.covering(where.mount->covered);
   if (entry == nullptr || entry->mount.get() != where.mount.get()) return Errno::kEINVAL;
   if (where.mount->references() != 2) return Errno::kEBUSY;
-  table.remove(*entry);
+  mount_table.remove(*entry);
   return entry;
 }
 
@@ -98,16 +98,16 @@ Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::stri
   made->read_only = read_only;
   source.copy(made->source, sizeof(made->source) - 1);  // the rest is zero
 
-  MutexGuard change_guard(table.change);
+  MutexGuard change_guard(mount_table.change);
   bool removed = where && where.inode->links.load() == 0;
   bool second_root = false;
   if (!removed) {
-    Guard guard(table.lock);
-    second_root = !where && !table.entries.empty();
+    Guard guard(mount_table.lock);
+    second_root = !where && !mount_table.entries.empty();
     // Somebody may have mounted here since the caller looked: then what they mounted is in the way.
-    bool covered = where && table.covering(where) != nullptr;
+    bool covered = where && mount_table.covering(where) != nullptr;
     if (!second_root && !covered) {
-      table.insert(*entry);
+      mount_table.insert(*entry);
       return {};
     }
   }
@@ -120,15 +120,15 @@ Result<void> umount(Place& where) {
   // BEGIN SOLUTION B5
   // STARTER: return not_implemented("B5");
   if (where.inode.get() != where.mount->root.get()) return Errno::kEINVAL;
-  MutexGuard change_guard(table.change);
+  MutexGuard change_guard(mount_table.change);
   Entry* entry = TRY(take_out(where));
   RefPtr<FileSystem> file_system = where.mount->file_system;
   where = {};
   delete entry;  // and with it the mount, its root and what it covered
   bool still_used;
   {
-    Guard guard(table.lock);
-    still_used = table.uses(*file_system);
+    Guard guard(mount_table.lock);
+    still_used = mount_table.uses(*file_system);
   }
   if (still_used) return {};
   dentry_cache_forget_file_system(*file_system);
@@ -140,8 +140,8 @@ Result<void> umount(Place& where) {
 RefPtr<Mount> mount_at(const Place& place) {
   // BEGIN SOLUTION B5
   // STARTER: (void)place; return nullptr;
-  Guard guard(table.lock);
-  Entry* entry = table.covering(place);
+  Guard guard(mount_table.lock);
+  Entry* entry = mount_table.covering(place);
   return entry != nullptr ? entry->mount : nullptr;
   // END SOLUTION
 }
@@ -149,9 +149,9 @@ RefPtr<Mount> mount_at(const Place& place) {
 RefPtr<Mount> next_mount(const Mount* previous) {
   // BEGIN SOLUTION B5
   // STARTER: (void)previous; return nullptr;
-  Guard guard(table.lock);
+  Guard guard(mount_table.lock);
   bool found = previous == nullptr;
-  for (Entry& entry : table.entries) {
+  for (Entry& entry : mount_table.entries) {
     if (found) return entry.mount;
     found = entry.mount.get() == previous;
   }
