@@ -121,7 +121,6 @@ Result<void> vfs_rmdir(const PathContext& context, std::string_view path) {
     BesideGuard victim_guard(victim.get());
     TRY(remove_name(directory, last.name(), *victim));
   }
-  dentry_cache_forget_directory(*victim);
   return {};
 }
 

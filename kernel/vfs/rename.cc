@@ -133,10 +133,6 @@ Result<void> vfs_rename(const PathContext& from_context, std::string_view from,
   if (is_read_only(move.from.directory)) return Errno::kEROFS;
   bool same_directory = &move.source() == &move.target();
   auto renamed = same_directory ? rename_within(move) : rename_across(move);
-  if (renamed.ok() && move.victim && move.victim.get() != move.moved.get() &&
-      is_directory(move.victim)) {
-    dentry_cache_forget_directory(*move.victim);
-  }
   return renamed;
 }
 

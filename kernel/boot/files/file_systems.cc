@@ -46,7 +46,8 @@ void mount_devices() {
   PathContext context{root, root};
   auto directory = resolve_path(context, "/dev");
   if (!directory.ok()) {
-    (void)vfs_mkdir(context, "/dev", 0755);  // fails on a disk that can't be written
+    // Fails on a disk that can't be written.
+    (void)vfs_make(context, "/dev", {.type = FileType::kDirectory, .permissions = 0755});
     directory = resolve_path(context, "/dev");
   }
   Result<void> mounted =

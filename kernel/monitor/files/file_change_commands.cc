@@ -35,7 +35,8 @@ Result<void> write_command(Session& session, Arguments arguments) {
 Result<void> mkdir(Session& session, Arguments arguments) {
   TRY(need_arguments(session, arguments, 1, 1, "mkdir PATH"));
   PathContext context = TRY(monitor_context(session));
-  return name_error(session, arguments[0], vfs_mkdir(context, arguments[0], 0755));
+  NewFile directory{.type = FileType::kDirectory, .permissions = 0755};
+  return name_error(session, arguments[0], vfs_make(context, arguments[0], directory));
 }
 
 Result<void> rm(Session& session, Arguments arguments) {
@@ -50,7 +51,7 @@ Result<void> mv(Session& session, Arguments arguments) {
   TRY(need_arguments(session, arguments, 2, 2, "mv OLD NEW"));
   PathContext context = TRY(monitor_context(session));
   return name_error(session, arguments[0],
-                    vfs_rename(context, arguments[0], context, arguments[1]));
+                    vfs_rename(context, arguments[0], context, arguments[1], 0));
 }
 
 Result<void> sync(Session& session, Arguments) {
