@@ -58,6 +58,7 @@ std::span<const Command> disk_commands();
 /// Lab B's; null where it isn't in (kernel/monitor/files/).
 [[gnu::weak]] std::span<const Command> file_commands();
 [[gnu::weak]] std::span<const Command> file_change_commands();
+[[gnu::weak]] std::span<const Command> file_walk_commands();
 
 /// Before the machine stops or restarts: all file systems written and marked clean. What goes wrong is
 /// in the log. Null without lab B.
@@ -75,7 +76,7 @@ Result<RefPtr<Process>> parse_process(Session& session, std::string_view text);
 template <class Use>
 void for_each_command(Use use) {
   for (auto list : {process_commands, memory_commands, system_commands, table_commands,
-                    disk_commands, file_commands, file_change_commands}) {
+                    disk_commands, file_commands, file_change_commands, file_walk_commands}) {
     if (list == nullptr) continue;  // not in this stage
     for (const Command& command : list()) use(command);
   }

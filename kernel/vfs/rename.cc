@@ -132,8 +132,7 @@ Result<void> vfs_rename(const PathContext& from_context, std::string_view from,
   if (move.to.kind != LastComponent::kName) return no_replace ? Errno::kEEXIST : Errno::kEBUSY;
   if (is_read_only(move.from.directory)) return Errno::kEROFS;
   bool same_directory = &move.source() == &move.target();
-  auto renamed = same_directory ? rename_within(move) : rename_across(move);
-  return renamed;
+  return same_directory ? rename_within(move) : rename_across(move);
 }
 
 }  // namespace cairn
