@@ -98,14 +98,13 @@ def _turn_into_directory(layout: Layout, path: str, inodes: dict[str, int]) -> N
 
 def _make_inodes(builder: Builder, layout: Layout, path: str, names: Sequence[str], children: Sequence[int]) -> None:
     """New inodes of empty files that differ in owner and time."""
-    rng, empty = builder.rng, content_digest(0, [])
-    extra = struct.pack("<HH", 32, 0) if layout.inode_size > 128 else b""
+    random_bits, empty, mode = builder.rng.getrandbits, content_digest(0, []), TYPE_BITS["file"] << 12 | 0o644
+    extra = 32 if layout.inode_size > 128 else 0  # i_extra_isize
+    inode_format = struct.Struct(f"<HHIIIIIHH100xH{layout.inode_size - 130}x" if extra else "<HHIIIIIHH100x")
     for name, inode in zip(names, children, strict=True):
-        time, owner = rng.randrange(1 << 30, 3 << 29), rng.randrange(1 << 16)
-        body = struct.pack("<HHIIIIIHH", TYPE_BITS["file"] << 12 | 0o644, owner, 0, time, time, time, 0, 0, 1)
-        start = layout.inode_position(inode)
-        layout.image[start : start + layout.inode_size] = (body.ljust(128, b"\0") + extra).ljust(  # type: ignore[index]
-            layout.inode_size, b"\0")
+        time, owner = (1 << 30) + random_bits(29), random_bits(16)
+        fields = (mode, owner, 0, time, time, time, 0, 0, 1)
+        inode_format.pack_into(layout.image, layout.inode_position(inode), *fields, *([extra] if extra else []))
         entry = Entry("file", 0o644, owner, inode=inode, digest=empty)
         entry.atime = entry.mtime = entry.ctime = time * SECOND
         builder.manifest[f"{path}/{name}"] = entry

@@ -18,16 +18,17 @@ class ToolError(Exception):
     """An image cannot be built; the text is one line that names the cause."""
 
 
-def environment() -> dict[str, str]:
-    """Fixes the time and the order of names (mke2fs -d sorts by the locale)."""
-    now = str(EPOCH)
-    return {"PATH": SYSTEM_PATH, "LC_ALL": "C", "E2FSPROGS_FAKE_TIME": now, "E2FSCK_TIME": now, "SOURCE_DATE_EPOCH": now}
+def environment(now: int | None) -> dict[str, str]:
+    """Fixes the time, unless it is None, and the order of names (mke2fs -d sorts by the locale)."""
+    fixed = {name: str(now) for name in ("E2FSPROGS_FAKE_TIME", "E2FSCK_TIME", "SOURCE_DATE_EPOCH") if now is not None}
+    return {"PATH": SYSTEM_PATH, "LC_ALL": "C", **fixed}
 
 
-def run_tool(command: list[str], commands: bytes = b"", allowed: int = 0) -> subprocess.CompletedProcess[bytes]:
-    """Runs a tool with `commands` as its input. Raises ToolError for a status above `allowed`."""
+def run_tool(command: list[str], commands: bytes = b"", allowed: int = 0, now: int | None = EPOCH
+             ) -> subprocess.CompletedProcess[bytes]:
+    """Runs a tool with `commands` as its input and the time `now` (None: the host's). Raises ToolError for a status above `allowed`."""
     try:
-        run = subprocess.run(command, env=environment(), input=commands, capture_output=True, check=False)
+        run = subprocess.run(command, env=environment(now), input=commands, capture_output=True, check=False)
     except FileNotFoundError as problem:
         raise ToolError(f"{command[0]} not found: install e2fsprogs") from problem
     if not 0 <= run.returncode <= allowed:
@@ -45,13 +46,13 @@ def at(image: Path, offset: int) -> str:
     return f"{image}?offset={offset}" if offset else str(image)
 
 
-def debugfs(image: Path, lines: list[str], offset: int = 0, write: bool = True) -> bytes:
+def debugfs(image: Path, lines: list[str], offset: int = 0, now: int | None = EPOCH) -> bytes:
     """Runs debugfs's commands; returns what it printed. Raises ToolError when one of them failed.
 
     debugfs exits with 0 whatever happened, but complains only on standard error, after its banner.
     """
-    command = ["debugfs", *(["-w"] if write else []), "-f", "-", at(image, offset)]
-    run = run_tool(command, "\n".join(lines).encode() + b"\n")
+    command = ["debugfs", "-w", "-f", "-", at(image, offset)]
+    run = run_tool(command, "\n".join(lines).encode() + b"\n", now=now)
     # Its banner, and the words that `write` and `mknod` say when all is well.
     complaints = [line for line in run.stderr.splitlines()[1:] if line and not line.startswith(b"Allocated inode")]
     if complaints:

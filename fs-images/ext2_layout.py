@@ -71,6 +71,7 @@ class Layout:
 
     def __init__(self, image: bytes | bytearray | memoryview) -> None:
         self.image = image
+        self._tables: dict[int, int] = {}
         self.block_size = 1024 << self.superblock("s_log_block_size")
         self.inode_size = self.superblock("s_inode_size")
         self.inodes_per_group = self.superblock("s_inodes_per_group")
@@ -107,12 +108,18 @@ class Layout:
         offset, size = GROUP_FIELDS[name]
         self.put(self.group_position(group) + offset, size, value)
 
+    def _inode_table(self, group: int) -> int:
+        """Where a group's inodes begin; looked up once, since images with many inodes ask for each."""
+        if group not in self._tables:
+            self._tables[group] = self.group(group, "bg_inode_table") * self.block_size
+        return self._tables[group]
+
     def group_of(self, inode: int) -> int:
         return (inode - 1) // self.inodes_per_group
 
     def inode_position(self, inode: int) -> int:
-        table = self.group(self.group_of(inode), "bg_inode_table")
-        return table * self.block_size + (inode - 1) % self.inodes_per_group * self.inode_size
+        group, index = divmod(inode - 1, self.inodes_per_group)
+        return self._inode_table(group) + index * self.inode_size
 
     def inode(self, inode: int, name: str) -> int:
         offset, size = INODE_FIELDS.get(name) or EXTRA_INODE_FIELDS[name]

@@ -51,16 +51,16 @@ def update(image: Path, part: Path, area: bytes, files: Files, remedy: str) -> N
     repair(image, part, remedy)
     try:
         missing, replaced = look([*files, RESERVE], part)
-        debugfs(part, commands(files, missing, replaced), PARTITION)
+        debugfs(part, commands(files, missing, replaced), PARTITION, now=None)
     except ToolError as problem:
         full = "allocate" in str(problem) or "free space" in str(problem)
         why = "is full: delete files in Cairn" if full else f"can't take the new kernel ({problem}): repair it"
         raise ToolError(f"{image} {why}, or start anew, without your files: {remedy}") from problem
     try:
-        debugfs(part, reserve_room(), PARTITION)
+        debugfs(part, reserve_room(), PARTITION, now=None)
     except ToolError:  # too full for the reserve, but the kernel is there
         print(f"{image}: less than {RESERVE_SIZE >> 20} MiB are free; a larger kernel may not fit", file=sys.stderr)
-        run_tool(["e2fsck", "-fp", at(part, PARTITION)], allowed=REPAIRED)  # what the attempt left
+        run_tool(["e2fsck", "-fp", at(part, PARTITION)], allowed=REPAIRED, now=None)  # what the attempt left
     with part.open("r+b") as disk:
         disk.write(area[:PARTITION_TABLE])
         disk.seek(SECTOR)
@@ -69,7 +69,7 @@ def update(image: Path, part: Path, area: bytes, files: Files, remedy: str) -> N
 
 def repair(image: Path, part: Path, remedy: str) -> None:
     """Lets e2fsck mend what a cut left, and tells. Raises ToolError when it can't without help."""
-    run = run_tool(["e2fsck", "-fp", at(part, PARTITION)], allowed=255)
+    run = run_tool(["e2fsck", "-fp", at(part, PARTITION)], allowed=255, now=None)  # the kernel's times are real ones
     if run.returncode & ~REPAIRED:
         raise ToolError(f"{image} is damaged beyond what e2fsck repairs by itself: look with `e2fsck -fn "
                         f"'{at(image, PARTITION)}'`, or start anew, without your files: {remedy}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import big_directory
+from e2fsprogs import debugfs, quoted
 from ext2_layout import Layout
 from image_builder import Builder, Facts, Geometry, pieces_at
 from manifest import Manifest
@@ -197,9 +198,13 @@ def htree(builder: Builder, image: Path, geometry: Geometry) -> None:
     _big(builder, image, geometry, 6000, index=True)
 
 
+def _lengths(builder: Builder, count: int) -> list[int]:
+    return builder.rng.choices(range(1, 25), k=count)
+
+
 def _big(builder: Builder, image: Path, geometry: Geometry, count: int, index: bool) -> None:
     small_tree(builder, geometry.block_size)
-    names = sorted({f"{builder.name()}-{i}" for i in range(count)}, key=lambda name: name[::-1])
+    names = [f"{builder.rng.getrandbits(4 * digits):0{digits}x}-{i}" for i, digits in enumerate(_lengths(builder, count))]
     folder = big_directory.placeholder(builder, f"/{builder.name()}", names, geometry.block_size)
     builder.notes["directory"] = folder
     builder.make(image, geometry)
@@ -268,6 +273,26 @@ def large_file(builder: Builder, image: Path, geometry: Geometry) -> None:
     pieces = pieces_at(builder.rng, offsets)
     builder.notes["file"] = builder.sparse(f"/{builder.name()}", 6 * GIB + builder.rng.randrange(10**6), pieces)
     builder.make(image, geometry)
+
+
+@recipe("fragmented", "free space in single blocks: every other of 400 files was deleted", 4 * MIB)
+def fragmented(builder: Builder, image: Path, geometry: Geometry) -> None:
+    folder = builder.directory(f"/{builder.name()}")
+    names = [f"{folder}/{i:03}-{builder.name()}" for i in range(400)]
+    for name in names:
+        builder.file(name, builder.text(geometry.block_size * builder.rng.choice((1, 1, 1, 2))))
+    builder.make(image, geometry)
+    debugfs(image, [f"rm {quoted(name)}" for name in names[::2]])
+    for name in names[::2]:
+        del builder.manifest[name]
+
+
+@recipe("attributes", "files with extended attributes in a block of their own (i_file_acl)", 2 * MIB)
+def attributes(builder: Builder, image: Path, geometry: Geometry) -> None:
+    names = [builder.file(f"/{builder.name()}", builder.text(builder.rng.randrange(4000))) for _ in range(12)]
+    builder.notes["files"] = names[::2]
+    builder.make(image, geometry)
+    debugfs(image, [f"ea_set {quoted(name)} user.note {builder.rng.randbytes(150).hex()}" for name in names[::2]])
 
 
 # Superblocks that a driver must look at
