@@ -66,8 +66,8 @@ class Ext2Inode final : public Inode {
 
   /// Directories: an entry surely begins here (bytes): read_entry() needn't look for its beginning.
   std::atomic<uint64_t> known_entry{0};
-  /// Directories: blocks before this one had no room when somebody looked.
-  uint64_t first_roomy_block GUARDED_BY(lock) = 0;
+  /// Directories: the entry (bytes) where somebody found room last; what lies before it has hardly any.
+  uint64_t room_hint GUARDED_BY(lock) = 0;
 
   ListLink dirty_link;  // protected by the file system's dirty_lock_
 
@@ -117,6 +117,8 @@ class Ext2FileSystem final : public FileSystem {
   /// An inode in memory for what lies at its place on the device: what get_inode() and the making of
   /// files share. ENOMEM, EIO, EUCLEAN.
   Result<Ext2Inode*> make_inode(InodeNumber number, const RawInode& raw);
+  /// The same for a number that was just allocated. EUCLEAN if it is in use.
+  Result<Ext2Inode*> make_unused_inode(InodeNumber number, const RawInode& raw);
 
   // Inodes with dirty pages, which a commit writes before the names of new files.
   void add_dirty(Ext2Inode& inode);

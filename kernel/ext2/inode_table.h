@@ -23,6 +23,11 @@ uint64_t inode_size(const RawInode& raw);
 
 // ---- Provided (ext2/inode.cc) ----------------------------------------------------------------
 
+/// Stores a size (bytes), with its high half where the type has one.
+void set_raw_size(RawInode& raw, uint64_t size);
+/// Modified and changed now.
+void set_raw_times(RawInode& raw, const Timestamp& now);
+
 /// Copies the raw inode to its block and marks that changed, in the running operation's epoch.
 Result<void> store_inode(Ext2Inode& inode) REQUIRES(inode.map_lock)
     REQUIRES_SHARED(running_operation);

@@ -1,0 +1,196 @@
+// Mounting an ext2, and what concerns all of it.
+#include "ext2/file_system.h"
+
+#include "debug/log.h"
+#include "ext2/allocation.h"
+#include "ext2/commit.h"
+#include "ext2/superblock.h"
+#include "lib/string.h"
+#include "memory/heap.h"
+#include "metrics/counter.h"
+
+namespace cairn::ext2 {
+
+CAIRN_COUNTER(damage_count, "ext2.damage");
+
+namespace {
+
+constexpr uint64_t kStatfsMagic = 0xef53;
+constexpr uint64_t kLoggedDamage = 20;  // lines a mount, then only the counter
+
+Result<Superblock> read_superblock(BlockDevice& device) {
+  if (device.sector_count() < kPageSize / kSectorSize) return Errno::kEINVAL;
+  CacheOwner* pages = TRY(device_pages(device));
+  PageRef page = TRY(read_page(*pages, 0));
+  Superblock raw;
+  memcpy(&raw, page->data() + kSuperblockOffset, sizeof(raw));
+  return raw;
+}
+
+bool is_power_of(uint32_t number, uint32_t base) {
+  while (number > 1 && number % base == 0) number /= base;
+  return number == 1;
+}
+
+/// Whether a group begins with a copy of the superblock and the descriptors.
+/// Source: Poirier, "The Second Extended File System", "Superblock".
+bool has_superblock(const Geometry& geometry, uint32_t group) {
+  if (!geometry.sparse_super || group <= 1) return true;
+  return is_power_of(group, 3) || is_power_of(group, 5) || is_power_of(group, 7);
+}
+
+/// Blocks that hold superblocks, descriptors, bitmaps and inodes, as statfs() counts them.
+uint64_t overhead_of(const Geometry& geometry) {
+  uint64_t block_size = geometry.block_size;
+  uint64_t descriptors =
+      (geometry.group_count * sizeof(GroupDescriptor) + block_size - 1) / block_size;
+  uint64_t inode_table =
+      (uint64_t(geometry.inodes_per_group) * geometry.inode_size + block_size - 1) / block_size;
+  uint64_t blocks = geometry.first_data_block + geometry.group_count * (2 + inode_table);
+  for (uint32_t group = 0; group < geometry.group_count; group++) {
+    if (has_superblock(geometry, group)) blocks += 1 + descriptors;
+  }
+  return std::min(blocks, geometry.block_count);
+}
+
+/// Why it can only be read, or null.
+const char* reason_to_only_read(const BlockDevice& device, const Geometry& geometry) {
+  if (device.read_only()) return "the device can only be read";
+  if (!geometry.writable) return "it has features that are unknown here";
+  if (!geometry.clean) return "it was not unmounted, or is damaged: run e2fsck -p on it";
+  return nullptr;
+}
+
+Result<void> write_dirty_data_of(void* file_system) {
+  return static_cast<Ext2FileSystem*>(file_system)->write_dirty_data();
+}
+
+}  // namespace
+
+Ext2FileSystem::Ext2FileSystem(BlockDevice& device, bool read_only, const Geometry& geometry,
+                               MetadataStore& metadata, Allocator& allocator, uint64_t id)
+    : FileSystem("ext2", &device, read_only),
+      geometry(geometry),
+      metadata(metadata),
+      allocator(allocator),
+      id_(id),
+      overhead_(overhead_of(geometry)) {}
+
+Ext2FileSystem::~Ext2FileSystem() {
+  inodes.shrink(UINT64_MAX);
+  delete &allocator;
+  delete &metadata;
+}
+
+Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only) {
+  const Superblock raw = TRY(read_superblock(*device));
+  Geometry geometry = TRY(check_superblock(raw, device->sector_count()));
+  const char* reason = reason_to_only_read(*device, geometry);
+  if (reason != nullptr && !read_only) {
+    log_warning("ext2", "{}: mounted read-only: {}", device->name(), reason);
+  }
+  read_only |= reason != nullptr;
+
+  MetadataStore* metadata =
+      TRY(MetadataStore::create(*device, geometry.block_size, geometry.block_count));
+  auto allocator = Allocator::create(*metadata, geometry);
+  void* memory = allocator.ok() ? heap_allocate(sizeof(Ext2FileSystem)) : nullptr;
+  if (memory == nullptr) {
+    if (allocator.ok()) delete *allocator;
+    delete metadata;
+    return allocator.ok() ? Errno::kENOMEM : allocator.error();
+  }
+  uint64_t id[2];
+  memcpy(id, raw.uuid, sizeof(id));
+  auto* fs = new (memory)
+      Ext2FileSystem(*device, read_only, geometry, *metadata, **allocator, id[0] ^ id[1]);
+  auto result = RefPtr<FileSystem>::adopt(fs);
+  TRY(fs->inodes.start());
+  metadata->set_data_writer(write_dirty_data_of, fs);
+  TRY(fs->root());
+  if (!read_only) {
+    TRY(fs->allocator.mark_state(false));
+    TRY(metadata->commit());
+  }
+  return result;
+}
+
+Result<RefPtr<Inode>> Ext2FileSystem::root() {
+  auto found = get_inode(InodeNumber(kRootInode));
+  if (!found.ok() && found.error() == Errno::kENOENT) return damaged("root", kRootInode);
+  RefPtr<Ext2Inode> inode = TRY(std::move(found));
+  if (inode->type != FileType::kDirectory) return damaged("root", kRootInode);
+  return RefPtr<Inode>(RefPtr<Inode>::share(inode.get()));
+}
+
+FileSystemStatistics Ext2FileSystem::statistics() {
+  FileSystemStatistics result;
+  result.type = kStatfsMagic;
+  result.block_size = geometry.block_size;
+  result.blocks = geometry.block_count - overhead_;
+  result.free_blocks = allocator.free_blocks();
+  if (result.free_blocks > geometry.reserved_blocks) {
+    result.available_blocks = result.free_blocks - geometry.reserved_blocks;
+  }
+  result.files = geometry.inode_count;
+  result.free_files = allocator.free_inodes();
+  result.id = id_;
+  return result;
+}
+
+Result<void> Ext2FileSystem::sync() {
+  if (read_only) return {};
+  return metadata.commit();
+}
+
+Result<void> Ext2FileSystem::shut_down() {
+  inodes.shrink(UINT64_MAX);
+  if (read_only) return {};
+  TRY(metadata.commit());
+  TRY(allocator.mark_state(true));
+  return metadata.commit();
+}
+
+Errno Ext2FileSystem::damaged(const char* what, uint64_t number) {
+  damage_count.increment();
+  if (damage_count_.fetch_add(1) < kLoggedDamage) {
+    log_warning("ext2", "{} is damaged: {} {}", device->name(), what, number);
+  }
+  if (!read_only) allocator.mark_errors();
+  return Errno::kEUCLEAN;
+}
+
+void Ext2FileSystem::add_dirty(Ext2Inode& inode) {
+  IrqGuard guard(dirty_lock_);
+  if (!inode.dirty_link.linked()) dirty_inodes_.push_back(inode);
+}
+
+void Ext2FileSystem::remove_dirty(Ext2Inode& inode) {
+  IrqGuard guard(dirty_lock_);
+  dirty_inodes_.remove(inode);
+}
+
+Result<void> Ext2FileSystem::write_dirty_data() {
+  List<Ext2Inode, &Ext2Inode::dirty_link> round;
+  {
+    IrqGuard guard(dirty_lock_);
+    while (Ext2Inode* inode = dirty_inodes_.pop_front()) round.push_back(*inode);
+  }
+  Result<void> first;
+  while (true) {
+    InodeNumber number;
+    {
+      IrqGuard guard(dirty_lock_);  // an inode of this round may go meanwhile, and leave the list
+      Ext2Inode* inode = round.pop_front();
+      if (inode == nullptr) return first;
+      number = inode->number;
+    }
+    RefPtr<Inode> inode = inodes.find(number);
+    if (!inode) continue;
+    auto written = write_back(*inode);
+    if (!written.ok() && first.ok()) first = written;
+    if (inode->dirty_count.load() != 0) add_dirty(static_cast<Ext2Inode&>(*inode));
+  }
+}
+
+}  // namespace cairn::ext2

@@ -1,0 +1,26 @@
+// Freeing the blocks of files: when they are cut, and when they go for good.
+#pragma once
+
+#include "ext2/commit.h"
+#include "ext2/file_system.h"
+
+namespace cairn::ext2 {
+
+inline constexpr uint64_t kAllBlocks = UINT64_MAX;
+
+/// Whether raw.block holds pointers: device files and short symbolic links keep other things there.
+bool has_block_pointers(const RawInode& raw, const Geometry& geometry);
+
+/// Frees up to about `budget` blocks of those at file block `first` and beyond, from the end of the
+/// file backwards, pointer blocks that are empty then included. False if there are more. Holes cost
+/// nothing. Updates raw.block and raw.sectors; the caller stores the inode. EIO, EUCLEAN, ENOMEM: what
+/// was freed so far is freed. May sleep.
+Result<bool> free_blocks(Ext2Inode& inode, uint64_t first, uint64_t budget) REQUIRES(inode.map_lock)
+    REQUIRES_SHARED(running_operation);
+
+/// Cuts what the device has of a file to `size` bytes, in as many operations as are good for others.
+/// Pages and Inode::size are the caller's business. EIO, EUCLEAN, ENOMEM. May sleep; not within an
+/// operation.
+Result<void> cut_file(Ext2Inode& inode, uint64_t size);
+
+}  // namespace cairn::ext2
