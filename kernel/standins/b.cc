@@ -5,6 +5,7 @@
 #include "drivers/uart.h"
 #include "monitor/console.h"
 #include "syscalls/arguments.h"
+#include "syscalls/console_calls.h"
 #include "syscalls/table.h"
 #include "vfs/process_files.h"
 
@@ -43,12 +44,12 @@ int64_t write_console(VirtAddr from, uint64_t count) {
 }
 [[gnu::weak]] void destroy_process_files(ProcessFiles*) {}
 
-[[gnu::weak]] int64_t sys_write(TrapFrame& call) {
+int64_t console_write(TrapFrame& call) {
   if (!is_console(argument0(call))) return failure(Errno::kEBADF);
   return write_console(VirtAddr(argument1(call)), argument2(call));
 }
 
-[[gnu::weak]] int64_t sys_writev(TrapFrame& call) {
+int64_t console_writev(TrapFrame& call) {
   struct Vector {
     uint64_t base, length;
   };
@@ -70,7 +71,7 @@ int64_t write_console(VirtAddr from, uint64_t count) {
 }
 
 /// A line at a time, as a terminal gives it. 0 at end of input (^D).
-[[gnu::weak]] int64_t sys_read(TrapFrame& call) {
+int64_t console_read(TrapFrame& call) {
   if (!is_console(argument0(call))) return failure(Errno::kEBADF);
   VirtAddr to(argument1(call));
   uint64_t count = std::min(argument2(call), kMaxTransfer);
@@ -82,5 +83,9 @@ int64_t write_console(VirtAddr from, uint64_t count) {
   auto copied = copy_to_user(to, line, *length);
   return copied.ok() ? int64_t(*length) : failure(copied.error());
 }
+
+[[gnu::weak]] int64_t sys_read(TrapFrame& call) { return console_read(call); }
+[[gnu::weak]] int64_t sys_write(TrapFrame& call) { return console_write(call); }
+[[gnu::weak]] int64_t sys_writev(TrapFrame& call) { return console_writev(call); }
 
 }  // namespace cairn

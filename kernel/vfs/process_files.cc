@@ -22,6 +22,7 @@ Result<ProcessFiles*> create_process_files() {
   if (files == nullptr) return Errno::kENOMEM;
   files->table = TRY(create_fd_table());
   files->context.root = files->context.current = root_place();
+  if (files->table == nullptr) return guard.release();  // not written yet: the console alone
   RefPtr<File> console = TRY(open_place(console_place(), open_flag::kReadWrite));
   for (int fd = 0; fd < 3; fd++) TRY(allocate_fd(*files->table, console, false));
   return guard.release();
@@ -32,7 +33,7 @@ Result<ProcessFiles*> copy_process_files(ProcessFiles* files) {
   FilesGuard guard{new_object<ProcessFiles>()};
   ProcessFiles* copy = guard.files;
   if (copy == nullptr) return Errno::kENOMEM;
-  copy->table = TRY(copy_fd_table(*files->table));
+  if (files->table != nullptr) copy->table = TRY(copy_fd_table(*files->table));
   copy->context = files->context;
   copy->umask = files->umask;
   return guard.release();

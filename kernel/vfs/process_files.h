@@ -8,7 +8,7 @@ namespace cairn {
 
 /// Its own thread only; others (monitor, GDB) look while it can't run.
 struct ProcessFiles {
-  FdTable* table = nullptr;
+  FdTable* table = nullptr;  // null while lab B's table isn't written: the console is 0, 1 and 2
   PathContext context;
   uint16_t umask = 022;
 };

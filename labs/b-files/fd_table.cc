@@ -97,7 +97,7 @@ void copy_entries(FdTable& copy, const FdTable& table) NO_THREAD_SAFETY_ANALYSIS
 
 Result<FdTable*> create_fd_table() {
   // BEGIN SOLUTION B2
-  // STARTER: return not_implemented("B2");
+  // STARTER: return static_cast<FdTable*>(nullptr);  // the stand-in: a process has the console alone
   auto* table = new_object<FdTable>();
   if (table == nullptr) return Errno::kENOMEM;
   return table;

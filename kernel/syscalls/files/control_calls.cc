@@ -38,15 +38,14 @@ Result<int64_t> set_flags(File& file, uint64_t wanted) {
 
 Result<int64_t> duplicate_from(uint64_t lowest, RefPtr<File> file, bool close_on_exec) {
   if (lowest >= uint64_t(kMaxFds)) return Errno::kEINVAL;
-  return int64_t(
-      TRY(allocate_fd(*current_files().table, std::move(file), close_on_exec, int(lowest))));
+  return int64_t(TRY(allocate_fd(*TRY(fd_table()), std::move(file), close_on_exec, int(lowest))));
 }
 
 Result<int64_t> control_fd(TrapFrame& call) {
   auto fd = int(argument0(call));
   auto command = uint32_t(argument1(call));
   uint64_t argument = argument2(call);
-  FdTable& table = *current_files().table;
+  FdTable& table = *TRY(fd_table());
   RefPtr<File> file = TRY(any_file(argument0(call)));
   switch (command) {
     case kDupFd:
@@ -78,7 +77,7 @@ Result<int64_t> control_file(TrapFrame& call) {
   auto fd = int(argument0(call));
   auto request = uint32_t(argument1(call));
   VirtAddr argument(argument2(call));
-  FdTable& table = *current_files().table;
+  FdTable& table = *TRY(fd_table());
   RefPtr<File> file = TRY(usable_file(argument0(call)));
   Inode& inode = file->inode();
   bool regular = inode.type == FileType::kRegular;

@@ -5,6 +5,7 @@
 #include "arch/layout.h"
 #include "memory/heap.h"
 #include "process/signal.h"
+#include "syscalls/console_calls.h"
 #include "syscalls/files/user_files.h"
 
 namespace cairn {
@@ -173,12 +174,21 @@ Result<uint64_t> seek(TrapFrame& call) {
 
 }  // namespace
 
-int64_t sys_read(TrapFrame& call) { return to_return(transfer_one(call, false, kAtPosition)); }
-int64_t sys_write(TrapFrame& call) { return to_return(transfer_one(call, true, kAtPosition)); }
+int64_t sys_read(TrapFrame& call) {
+  if (current_files().table == nullptr) return console_read(call);
+  return to_return(transfer_one(call, false, kAtPosition));
+}
+int64_t sys_write(TrapFrame& call) {
+  if (current_files().table == nullptr) return console_write(call);
+  return to_return(transfer_one(call, true, kAtPosition));
+}
 int64_t sys_pread64(TrapFrame& call) { return to_return(transfer_at(call, false)); }
 int64_t sys_pwrite64(TrapFrame& call) { return to_return(transfer_at(call, true)); }
 int64_t sys_readv(TrapFrame& call) { return to_return(transfer_vectors(call, false, kAtPosition)); }
-int64_t sys_writev(TrapFrame& call) { return to_return(transfer_vectors(call, true, kAtPosition)); }
+int64_t sys_writev(TrapFrame& call) {
+  if (current_files().table == nullptr) return console_writev(call);
+  return to_return(transfer_vectors(call, true, kAtPosition));
+}
 int64_t sys_preadv(TrapFrame& call) { return to_return(transfer_vectors_at(call, false)); }
 int64_t sys_pwritev(TrapFrame& call) { return to_return(transfer_vectors_at(call, true)); }
 

@@ -32,20 +32,20 @@ Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uin
   TRY(name.read(dirfd, path_address));
   RefPtr<File> file = TRY(vfs_open(name.context(), name.path.text(), flags, new_permissions(mode)));
   bool close_on_exec = (flags & open_flag::kCloseOnExec) != 0;
-  return allocate_fd(*current_files().table, std::move(file), close_on_exec);
+  return allocate_fd(*TRY(fd_table()), std::move(file), close_on_exec);
 }
 
 Result<int> duplicate(uint64_t from, uint64_t to, bool close_on_exec) {
   if (to >= uint64_t(kMaxFds)) return Errno::kEBADF;
   RefPtr<File> file = TRY(any_file(from));
-  TRY(replace_fd(*current_files().table, int(to), std::move(file), close_on_exec));
+  TRY(replace_fd(*TRY(fd_table()), int(to), std::move(file), close_on_exec));
   return int(to);
 }
 
 Result<void> make_pipe(uint64_t address, uint64_t flags) {
   constexpr uint64_t kKnown = open_flag::kCloseOnExec | open_flag::kNonBlocking;
   if ((flags & ~kKnown) != 0) return Errno::kEINVAL;
-  FdTable& table = *current_files().table;
+  FdTable& table = *TRY(fd_table());
   bool close_on_exec = (flags & open_flag::kCloseOnExec) != 0;
   PipeEnds ends = TRY(create_pipe(uint32_t(flags) & open_flag::kNonBlocking));
   int fds[2];
@@ -77,7 +77,9 @@ int64_t sys_creat(TrapFrame& call) {
 }
 
 int64_t sys_close(TrapFrame& call) {
-  return to_return(close_fd(*current_files().table, int(argument0(call))));
+  auto table = fd_table();
+  if (!table.ok()) return failure(table.error());
+  return to_return(close_fd(**table, int(argument0(call))));
 }
 
 int64_t sys_dup(TrapFrame& call) {
