@@ -1,0 +1,145 @@
+// Private to allocation*.cc.
+#pragma once
+
+#include "ext2/allocation.h"
+#include "ext2/allocation_bits.h"
+#include "sched/mutex.h"
+
+namespace cairn::ext2 {
+
+struct Group;
+
+/// Sums over all groups.
+struct Totals {
+  uint64_t free = 0;
+  uint64_t held = 0;
+};
+
+/// What was freed in one group and can't be taken before a commit: bits that are set.
+struct Held {
+  Held* next = nullptr;  // of the same generation
+  struct Resource* owner = nullptr;
+  Totals* total = nullptr;
+  uint32_t count = 0;
+  uint64_t* words() { return reinterpret_cast<uint64_t*>(this + 1); }
+};
+enum Generation : unsigned { kCurrent, kSealed, kGenerations };  // this epoch's; the commit's
+
+/// The blocks of a group, or its inodes.
+struct Resource {
+  uint32_t bitmap_block = 0;
+  uint32_t count = 0;  // bits
+  uint32_t first = 0;  // bits below are never free: reserved inodes
+  uint32_t free = 0;   // clear bits, those held included
+  uint32_t held = 0;
+  uint32_t hint = 0;  // no bit below can be taken
+  uint64_t marked_epoch =
+      0;  // the epoch in which bitmap, descriptor and superblock are known as changed
+  MetadataBlock bitmap;  // empty: not read, or let go
+  Held* holds[kGenerations] = {};
+  bool all_held[kGenerations] = {};  // there was no memory to note which
+
+  uint32_t available() const { return all_held[kCurrent] || all_held[kSealed] ? 0 : free - held; }
+  uint64_t* words() const { return bitmap.as<uint64_t>(); }
+  BitmapView view() const {
+    BitmapView view{words(), {nullptr, nullptr}};
+    for (unsigned i = 0; i < kGenerations; i++) {
+      if (holds[i] != nullptr) view.held[i] = holds[i]->words();
+    }
+    return view;
+  }
+};
+
+struct Group {
+  Resource blocks, inodes;
+  uint32_t index = 0;
+  uint32_t table = 0;  // first block of the inode table
+  uint32_t table_blocks = 0;
+  uint32_t directories = 0;
+};
+
+struct Allocator::State {
+  State(MetadataStore& metadata, const Geometry& geometry)
+      : metadata(metadata),
+        geometry(geometry),
+        groups_per_chunk(geometry.block_size / uint32_t(sizeof(GroupDescriptor))) {}
+  ~State();
+
+  // Immutable after creation.
+  MetadataStore& metadata;
+  const Geometry geometry;
+  const uint32_t groups_per_chunk;
+  uint32_t chunk_count = 0;
+  MetadataBlock superblock_block;
+  bool clean_when_mounted = false;
+
+  std::atomic<bool> errors_found{false};
+  std::atomic<bool> writing{false};  // marked as in use
+
+  Mutex lock{"allocation", LockRank::kAllocation};
+  /// A chunk is a block of descriptors and the groups in it.
+  struct Chunk {
+    MetadataBlock descriptors;
+    Group* groups = nullptr;
+  };
+  Chunk* chunks GUARDED_BY(lock) = nullptr;
+  Totals blocks GUARDED_BY(lock), inodes GUARDED_BY(lock);
+  uint64_t directories GUARDED_BY(lock) = 0;
+  uint32_t directory_rotor GUARDED_BY(lock) = 0;  // where the last directory of the root went
+  uint32_t bitmaps_in_memory GUARDED_BY(lock) = 0;
+  Held* held_list[kGenerations] GUARDED_BY(lock) = {};
+  bool some_all_held GUARDED_BY(lock) = false;
+
+  Superblock& superblock() const {
+    return *superblock_block.as<Superblock>(kSuperblockOffset % geometry.block_size);
+  }
+  Group& group(uint32_t index) REQUIRES(lock) {
+    return chunks[index / groups_per_chunk].groups[index % groups_per_chunk];
+  }
+  GroupDescriptor& descriptor(uint32_t index) NO_THREAD_SAFETY_ANALYSIS {
+    Chunk& chunk = chunks[index / groups_per_chunk];
+    return chunk.descriptors.as<GroupDescriptor>()[index % groups_per_chunk];
+  }
+  Totals& totals(Group& of, const Resource& resource) REQUIRES(lock) {
+    return &resource == &of.blocks ? blocks : inodes;
+  }
+
+  // allocation_groups.cc
+  Result<void> prepare();
+  Result<void> add_group(uint32_t index) REQUIRES(lock);
+  bool has_superblock(uint32_t index) const;
+  uint32_t descriptor_blocks() const;
+  uint64_t first_block(uint32_t index) const;
+  bool is_system_block(const Group& of, uint32_t bit) const;
+  bool bitmap_is_sound(const Group& of, const Resource& resource, const uint64_t* words) const;
+  /// Reads the bitmap; takes the lock itself.
+  Result<void> load_bitmap(Group& of, Resource& resource) EXCLUDES(lock);
+  Result<void> correct_count(Group& of, Resource& resource) REQUIRES(lock);
+  void let_go_of_bitmaps() REQUIRES(lock);
+
+  // allocation_choice.cc
+  /// The groups in the order in which they are tried; kNoGroup: none is left.
+  uint32_t group_for_file(uint32_t parent, uint64_t salt) REQUIRES(lock);
+  uint32_t group_for_root_directory() REQUIRES(lock);
+  uint32_t group_for_directory(uint32_t parent) REQUIRES(lock);
+  uint32_t any_group(uint32_t first, bool with_blocks) REQUIRES(lock);
+
+  // allocation.cc
+  Result<void> mark_changed(Group& of, Resource& resource) REQUIRES(lock);
+  Result<void> mark_superblock();
+  void count_free(Group& of, Resource& resource, int32_t change) REQUIRES(lock);
+  void count_directory(Group& of, int32_t change) REQUIRES(lock);
+  Result<uint32_t> take_bit(Group& of, Resource& resource, uint32_t goal) REQUIRES(lock);
+  void hold(Group& of, Resource& resource, uint32_t bit) REQUIRES(lock);
+  bool free_bit(Group& of, Resource& resource, uint32_t bit, const char* what, uint64_t number);
+  void give_back_bit(Group& of, Resource& resource, uint32_t bit, bool is_directory);
+  void damaged(const char* what, uint64_t number);
+
+  // allocation_epoch.cc
+  void note_errors();
+  void seal();
+};
+
+inline constexpr uint32_t kNoGroup = UINT32_MAX;
+
+}  // namespace cairn::ext2
