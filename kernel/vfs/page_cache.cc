@@ -18,23 +18,19 @@ CAIRN_COUNTER(cache_hits_count, "cache.hits");
 CAIRN_COUNTER(cache_misses_count, "cache.misses");
 
 constinit CacheShard cache_shards[kCacheShards];
-constinit CachePage** cache_buckets = nullptr;
+constinit CacheBucket* cache_buckets = nullptr;
 constinit unsigned cache_bucket_shift = 0;
 
 namespace {
 
 constexpr uint64_t kFramesPerBucket = 2;
 constexpr uint64_t kMaxBuckets =
-    (kPageSize << kMaxOrder) / sizeof(CachePage*);  // one run of frames
+    (kPageSize << kMaxOrder) / sizeof(CacheBucket);  // one run of frames
 
 constinit std::atomic<uint64_t> page_total{0};
 
-CachePage** bucket_link(const CachePage& page) {
-  return &cache_buckets[cache_bucket_of(*page.owner, page.index)];
-}
-
-void unlink_from_bucket(const CachePage& page) {
-  CachePage** at = bucket_link(page);
+void unlink_from_bucket(CacheBucket& bucket, const CachePage& page) {
+  CachePage** at = &bucket.first;
   while (*at != &page) at = &(*at)->hash_next;
   *at = page.hash_next;
 }
@@ -52,8 +48,8 @@ PageRef first_page_of(CacheOwner& owner, uint64_t first) {
 Result<void> start_page_cache() {
   uint64_t count = std::bit_floor(total_frame_count() / kFramesPerBucket);
   count = std::clamp<uint64_t>(count, kCacheShards, kMaxBuckets);
-  uint64_t bytes = count * sizeof(CachePage*);
-  auto* buckets = static_cast<CachePage**>(heap_allocate(bytes));
+  uint64_t bytes = count * sizeof(CacheBucket);
+  auto* buckets = static_cast<CacheBucket*>(heap_allocate(bytes));
   if (buckets == nullptr) return Errno::kENOMEM;
   memset(buckets, 0, bytes);
   cache_buckets = buckets;
@@ -88,13 +84,13 @@ PageRef insert_page(CachePage& fresh) {
   CacheOwner& owner = *fresh.owner;
   uint64_t bucket = cache_bucket_of(owner, fresh.index);
   Guard guard(cache_shard_of(bucket).lock);
-  for (CachePage* page = cache_buckets[bucket]; page != nullptr; page = page->hash_next) {
+  for (CachePage* page = cache_buckets[bucket].first; page != nullptr; page = page->hash_next) {
     if (page->index != fresh.index || page->owner != &owner) continue;
     page->pins.fetch_add(1, std::memory_order_relaxed);
     return PageRef(page);
   }
-  fresh.hash_next = cache_buckets[bucket];
-  cache_buckets[bucket] = &fresh;
+  fresh.hash_next = cache_buckets[bucket].first;
+  cache_buckets[bucket].first = &fresh;
   page_total.fetch_add(1, std::memory_order_relaxed);
   owner.page_count.fetch_add(1, std::memory_order_relaxed);
   if (owner.device != nullptr) {  // without one it can't be taken away
@@ -109,14 +105,15 @@ PageRef insert_page(CachePage& fresh) {
 bool remove_page(CachePage& page, bool (*allowed)(const CachePage& page)) {
   CacheOwner& owner = *page.owner;
   constexpr uint32_t kBusy = CachePage::kReading | CachePage::kWriting | CachePage::kGone;
-  Guard guard(cache_shard_of(cache_bucket_of(owner, page.index)).lock);
+  uint64_t bucket = cache_bucket_of(owner, page.index);
+  Guard guard(cache_shard_of(bucket).lock);
   Guard list_guard(cache_list_lock);
   Guard owner_guard(owner.pages_lock);
   if ((page.state.load() & kBusy) != 0 || !allowed(page)) return false;
   page.state.fetch_or(CachePage::kGone);
-  unlink_from_bucket(page);
+  unlink_from_bucket(cache_buckets[bucket], page);
   cache_use_list.remove(page);
-  forget_dirty(page);
+  forget_dirty(owner, page);
   owner.pages.remove(page);
   owner.page_count.fetch_sub(1, std::memory_order_relaxed);
   page_total.fetch_sub(1, std::memory_order_relaxed);

@@ -24,7 +24,10 @@ struct alignas(64) CacheShard {
 };
 inline constexpr uint32_t kCacheShards = 256;
 extern CacheShard cache_shards[kCacheShards];
-extern CachePage** cache_buckets;
+struct CacheBucket {
+  CachePage* first;
+};
+extern CacheBucket* cache_buckets;
 extern unsigned cache_bucket_shift;  // 64 - log2(number of buckets)
 
 inline uint64_t cache_bucket_of(const CacheOwner& owner, uint64_t index) {
@@ -37,7 +40,7 @@ inline CacheShard& cache_shard_of(uint64_t bucket) { return cache_shards[bucket 
 inline PageRef lookup_page(CacheOwner& owner, uint64_t index) {
   uint64_t bucket = cache_bucket_of(owner, index);
   Guard guard(cache_shard_of(bucket).lock);
-  CachePage* page = cache_buckets[bucket];
+  CachePage* page = cache_buckets[bucket].first;
   while (page != nullptr && (page->index != index || page->owner != &owner)) page = page->hash_next;
   if (page != nullptr) page->pins.fetch_add(1, std::memory_order_relaxed);
   return PageRef(page);
@@ -68,8 +71,8 @@ void start_eviction();
 
 /// Pages dirty or being written, in the whole cache.
 uint64_t unwritten_page_count();
-/// Forgets that the page is dirty.
-void forget_dirty(CachePage& page) REQUIRES(page.owner->pages_lock);
+/// Forgets that a page of the owner is dirty, if it is.
+void forget_dirty(CacheOwner& owner, CachePage& page) REQUIRES(owner.pages_lock);
 /// flusher.cc: how many pages may be dirty; wakes writers that wait because of it.
 uint64_t dirty_page_limit();
 void note_pages_written();

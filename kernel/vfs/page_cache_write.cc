@@ -31,7 +31,7 @@ uint32_t take_dirty(CacheOwner& owner, uint64_t first, uint64_t count, uint64_t&
       continue;
     }
     page->state.fetch_or(CachePage::kWriting);
-    forget_dirty(*page);
+    forget_dirty(owner, *page);
     taken[n++] = page;
   }
   writing_total.fetch_add(n);
@@ -59,11 +59,11 @@ Result<void> write_pages(CacheOwner& owner, uint64_t first, uint64_t count) {
 
 uint64_t unwritten_page_count() { return dirty_total.load() + writing_total.load(); }
 
-void forget_dirty(CachePage& page) {
+void forget_dirty(CacheOwner& owner, CachePage& page) {
   if ((page.state.load() & CachePage::kDirty) == 0) return;
   page.state.fetch_and(~uint32_t(CachePage::kDirty));
-  page.owner->dirty_pages.remove(page);
-  page.owner->dirty_count.fetch_sub(1);
+  owner.dirty_pages.remove(page);
+  owner.dirty_count.fetch_sub(1);
   dirty_total.fetch_sub(1);
 }
 
