@@ -6,7 +6,19 @@ extern "C" {
 constinit uint8_t cpu_has_smap = 0;
 }
 
+namespace {
+constinit bool cpu_has_rdrand = false;
+}
+
+bool read_hardware_random(uint64_t& value) {
+  if (!cpu_has_rdrand) return false;
+  uint8_t ready;
+  asm volatile("rdrand %0; setc %1" : "=r"(value), "=q"(ready) : : "cc");
+  return ready != 0;
+}
+
 void enable_protections() {
+  cpu_has_rdrand = (cpuid(1).ecx & (1u << 30)) != 0;
   Cr4 cr4 = Cr4::read();
   if (cpuid(0).eax >= 7) {
     CpuidResult features = cpuid(7);

@@ -109,6 +109,9 @@ inline uint64_t read_tsc() {
   return uint64_t(high) << 32 | low;
 }
 
+/// 64 bits from the processor's random number generator (RDRAND); false if it has none, or none ready.
+bool read_hardware_random(uint64_t& value);
+
 /// Makes the compiler believe that `value` is used, for measurements of nothing else.
 inline void keep_value(uint64_t value) { asm volatile("" : : "r"(value) : "memory"); }
 

@@ -94,6 +94,10 @@ Result<size_t> read_console_line(std::span<char> buffer) {
   return count;
 }
 
+bool console_has_input() {
+  return pending.start < pending.length || console_uart.has_input();
+}
+
 char read_console_byte() {
   int byte = -1;
   console_uart.arrivals().wait_until([&byte] {

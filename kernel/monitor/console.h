@@ -12,6 +12,10 @@ namespace cairn {
 /// at ^D on an empty line. EINTR when a signal comes first. May sleep.
 Result<size_t> read_console_line(std::span<char> buffer);
 
+/// Whether a process would find something to read: the rest of a line, or bytes that were typed. A
+/// hint: the line may not be complete.
+bool console_has_input();
+
 /// The next byte for the monitor, once no process wants input. May sleep.
 char read_console_byte();
 

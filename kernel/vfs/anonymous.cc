@@ -31,7 +31,6 @@ constinit std::atomic<uint64_t> last_number{0};
 Result<void> start_anonymous_files() {
   auto* file_system = new_object<AnonymousFileSystem>();
   if (file_system == nullptr) return Errno::kENOMEM;
-  TRY(file_system->inodes.start(64));
   anonymous_mount = new_object<Mount>();
   if (anonymous_mount == nullptr) return Errno::kENOMEM;
   anonymous_mount->file_system = RefPtr<FileSystem>::adopt(file_system);
@@ -52,7 +51,7 @@ FileSystem& anonymous_file_system() { return *anonymous_mount->file_system; }
 InodeNumber next_anonymous_number() { return InodeNumber(last_number.fetch_add(1) + 1); }
 
 Place anonymous_place(Inode& fresh) {
-  return {RefPtr<Mount>::share(anonymous_mount), anonymous_file_system().inodes.add(fresh)};
+  return {RefPtr<Mount>::share(anonymous_mount), RefPtr<Inode>::adopt(&fresh)};
 }
 
 }  // namespace cairn

@@ -135,7 +135,7 @@ Result<uint64_t> device_read(Inode& inode, File& file, IoBuffer& buffer, uint64_
       if (driver == nullptr) return Errno::kENXIO;
       return driver->read != nullptr ? driver->read(file, buffer, offset) : Errno::kEINVAL;
     }
-    default: return Errno::kENXIO;
+    default: return Errno::kEINVAL;
   }
 }
 
@@ -148,7 +148,7 @@ Result<uint64_t> device_write(Inode& inode, File& file, IoBuffer& buffer, uint64
       if (driver == nullptr) return Errno::kENXIO;
       return driver->write != nullptr ? driver->write(file, buffer, offset) : Errno::kEINVAL;
     }
-    default: return Errno::kENXIO;
+    default: return Errno::kEINVAL;
   }
 }
 
@@ -195,13 +195,6 @@ DeviceInode::DeviceInode(FileSystem& file_system, InodeNumber number, const NewF
   BlockDevice* device = nullptr;
   if (file.type == FileType::kBlockDevice) device = find_block_device_by_number(file.device);
   if (device != nullptr) size = size_of(*device);  // seeking to the end finds it
-}
-
-Result<uint64_t> DeviceInode::read(File& file, IoBuffer& buffer, uint64_t offset) {
-  return device_read(*this, file, buffer, offset);
-}
-Result<uint64_t> DeviceInode::write(File& file, IoBuffer& buffer, uint64_t& offset) {
-  return device_write(*this, file, buffer, offset);
 }
 
 }  // namespace cairn

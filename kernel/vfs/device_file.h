@@ -64,8 +64,6 @@ bool is_seekable_device(const Inode& inode);
 class DeviceInode final : public MemoryInode {
  public:
   DeviceInode(FileSystem& file_system, InodeNumber number, const NewFile& file);
-  Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t offset) override;
-  Result<uint64_t> write(File& file, IoBuffer& buffer, uint64_t& offset) override;
 };
 
 }  // namespace cairn

@@ -104,6 +104,7 @@ class Inode : public CacheOwner {
   virtual Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) REQUIRES_SHARED(lock);
   /// The name isn't there (the VFS has looked, under the lock). ENOSPC, EMLINK, EROFS, EIO.
   virtual Result<RefPtr<Inode>> create(std::string_view name, const NewFile& file) REQUIRES(lock);
+  /// The target's lock is held too.
   virtual Result<void> link(std::string_view name, Inode& target) REQUIRES(lock);
   /// Removes the name of `victim`; a directory must be empty (ENOTEMPTY). The victim's lock is held too.
   virtual Result<void> unlink(std::string_view name, Inode& victim) REQUIRES(lock);
@@ -127,7 +128,7 @@ class Inode : public CacheOwner {
   virtual Result<void> sync();
   virtual Result<void> set_attributes(const AttributeChange& change) REQUIRES(lock);
 
-  // ---- Opening, streams and devices.
+  // ---- Opening, streams and devices: what vfs/device_file.h does, unless it is overridden.
   /// Called for each new File, before anybody uses it; may sleep (FIFOs wait for the other end).
   virtual Result<void> on_open(File& file);
   virtual void on_close(File& file);
@@ -135,9 +136,7 @@ class Inode : public CacheOwner {
   /// What can be done now without waiting; `wait` (if not null) is told which queue reports changes.
   virtual uint32_t poll(File& file, class WaitQueue** wait);
   /// Whether reads and writes have positions: false for pipes and terminals (ESPIPE).
-  virtual bool seekable() const {
-    return type == FileType::kRegular || type == FileType::kDirectory;
-  }
+  virtual bool seekable() const;
 
   // CacheOwner's, for inodes without pages.
   Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) override;

@@ -43,11 +43,18 @@ void MemoryInode::note_modified() {
   Guard guard(attributes_lock_);
   attributes_.modified = attributes_.changed = now;
 }
-void MemoryInode::note_accessed() {
-  Timestamp now = current_time();
+
+void MemoryInode::note_read() {
+  auto is_after = [](const Timestamp& left, const Timestamp& right) {
+    return left.seconds > right.seconds ||
+           (left.seconds == right.seconds && left.nanoseconds > right.nanoseconds);
+  };
   Guard guard(attributes_lock_);
-  attributes_.accessed = now;
+  bool known = is_after(attributes_.accessed, attributes_.modified) &&
+               is_after(attributes_.accessed, attributes_.changed);
+  if (!known) attributes_.accessed = current_time();
 }
+
 void MemoryInode::note_changed() {
   Timestamp now = current_time();
   Guard guard(attributes_lock_);

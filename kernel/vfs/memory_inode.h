@@ -13,9 +13,10 @@ class MemoryInode : public Inode {
   Attributes attributes() override;
   Result<void> set_attributes(const AttributeChange& change) override REQUIRES(lock);
 
-  /// The content changed now, or it was read.
+  /// The content changed now.
   void note_modified();
-  void note_accessed();
+  /// It was read: told only if nobody has read it since it changed, as Linux's relatime has it.
+  void note_read();
   /// Only the inode did: its links.
   void note_changed();
 

@@ -46,6 +46,7 @@ bool is_read_only(const Place& place) {
 
 Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name) {
   if (auto known = dentry_cache_find(directory, name)) return std::move(known->inode);
+  if (directory.links.load() == 0) return RefPtr<Inode>();  // removed, and empty
   auto found = directory.lookup(name);
   if (!found.ok()) {
     if (found.error() != Errno::kENOENT) return found.error();
@@ -112,16 +113,13 @@ Result<void> vfs_rmdir(const PathContext& context, std::string_view path) {
   if (is_read_only(last.directory)) return Errno::kEROFS;
   Inode& directory = *last.directory.inode;
   RefPtr<Inode> victim;
-  {
-    ExclusiveGuard guard(directory.lock);
-    victim = TRY(look_up_locked(directory, last.name()));
-    if (!victim) return Errno::kENOENT;
-    if (victim->type != FileType::kDirectory) return Errno::kENOTDIR;
-    if (victim->mount_count.load() != 0) return Errno::kEBUSY;
-    BesideGuard victim_guard(victim.get());
-    TRY(remove_name(directory, last.name(), *victim));
-  }
-  return {};
+  ExclusiveGuard guard(directory.lock);
+  victim = TRY(look_up_locked(directory, last.name()));
+  if (!victim) return Errno::kENOENT;
+  if (victim->type != FileType::kDirectory) return Errno::kENOTDIR;
+  if (victim->mount_count.load() != 0) return Errno::kEBUSY;
+  BesideGuard victim_guard(victim.get());
+  return remove_name(directory, last.name(), *victim);
 }
 
 Result<void> vfs_truncate(const Place& place, uint64_t size) {

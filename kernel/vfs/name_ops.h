@@ -18,6 +18,11 @@ namespace cairn {
 /// in a slash, for anything but a directory. ENOSPC, EMLINK, EIO.
 Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile file);
 
+inline Result<void> vfs_mkdir(const PathContext& context, std::string_view path,
+                              uint16_t permissions) {
+  return vfs_make(context, path, {.type = FileType::kDirectory, .permissions = permissions});
+}
+
 /// One more name for `target`. EPERM (a directory), EXDEV, EEXIST, ENOENT (`target` has no name left),
 /// EMLINK.
 Result<void> vfs_link(const Place& target, const PathContext& context, std::string_view path);
@@ -36,7 +41,7 @@ inline constexpr uint32_t kNoReplace = 1, kExchange = 2, kWhiteout = 4;
 /// directory if it is one (ENOTEMPTY). Nothing happens if both are names of one file. EINVAL: a
 /// directory into itself, and all flags but kNoReplace (EEXIST), which no file system here knows.
 Result<void> vfs_rename(const PathContext& from_context, std::string_view from,
-                        const PathContext& to_context, std::string_view to, uint32_t flags);
+                        const PathContext& to_context, std::string_view to, uint32_t flags = 0);
 
 /// Whether nothing may be changed here.
 bool is_read_only(const Place& place);

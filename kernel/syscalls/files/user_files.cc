@@ -68,8 +68,9 @@ Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags) 
   }
   bool keep_link = (flags & abi::kAtSymlinkNoFollow) != 0;
   PathStart start;
-  // An empty path is ENOENT, whatever the descriptor.
-  if (!path.empty()) TRY(start.find(dirfd, path.text()));
+  // An empty path is ENOENT, whatever the descriptor; so is any without a root.
+  if (path.empty() || !current_files().context.root) return Errno::kENOENT;
+  TRY(start.find(dirfd, path.text()));
   return resolve_path(start.context(), path.text(),
                       keep_link ? LastLink::kKeep : LastLink::kFollow);
 }

@@ -77,7 +77,7 @@ struct UserName {
   PathStart start;
   Result<void> read(uint64_t dirfd, uint64_t address) {
     TRY(path.read(address));
-    if (path.empty()) return Errno::kENOENT;
+    if (path.empty() || !current_files().context.root) return Errno::kENOENT;
     return start.find(dirfd, path.text());
   }
   const PathContext& context() const { return start.context(); }

@@ -1,0 +1,153 @@
+#include "devfs/devfs.h"
+
+#include "lib/string.h"
+#include "memory/heap.h"
+#include "vfs/device_file.h"
+
+namespace cairn {
+
+namespace {
+
+// Source: Linux, include/uapi/linux/magic.h. (Linux's /dev is a tmpfs.)
+constexpr uint64_t kDevMagic = 0x01021994;
+constexpr uint64_t kRootNumber = 1;
+constexpr uint64_t kFirstNumber = 2;    // of the first device
+constexpr uint64_t kFirstPosition = 2;  // in the directory, after "." and ".."
+
+struct DeviceName {
+  char text[17] = {};
+  DeviceInode* inode = nullptr;
+  std::string_view view() const { return text; }
+};
+
+class DevDirectory;
+
+class DevFileSystem final : public FileSystem {
+ public:
+  DevFileSystem() : FileSystem("devfs", nullptr, false) {}
+  ~DevFileSystem() override { heap_free(devices_); }
+
+  /// A file for each device that is known now.
+  Result<void> start();
+  std::span<const DeviceName> devices() const { return {devices_, count_}; }
+
+  Result<RefPtr<Inode>> root() override;
+  FileSystemStatistics statistics() override {
+    FileSystemStatistics result;
+    result.type = kDevMagic;
+    result.block_size = kPageSize;
+    result.files = count_ + 1;
+    return result;
+  }
+  Result<void> shut_down() override;
+  void destroy_inode(Inode& inode) override { delete static_cast<MemoryInode*>(&inode); }
+
+ private:
+  Result<void> add(std::string_view name, const NewFile& file);
+
+  DeviceName* devices_ = nullptr;
+  size_t count_ = 0;
+  DevDirectory* root_ = nullptr;
+};
+
+class DevDirectory final : public MemoryInode {
+ public:
+  explicit DevDirectory(DevFileSystem& file_system)
+      : MemoryInode(file_system, InodeNumber(kRootNumber),
+                    {.type = FileType::kDirectory, .permissions = 0755}),
+        devices_(file_system) {
+    links = 2;
+  }
+
+  Result<RefPtr<Inode>> lookup(std::string_view name) override {
+    if (name == "." || name == "..") return RefPtr<Inode>::share(this);
+    for (const DeviceName& device : devices_.devices()) {
+      if (device.view() == name) return RefPtr<Inode>::share(device.inode);
+    }
+    return Errno::kENOENT;
+  }
+  Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) override {
+    if (position >= kFirstPosition + devices_.devices().size()) return false;
+    std::string_view name = position == 0 ? "." : "..";
+    entry.inode = number;
+    entry.type = FileType::kDirectory;
+    if (position >= kFirstPosition) {
+      const DeviceName& device = devices_.devices()[position - kFirstPosition];
+      name = device.view();
+      entry.inode = device.inode->number;
+      entry.type = device.inode->type;
+    }
+    entry.next_position = position + 1;
+    entry.name_length = uint16_t(name.size());
+    memcpy(entry.name_bytes, name.data(), name.size());
+    entry.name_bytes[name.size()] = '\0';
+    return true;
+  }
+  // Devices come and go with their drivers only.
+  Result<RefPtr<Inode>> create(std::string_view, const NewFile&) override { return Errno::kEPERM; }
+  Result<void> link(std::string_view, Inode&) override { return Errno::kEPERM; }
+  Result<void> unlink(std::string_view, Inode&) override { return Errno::kEPERM; }
+  Result<void> rename(std::string_view, Inode&, Inode&, std::string_view, Inode*) override {
+    return Errno::kEPERM;
+  }
+
+ private:
+  const DevFileSystem& devices_;
+};
+
+Result<RefPtr<Inode>> DevFileSystem::root() { return RefPtr<Inode>::share(root_); }
+
+Result<void> DevFileSystem::add(std::string_view name, const NewFile& file) {
+  auto* inode = new_object<DeviceInode>(*this, InodeNumber(kFirstNumber + count_), file);
+  if (inode == nullptr) return Errno::kENOMEM;
+  inode->links = 1;
+  DeviceName& device = devices_[count_++];
+  name.copy(device.text, sizeof(device.text) - 1);  // the rest is zero
+  device.inode = inode;
+  return {};
+}
+
+Result<void> DevFileSystem::start() {
+  size_t most = 0;
+  for (auto* at = next_character_device(nullptr); at != nullptr; at = next_character_device(at))
+    most++;
+  for (auto* at = next_block_device(nullptr); at != nullptr; at = next_block_device(at)) most++;
+  devices_ = static_cast<DeviceName*>(heap_allocate(most * sizeof(DeviceName)));
+  root_ = new_object<DevDirectory>(*this);
+  if (devices_ == nullptr || root_ == nullptr) return Errno::kENOMEM;
+  for (size_t i = 0; i < most; i++) new (&devices_[i]) DeviceName();
+  for (auto* at = next_character_device(nullptr); at != nullptr; at = next_character_device(at)) {
+    TRY(add(at->name, {.type = FileType::kCharacterDevice,
+                       .permissions = at->permissions,
+                       .device = at->number}));
+  }
+  for (auto* at = next_block_device(nullptr); at != nullptr; at = next_block_device(at)) {
+    TRY(add(
+        at->name(),
+        {.type = FileType::kBlockDevice, .permissions = 0660, .device = block_device_number(*at)}));
+  }
+  return {};
+}
+
+/// Gives up the files. They go now, unless somebody still has one.
+Result<void> DevFileSystem::shut_down() {
+  for (; count_ > 0; count_--) devices_[count_ - 1].inode->release();
+  if (root_ != nullptr) std::exchange(root_, nullptr)->release();
+  return {};
+}
+
+}  // namespace
+
+Result<RefPtr<FileSystem>> open_devfs(BlockDevice*, bool) {
+  auto* raw = new_object<DevFileSystem>();
+  if (raw == nullptr) return Errno::kENOMEM;
+  auto file_system = RefPtr<FileSystem>::adopt(raw);
+  auto started = raw->start();
+  if (!started.ok()) {
+    (void)raw->shut_down();
+    return started.error();
+  }
+  return file_system;
+}
+
+}  // namespace cairn

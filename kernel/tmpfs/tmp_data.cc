@@ -1,0 +1,104 @@
+// The content of a tmpfs's files. Only pages that were written exist; what is missing reads as zeros.
+#include <algorithm>
+
+#include "lib/string.h"
+#include "memory/heap.h"
+#include "tmpfs/tmp_file_system.h"
+#include "vfs/file.h"
+
+namespace cairn {
+
+namespace {
+constexpr uint64_t kMaxSize = INT64_MAX;  // bytes
+}
+
+TmpInode::TmpInode(TmpFileSystem& file_system, InodeNumber number, const NewFile& file)
+    : MemoryInode(file_system, number, file) {
+  if (type == FileType::kDirectory) size = kEmptySize;
+}
+
+TmpInode::~TmpInode() { heap_free(target_); }
+
+TmpFileSystem& TmpInode::tmpfs() const { return static_cast<TmpFileSystem&>(file_system); }
+
+void TmpInode::free_pages(uint64_t first) {
+  uint64_t before = page_count.load();
+  if (before == 0) return;
+  drop_pages(*this, first);
+  tmpfs().give_back_pages(before - page_count.load());
+}
+
+Result<uint64_t> TmpInode::read(File& file, IoBuffer& buffer, uint64_t offset) {
+  if (type != FileType::kRegular) return MemoryInode::read(file, buffer, offset);
+  uint64_t end = size.load(), done = 0;
+  if (offset >= end) return uint64_t(0);
+  buffer.limit(end - offset);
+  while (buffer.left() > 0) {
+    uint64_t in_page = (offset + done) % kPageSize;
+    uint64_t piece = std::min(buffer.left(), kPageSize - in_page);
+    PageRef page = find_page(*this, (offset + done) / kPageSize);
+    auto put = page ? buffer.put(page->data() + in_page, piece) : buffer.put_zeros(piece);
+    if (!put.ok()) return done != 0 ? Result<uint64_t>(done) : put.error();
+    done += piece;
+  }
+  note_read();
+  return done;
+}
+
+Result<PageRef> TmpInode::page_for_writing(uint64_t index) {
+  PageRef page = find_page(*this, index);
+  if (page) return page;
+  TRY(tmpfs().take_page());
+  auto fresh = new_page(*this, index);
+  if (!fresh.ok()) tmpfs().give_back_pages(1);
+  return fresh;
+}
+
+Result<uint64_t> TmpInode::write(File& file, IoBuffer& buffer, uint64_t& offset) {
+  if (type != FileType::kRegular) return MemoryInode::write(file, buffer, offset);
+  if (buffer.left() == 0) return uint64_t(0);
+  ExclusiveGuard guard(lock);
+  if (file.append()) offset = size.load();
+  if (offset >= kMaxSize) return Errno::kEFBIG;
+  buffer.limit(kMaxSize - offset);
+  uint64_t done = 0;
+  Result<void> failed;
+  while (buffer.left() > 0) {
+    uint64_t in_page = (offset + done) % kPageSize;
+    uint64_t piece = std::min(buffer.left(), kPageSize - in_page);
+    auto page = page_for_writing((offset + done) / kPageSize);
+    failed = page.ok() ? buffer.take((*page)->data() + in_page, piece) : page.error();
+    if (!failed.ok()) break;
+    done += piece;
+  }
+  if (done != 0) {
+    if (offset + done > size.load()) size = offset + done;
+    note_modified();
+  }
+  if (done == 0 && !failed.ok()) return failed.error();
+  return done;
+}
+
+Result<void> TmpInode::resize(uint64_t new_size) {
+  if (new_size > kMaxSize) return Errno::kEFBIG;
+  uint64_t old_size = size.load();
+  size = new_size;
+  if (new_size < old_size) {
+    uint64_t kept = (new_size + kPageSize - 1) / kPageSize;
+    free_pages(kept);
+    uint64_t in_page = new_size % kPageSize;
+    PageRef last = in_page != 0 ? find_page(*this, new_size / kPageSize) : PageRef();
+    if (last) memset(last->data() + in_page, 0, kPageSize - in_page);
+  }
+  note_modified();
+  return {};
+}
+
+Result<uint64_t> TmpInode::read_link(std::span<char> buffer) {
+  if (type != FileType::kSymlink) return Errno::kEINVAL;
+  uint64_t length = std::min<uint64_t>(size.load(), buffer.size());
+  memcpy(buffer.data(), target_, length);
+  return length;
+}
+
+}  // namespace cairn
