@@ -6,8 +6,11 @@
 #include "debug/log.h"
 #include "devfs/devfs.h"
 #include "ext2/file_system.h"
+#include "monitor/files/console_device.h"
 #include "tmpfs/tmpfs.h"
+#include "vfs/anonymous.h"
 #include "vfs/dentry_cache.h"
+#include "vfs/device_file.h"
 #include "vfs/name_ops.h"
 #include "vfs/page_cache.h"
 
@@ -44,12 +47,9 @@ void mount_devices() {
   Place root = root_place();
   if (!root) return;
   PathContext context{root, root};
+  // Fails where it is there already, and on a disk that can't be written.
+  (void)vfs_mkdir(context, "/dev", 0755);
   auto directory = resolve_path(context, "/dev");
-  if (!directory.ok()) {
-    // Fails on a disk that can't be written.
-    (void)vfs_make(context, "/dev", {.type = FileType::kDirectory, .permissions = 0755});
-    directory = resolve_path(context, "/dev");
-  }
   Result<void> mounted =
       directory.ok() ? mount_device(*directory, "none", devfs_type.name, false) : directory.error();
   if (!mounted.ok()) log_warning("vfs", "/dev: {}", errno_name(mounted.error()));
@@ -61,6 +61,11 @@ void start_file_systems() {
   if (!start_page_cache().ok() || !start_dentry_cache().ok()) {
     return log_error("vfs", "no memory for the caches: there are no files");
   }
+  if (!start_anonymous_files().ok()) {
+    return log_error("vfs", "no memory for pipes and the console: there are no files");
+  }
+  register_memory_devices();
+  register_console_device();
   register_file_system(ext2_type);
   register_file_system(tmpfs_type);
   register_file_system(devfs_type);
@@ -73,7 +78,11 @@ void start_file_systems() {
   }
   if (!found && !mount_root("none", tmpfs_type.name)) log_error("vfs", "there is no root");
   mount_devices();
-  if (!start_flusher([] { (void)sync_all(); }).ok()) {
+  auto write_back_all = [] {
+    (void)sync_all();
+    (void)sync_block_devices();
+  };
+  if (!start_flusher(write_back_all).ok()) {
     log_error("vfs", "no memory for the flusher: files are written by sync only");
   }
 }
