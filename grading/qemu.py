@@ -20,6 +20,7 @@ OVMF_FOLDER = Path("/usr/share/OVMF")
 OVMF_PAIRS = (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VARS.fd"))
 DEBUG_EXIT_PORT = 0xF4
 TRANSLATION_BUFFER_MIB = 64
+DISK_THREADS = 8  # that QEMU reads and writes images with; the usual 64 would go beyond a cell's limits
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
@@ -52,6 +53,7 @@ def machine(memory_mib: int, cpu: str = "max", icount: int | None = None, memory
     if memory_file:
         arguments += ["-object", f"memory-backend-file,id=memory,size={memory_mib}M,mem-path={memory_file},share=on"]
     arguments += ["-accel", f"tcg,tb-size={TRANSLATION_BUFFER_MIB}"]
+    arguments += ["-object", f"main-loop,id=main-loop,thread-pool-max={DISK_THREADS}"]
     if icount is not None:
         arguments += ["-icount", f"shift={icount},sleep=off"]
     return arguments
