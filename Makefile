@@ -328,7 +328,7 @@ $(BUILD)/lint/%.cc.tidy: %.cc .clang-tidy $(OUT)/obj/%.cc.o | $(BUILD)/compile_c
 
 # ---- Housekeeping ---------------------------------------------------------------------------------
 
-clean: ## Remove everything that was built
+clean: ## Remove everything that was built, the disk of `make qemu` too
 	rm -rf $(BUILD)
 
 help: ## Show this list

@@ -69,7 +69,7 @@ def make(path: Path, recipe: str, seed: int = 0, **geometry: object) -> Image:
 def image(recipe: str, seed: int = 0, **geometry: object) -> Image:
     """The image of this recipe and seed, from the cache if it is there. Not to be written. Raises HarnessFault."""
     folder = CACHE / f"{recipe}-{seed}-{_key(recipe, seed, geometry)}"
-    with _lock(f"{recipe}-{seed}"):
+    with _lock(recipe):
         if not folder.exists():
             with replaced(folder) as fresh:
                 made = make(fresh / "image", recipe, seed, **geometry)
@@ -95,7 +95,7 @@ def _key(recipe: str, seed: int, geometry: dict[str, object]) -> str:
 
 @contextmanager
 def _lock(name: str) -> Iterator[None]:
-    """Keeps other processes from making the same image at the same time."""
+    """Keeps other processes from making an image of this recipe at the same time."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -147,6 +147,8 @@ def _differences(path: str, expected: Entry | None, seen: Entry | None, fields: 
 
 
 def _show(field: str, value: object) -> str:
+    if field == "digest":
+        return f"(of the content) {str(value)[:16]}…" if value else "(of the content) none"
     return f"{value:#o}" if field == "mode" else printable(str(value))
 
 
