@@ -24,8 +24,7 @@ Step step_at(uint64_t offset, uint64_t end) {
 /// Over what the page holds, be it in the cache or on the device.
 Result<uint64_t> overwrite_page(CacheOwner& owner, const Step& step, IoBuffer& buffer,
                                 bool nothing_old) {
-  PageRef page =
-      TRY(nothing_old ? new_page(owner, step.index) : get_page(owner, step.index, nullptr, 1));
+  PageRef page = TRY(nothing_old ? new_page(owner, step.index) : read_page(owner, step.index));
   uint64_t copied = buffer.take_some(page->data() + step.in_page, step.count);
   if (copied != 0) mark_dirty(*page);
   return copied;
@@ -51,7 +50,7 @@ Result<uint64_t> fill_new_page(CacheOwner& owner, const Step& step, IoBuffer& bu
   fresh->pins.fetch_add(1, std::memory_order_relaxed);
   if (PageRef other = insert_page(*fresh)) {  // somebody was faster: the bytes go there
     fresh->pins.fetch_sub(1, std::memory_order_relaxed);
-    other = TRY(get_page(owner, step.index, nullptr, 1));
+    other = TRY(read_page(owner, step.index));
     memcpy(other->data() + step.in_page, fresh->data() + step.in_page, copied);
     page = std::move(other);
   }
@@ -59,27 +58,52 @@ Result<uint64_t> fill_new_page(CacheOwner& owner, const Step& step, IoBuffer& bu
   return copied;
 }
 
-Result<uint64_t> write_step(CacheOwner& owner, const Step& step, IoBuffer& buffer, uint64_t size) {
+/// For a page that isn't in the cache, or not up to date there.
+Result<uint64_t> write_missing_page(CacheOwner& owner, const Step& step, IoBuffer& buffer,
+                                    uint64_t size) {
   uint64_t start = step.index * kPageSize;
   bool nothing_old = start >= size;
   bool covers = step.in_page == 0 && (step.count == kPageSize || start + step.count >= size);
   if ((nothing_old || covers) && !lookup_page(owner, step.index)) {
     uint64_t copied = TRY(fill_new_page(owner, step, buffer, nothing_old));
-    if (copied != 0) return copied;
-    if (nothing_old) return 0;
+    if (copied != 0 || nothing_old) return copied;
   }
   return overwrite_page(owner, step, buffer, nothing_old);
 }
 
-/// What a read finds in a page, moved into the buffer: bytes, fewer where its memory ends.
-Result<uint64_t> read_step(CacheOwner& owner, const Step& step, IoBuffer& buffer,
-                           ReadAhead* pattern, uint64_t pages_left) {
+/// For a page that isn't in the cache, or not up to date there: bytes, fewer where the memory ends.
+Result<uint64_t> read_missing_page(CacheOwner& owner, const Step& step, IoBuffer& buffer,
+                                   ReadAhead* pattern, uint64_t end) {
   if (owner.device == nullptr && !lookup_page(owner, step.index)) {  // a hole, and it stays one
     TRY(buffer.put_zeros(step.count));
     return step.count;
   }
-  PageRef page = TRY(get_page(owner, step.index, pattern, pages_left));
+  uint64_t wanted = (end - 1) / kPageSize - step.index + 1;
+  PageRef page = TRY(get_missing_page(owner, step.index, pattern, wanted));
   return buffer.put_some(page->data() + step.in_page, step.count);
+}
+
+/// Goes through [offset, end) page by page: `move(step, error)` says how many bytes
+/// it moved, and sets the error if it knows one. All bytes, or the error if there were none.
+template <class Move>
+Result<uint64_t> for_each_step(uint64_t offset, uint64_t end, Move move) {
+  uint64_t at = offset;
+  Errno error = Errno::kEFAULT;  // unless it is another one
+  while (at < end) {
+    Step step = step_at(at, end);
+    uint64_t moved = move(step, error);
+    at += moved;
+    if (moved != step.count) break;
+  }
+  if (at == offset && at < end) return error;
+  return at - offset;
+}
+
+/// Unwraps: an error counts as no bytes moved.
+uint64_t bytes_or_error(Result<uint64_t> moved, Errno& error) {
+  if (moved.ok()) return *moved;
+  error = moved.error();
+  return 0;
 }
 
 bool is_hole(CacheOwner& owner, uint64_t index) {
@@ -95,39 +119,22 @@ Result<uint64_t> read_cached(CacheOwner& owner, IoBuffer& buffer, uint64_t offse
                              ReadAhead* pattern) {
   if (offset >= size) return 0;
   uint64_t end = offset + std::min(buffer.left(), size - offset);
-  uint64_t at = offset;
-  Errno error = Errno::kOk;
-  while (at < end) {
-    Step step = step_at(at, end);
-    uint64_t pages_left = (end - 1) / kPageSize - step.index + 1;
-    auto copied = read_step(owner, step, buffer, pattern, pages_left);
-    error = copied.error();
-    if (!copied.ok()) break;
-    at += *copied;
-    if (*copied == step.count) continue;
-    error = Errno::kEFAULT;
-    break;
-  }
-  if (at == offset && error != Errno::kOk) return error;
-  return at - offset;
+  return for_each_step(offset, end, [&](const Step& step, Errno& error) {
+    PageRef page = hit_page(owner, step.index, pattern);
+    if (page) [[likely]]
+      return buffer.put_some(page->data() + step.in_page, step.count);
+    return bytes_or_error(read_missing_page(owner, step, buffer, pattern, end), error);
+  });
 }
 
 Result<uint64_t> write_cached(CacheOwner& owner, IoBuffer& buffer, uint64_t offset, uint64_t size) {
-  uint64_t end = offset + buffer.left();
-  uint64_t at = offset;
-  Errno error = Errno::kOk;
-  while (at < end) {
-    Step step = step_at(at, end);
-    auto copied = write_step(owner, step, buffer, size);
-    error = copied.error();
-    if (!copied.ok()) break;
-    at += *copied;
-    if (*copied == step.count) continue;
-    error = Errno::kEFAULT;
-    break;
-  }
-  if (at == offset && error != Errno::kOk) return error;
-  return at - offset;
+  return for_each_step(offset, offset + buffer.left(), [&](const Step& step, Errno& error) {
+    PageRef page = hit_page(owner, step.index, nullptr);
+    if (!page) return bytes_or_error(write_missing_page(owner, step, buffer, size), error);
+    uint64_t copied = buffer.take_some(page->data() + step.in_page, step.count);
+    if (copied != 0) mark_dirty(*page);
+    return copied;
+  });
 }
 
 Result<void> zero_cached(CacheOwner& owner, uint64_t start, uint64_t end) {

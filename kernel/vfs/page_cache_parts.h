@@ -36,14 +36,17 @@ inline uint64_t cache_bucket_of(const CacheOwner& owner, uint64_t index) {
 }
 inline CacheShard& cache_shard_of(uint64_t bucket) { return cache_shards[bucket % kCacheShards]; }
 
-/// The page, pinned, whatever its state; null if it isn't there.
-inline PageRef lookup_page(CacheOwner& owner, uint64_t index) {
+/// The page with one pin more, whatever its state; null if it isn't there.
+inline CachePage* pin_page(CacheOwner& owner, uint64_t index) {
   uint64_t bucket = cache_bucket_of(owner, index);
   Guard guard(cache_shard_of(bucket).lock);
   CachePage* page = cache_buckets[bucket].first;
   while (page != nullptr && (page->index != index || page->owner != &owner)) page = page->hash_next;
   if (page != nullptr) page->pins.fetch_add(1, std::memory_order_relaxed);
-  return PageRef(page);
+  return page;
+}
+inline PageRef lookup_page(CacheOwner& owner, uint64_t index) {
+  return PageRef(pin_page(owner, index));
 }
 
 /// A page with undefined content, in no list, with the pin that will be the cache's. Evicts others
@@ -130,8 +133,24 @@ void wait_for_io(CachePage& page);
 
 // ---- Reading (page_cache_read.cc, read_ahead.cc) -------------------------------------------------
 
-/// read_page() for a caller that will want `wanted` pages from here on.
-Result<PageRef> get_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern, uint64_t wanted);
+/// What hit_page() does for a page that isn't used as most are.
+CachePage* hit_page_slowly(CachePage& pinned, ReadAhead* pattern);
+
+/// The page if it is there and up to date, else null. The way of nearly all reads and writes.
+inline PageRef hit_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern) {
+  CachePage* page = pin_page(owner, index);
+  if (page == nullptr) return {};
+  constexpr uint32_t kAsMost = CachePage::kUpToDate | CachePage::kReferenced;
+  uint32_t state = page->state.load(std::memory_order_acquire);
+  if ((state & (kAsMost | CachePage::kReadOn)) != kAsMost) [[unlikely]]
+    return PageRef(hit_page_slowly(*page, pattern));
+  cache_hits_count.increment();
+  if (pattern != nullptr) pattern->next_index.store(index + 1, std::memory_order_relaxed);
+  return PageRef(page);
+}
+/// The page for a caller that hit_page() gave none, and that will want `wanted` pages from here on.
+Result<PageRef> get_missing_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern,
+                                 uint64_t wanted);
 
 /// What to fetch, and which of it to mark kReadOn.
 struct FetchPlan {

@@ -54,12 +54,37 @@ void read_again(CachePage& page) {
   run.add(page);
 }
 
-Result<PageRef> get_missing_page(PageRef page, CacheOwner& owner, uint64_t index,
-                                 ReadAhead* pattern, uint64_t wanted) {
+/// The reader has come to the newest window: the device gets the next one to do.
+void read_on(CachePage& page, ReadAhead& pattern) {
+  page.state.fetch_and(~uint32_t(CachePage::kReadOn));
+  FetchPlan plan = plan_next_window(pattern, page.index);
+  IoRun run(page.owner->device, BlockOperation::kRead, nullptr);
+  fetch_ahead(run, *page.owner, plan, plan.first);
+}
+
+}  // namespace
+
+CachePage* hit_page_slowly(CachePage& pinned, ReadAhead* pattern) {
+  uint32_t state = pinned.state.load(std::memory_order_acquire);
+  bool marked = (state & CachePage::kReadOn) != 0 && pattern != nullptr;
+  if (marked) read_on(pinned, *pattern);
+  if ((state & CachePage::kUpToDate) == 0) {
+    PageRef unpinned(&pinned);
+    return nullptr;
+  }
+  cache_hits_count.increment();
+  pinned.state.fetch_or(CachePage::kReferenced);
+  if (pattern != nullptr) pattern->next_index.store(pinned.index + 1, std::memory_order_relaxed);
+  return &pinned;
+}
+
+Result<PageRef> get_missing_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern,
+                                 uint64_t wanted) {
   cache_misses_count.increment();
+  PageRef page = lookup_page(owner, index);
   if (!page) {
     page = TRY(start_reading(owner, plan_after_miss(pattern, index, wanted)));
-  } else if (pattern != nullptr) {
+  } else if (pattern != nullptr) {  // being read already: ahead, or for somebody else
     pattern->next_index.store(index + 1, std::memory_order_relaxed);
   }
   while (true) {
@@ -72,35 +97,9 @@ Result<PageRef> get_missing_page(PageRef page, CacheOwner& owner, uint64_t index
   }
 }
 
-/// The reader has come to the newest window: the device gets the next one to do.
-void read_on(CachePage& page, ReadAhead& pattern) {
-  page.state.fetch_and(~uint32_t(CachePage::kReadOn));
-  FetchPlan plan = plan_next_window(pattern, page.index);
-  IoRun run(page.owner->device, BlockOperation::kRead, nullptr);
-  fetch_ahead(run, *page.owner, plan, plan.first);
-}
-
-}  // namespace
-
-Result<PageRef> get_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern, uint64_t wanted) {
-  PageRef page = lookup_page(owner, index);
-  uint32_t state = page ? page->state.load(std::memory_order_acquire) : 0;
-  if ((state & CachePage::kUpToDate) == 0) [[unlikely]] {
-    bool marked = (state & CachePage::kReadOn) != 0 && pattern != nullptr;
-    if (marked) read_on(*page, *pattern);
-    return get_missing_page(std::move(page), owner, index, pattern, wanted);
-  }
-  cache_hits_count.increment();
-  if ((state & CachePage::kReferenced) == 0) page->state.fetch_or(CachePage::kReferenced);
-  if (pattern == nullptr) return page;
-  pattern->next_index.store(index + 1, std::memory_order_relaxed);
-  if ((state & CachePage::kReadOn) != 0) [[unlikely]]
-    read_on(*page, *pattern);
-  return page;
-}
-
 Result<PageRef> read_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern) {
-  return get_page(owner, index, pattern, 1);
+  if (PageRef page = hit_page(owner, index, pattern)) return page;
+  return get_missing_page(owner, index, pattern, 1);
 }
 
 }  // namespace cairn
