@@ -145,7 +145,7 @@ static void inputs(void) {
   set_up();
   EACH_INPUT("write", write, file, bad, 5)
   EACH_INPUT("write of 0 bytes", write, file, bad, 0)
-  EACH_INPUT("pwrite64", pwrite64, file, bad, 5, 100)
+  EACH_INPUT("pwrite64", pwrite64, file, bad, 5, 0)
   EACH_INPUT("write to a folder", write, folder, bad, 5)
   EACH_INPUT("write to 99", write, 99, bad, 5)
   EACH_INPUT("writev's vector", writev, file, bad, 1)
