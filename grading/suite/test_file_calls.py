@@ -17,10 +17,14 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from grading.ext2_images import make
+from grading.ext2_judge import check_clean
+from grading.machine import Machine
 from grading.sandbox import tool
 from grading.suite.conftest import ROOT, run_make
 
@@ -35,6 +39,17 @@ COUNTS_FOLDERS = {"folderlinks"}  # Btrfs and overlays give every folder one lin
 DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor numbers of major 1
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "MKNOD", "SYS_ADMIN")
 LINUX_S = 120
+BLOCK_SIZES = (1024, 4096)
+DISK_MIB = 40
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the programs printed, and the disk that they used."""
+
+    lines: dict[str, list[str]]
+    disk: Path
+
 
 
 def lines(text: str) -> list[str]:
@@ -119,6 +134,41 @@ def test_linux_answers_alike_each_time(name: str, folder: Path) -> None:
         (folder / which).mkdir()
         answers.append(on_linux(name, folder / which))
     assert answers[0] == answers[1]
-    assert answers[0][-1] == f"[end] {name}.elf done"
+    assert answers[0][-1] == f"[end] {name} done"
     wrong = [line for line in answers[0] if TROUBLE.search(line) and section(line) not in left_out(folder)]
     assert not wrong, wrong
+
+
+@pytest.fixture(scope="module", params=BLOCK_SIZES, ids=lambda size: f"{size}-byte-blocks")
+def cairn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """All programs, one after the other on one machine, whose root is an ext2 disk with such blocks."""
+    run_make(ROOT, "programs", "image", "LAB=b")
+    disk = make(tmp_path_factory.mktemp("disk") / "disk.img", "empty", size=DISK_MIB << 20, block_size=request.param)
+    answers = {}
+    with Machine(ROOT / "build" / "b" / "kernel.elf", initrd=USER / "programs.cpio", options="channel log=warn",
+                 disks=[disk.path]) as machine:
+        for name in PROGRAMS:
+            before = len(machine.console.text)
+            machine.channel.command(f"run {name} /{name} &")
+            machine.console.wait_for(rf"calls: \[end\] {name} done")
+            answers[name] = lines(machine.console.text[before:])
+        machine.channel.command("sync")
+    return Answers(answers, disk.path)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_cairn_answers_as_linux_does(name: str, cairn: Answers, folder: Path) -> None:
+    skipped = left_out(folder)
+    expected = [line for line in on_linux(name, folder) if section(line) not in skipped]
+    seen = [line for line in cairn.lines[name] if section(line) not in skipped]
+    assert len(expected) > 50
+    differences = "\n".join(difflib.unified_diff(expected, seen, "Linux", "Cairn", lineterm="", n=1))
+    assert not differences, f"left out on this host: {sorted(skipped) or 'nothing'}\n{differences}"
+
+
+def test_the_disk_is_sound_afterwards(cairn: Answers) -> None:
+    check_clean(cairn.disk)
+
+
+def test_there_are_enough_lines(cairn: Answers) -> None:
+    assert sum(len(answer) for answer in cairn.lines.values()) > WANTED_LINES

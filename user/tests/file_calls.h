@@ -310,7 +310,9 @@ static inline int run_sections(int argc, char** argv, const struct section* sect
     await_section(child);
   }
   section_name = "end";
-  fact("%s done", argv[0] != NULL && strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0]);
+  const char* name = argv[0];  // file_open, or a path to file_open.elf
+  if (strrchr(name, '/') != NULL) name = strrchr(name, '/') + 1;
+  fact("%.*s done", (int)strcspn(name, "."), name);
   return 0;
 }
 
