@@ -1,4 +1,7 @@
 // How the file system calls find what their arguments mean: descriptors, paths, places.
+//
+// Not syscalls/table.h: what that declares is weak, and these handlers take the place of the weak
+// ones that stand in for lab B (standins/b.cc).
 #pragma once
 
 #include <string_view>
@@ -7,7 +10,6 @@
 #include "process/process.h"
 #include "syscalls/arguments.h"
 #include "syscalls/files/abi.h"
-#include "syscalls/table.h"
 #include "vfs/file_ops.h"
 #include "vfs/name_ops.h"
 #include "vfs/process_files.h"
