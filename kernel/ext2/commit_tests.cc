@@ -28,19 +28,22 @@ class Fixture {
     auto read = store->read(number);
     return read.ok() ? read.take() : MetadataBlock();
   }
-  void set(BlockNumber number, uint32_t offset, uint32_t value, BlockKind kind) {
+  void set(BlockNumber number, uint32_t offset, uint32_t value, BlockKind kind)
+      REQUIRES_SHARED(running_operation) {
     MetadataBlock at = block(number);
     good = good && store->change(at, kind).ok();
     *at.as<uint32_t>(offset) = value;
   }
-  void set_later(BlockNumber number, uint32_t offset, uint32_t value, Step step) {
+  void set_later(BlockNumber number, uint32_t offset, uint32_t value, Step step)
+      REQUIRES_SHARED(running_operation) {
     MetadataBlock at = block(number);
     auto* word = at.as<uint32_t>(offset);
     good = good && store->write_later(at, offset, 4, *word, step).ok();
     *word = value;
   }
   /// An inode's links_count of 1 at `offset` of kInodes.
-  void make_inode(uint32_t offset, uint64_t inode, uint64_t parent) {
+  void make_inode(uint32_t offset, uint64_t inode, uint64_t parent)
+      REQUIRES_SHARED(running_operation) {
     MetadataBlock at = block(kInodes);
     good = good && store->inode_made(at, offset, InodeNumber(inode), InodeNumber(parent)).ok();
     *at.as<uint32_t>(offset) = 1;

@@ -2,8 +2,6 @@
 // handouts/b-files.md#b4 explains it; check with: make grade LAB=b K=B4
 #include "ext2/superblock.h"
 
-#include <bit>
-
 #include "lib/not_implemented.h"
 
 namespace cairn::ext2 {
@@ -26,9 +24,12 @@ bool fits_bitmap(uint32_t per_group, uint32_t block_size) {
   return per_group != 0 && per_group <= 8 * block_size;
 }
 
+/// std::has_single_bit() may call the compiler's library, which isn't linked.
+bool is_power_of_two(uint32_t number) { return number != 0 && (number & (number - 1)) == 0; }
+
 /// Whether the sizes can be: what is derived from them may divide by them.
 bool are_sizes_sound(const Geometry& geometry) {
-  return std::has_single_bit(geometry.inode_size) && geometry.inode_size >= kMinInodeSize &&
+  return is_power_of_two(geometry.inode_size) && geometry.inode_size >= kMinInodeSize &&
          geometry.inode_size <= geometry.block_size &&
          geometry.first_data_block == (geometry.block_size == 1024 ? 1 : 0) &&
          fits_bitmap(geometry.blocks_per_group, geometry.block_size) &&
