@@ -8,7 +8,7 @@
 #include "ext2/inode_table.h"
 #include "ext2/names.h"
 #include "ext2/truncate.h"
-#include "vfs/device_file.h"
+#include "vfs/file.h"
 
 namespace cairn::ext2 {
 
@@ -106,12 +106,12 @@ Result<uint64_t> write_piece(Ext2Inode& inode, IoBuffer& buffer, uint64_t offset
 
 Result<uint64_t> Ext2Inode::read(File& file, IoBuffer& buffer, uint64_t offset) {
   if (type == FileType::kDirectory) return Errno::kEISDIR;
-  if (type != FileType::kRegular) return device_read(*this, file, buffer, offset);
+  if (type != FileType::kRegular) return Inode::read(file, buffer, offset);
   return read_cached(*this, buffer, offset, size.load(), &file.read_ahead);
 }
 
 Result<uint64_t> Ext2Inode::write(File& file, IoBuffer& buffer, uint64_t& offset) {
-  if (type != FileType::kRegular) return device_write(*this, file, buffer, offset);
+  if (type != FileType::kRegular) return Inode::write(file, buffer, offset);
   if (file_system.read_only) return Errno::kEROFS;
   uint64_t total = 0;
   Result<void> result;

@@ -1,0 +1,148 @@
+// What the rooms under test need of the rest of the kernel, on the host: memory, a clock, a log, a
+// block device that is a piece of memory.
+#include "host.h"
+
+#include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "address_space/user_copy.h"
+#include "debug/log.h"
+#include "memory/frame_allocator.h"
+#include "memory/frame_refs.h"
+#include "memory/heap.h"
+#include "time/clock.h"
+#include "vfs/device_file.h"
+#include "vfs/page_cache.h"
+
+namespace cairn {
+
+// ---- Failures ------------------------------------------------------------------------------------
+
+void panic(const char* message) {
+  fprintf(stderr, "panic: %s\n", message);
+  abort();
+}
+void assertion_failed(const char* expression, const char* file, int line) {
+  fprintf(stderr, "%s:%d: %s failed\n", file, line, expression);
+  abort();
+}
+void comparison_failed(const char* expression, uint64_t left, uint64_t right, const char* file,
+                       int line) {
+  fprintf(stderr, "%s:%d: %s failed: %lu is not %lu\n", file, line, expression, left, right);
+  abort();
+}
+
+static const bool verbose = getenv("CAIRN_LOG") != nullptr;
+
+void log_line(LogLevel, const char* room, std::string_view text) {
+  if (verbose) fprintf(stderr, "%s: %.*s\n", room, int(text.size()), text.data());
+}
+
+// ---- Time ----------------------------------------------------------------------------------------
+
+// It goes on by itself, so that a run can be repeated.
+uint64_t realtime_ns() {
+  static uint64_t now = 1'700'000'000ull * 1'000'000'000;
+  return now += 1'000'000;
+}
+uint64_t monotonic_ns() { return realtime_ns(); }
+
+// ---- Memory: every other frame is a guard that AddressSanitizer knows ------------------------------
+
+constexpr uint64_t kFrames = 1 << 16;  // 256 MiB, half of it guards
+
+uint8_t* host_memory = nullptr;
+Frame* frame_table = nullptr;
+uint64_t frame_limit = kFrames;
+
+static uint32_t free_list[kFrames / 2];
+static uint64_t free_count = 0;
+static uint64_t fail_in = 0;  // allocations until one fails; 0: none
+
+void start_memory() {
+  void* memory = mmap(nullptr, kFrames * kPageSize, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  host_memory = static_cast<uint8_t*>(memory);
+  frame_table = static_cast<Frame*>(calloc(kFrames, sizeof(Frame)));
+  ASAN_POISON_MEMORY_REGION(host_memory, kFrames * kPageSize);
+  for (uint64_t frame = kFrames - 1; frame > 1; frame -= 2) free_list[free_count++] = frame;
+}
+
+void fail_allocation(uint64_t n) { fail_in = n; }
+static bool fails_now() { return fail_in != 0 && --fail_in == 0; }
+
+Result<FrameNumber> allocate_frame(FrameUse) {
+  if (fails_now() || free_count == 0) return Errno::kENOMEM;
+  FrameNumber frame(free_list[--free_count]);
+  ASAN_UNPOISON_MEMORY_REGION(direct_map(frame_address(frame)), kPageSize);
+  memset(direct_map(frame_address(frame)), 0xd5, kPageSize);
+  frame_table[frame.value].references.store(1);
+  return frame;
+}
+void free_frame(FrameNumber frame) {
+  ASAN_POISON_MEMORY_REGION(direct_map(frame_address(frame)), kPageSize);
+  frame_table[frame.value].references.store(0);
+  free_list[free_count++] = uint32_t(frame.value);
+}
+uint32_t frame_put(FrameNumber frame) {
+  free_frame(frame);
+  return 0;
+}
+uint64_t free_frame_count() { return free_count; }
+uint64_t total_frame_count() { return kFrames / 2; }
+void set_frame_reclaimer(FrameReclaimer) {}
+
+void* heap_allocate(size_t bytes) { return fails_now() ? nullptr : malloc(bytes); }
+void heap_free(void* object) { free(object); }
+
+// ---- Nobody writes back behind a test's back -----------------------------------------------------
+
+uint64_t dirty_page_limit() { return kFrames; }
+void note_pages_written() {}
+void balance_dirty_pages() {}
+void flush_soon() {}
+void wake_flusher() {}
+
+// ---- There are no users and no devices -------------------------------------------------------------
+
+uint64_t copy_some_to_user(VirtAddr, const void*, uint64_t) { return 0; }
+uint64_t copy_some_from_user(void*, VirtAddr, uint64_t) { return 0; }
+
+uint64_t FileSystem::number_for(const BlockDevice*) { return 1; }
+Result<void> device_open(Inode&, File&) { return Errno::kENXIO; }
+void device_close(Inode&, File&) {}
+Result<uint64_t> device_read(Inode&, File&, IoBuffer&, uint64_t) { return Errno::kENXIO; }
+Result<uint64_t> device_write(Inode&, File&, IoBuffer&, uint64_t&) { return Errno::kENXIO; }
+Result<int64_t> device_control(Inode&, File&, uint64_t, uint64_t) { return Errno::kENOTTY; }
+uint32_t device_poll(Inode&, File&, WaitQueue**) { return 0; }
+Result<void> device_sync(Inode&) { return Errno::kEINVAL; }
+bool is_seekable_device(const Inode&) { return false; }
+
+// ---- The disk ------------------------------------------------------------------------------------
+
+HostDisk::HostDisk(uint8_t* bytes, uint64_t size)
+    : BlockDevice("host", size / kSectorSize, false), bytes_(bytes) {}
+
+void HostDisk::start(BlockRequest& request) {
+  if (fail_after_ != 0 && --fail_after_ == 0) return complete(request, Errno::kEIO);
+  uint8_t* at = bytes_ + request.disk_first.value * kSectorSize;
+  for (uint32_t i = 0; i < request.segment_count; i++) {
+    void* memory = direct_map(request.segments[i].address);
+    if (request.operation == BlockOperation::kRead) memcpy(memory, at, request.segments[i].size);
+    if (request.operation == BlockOperation::kWrite) memcpy(at, memory, request.segments[i].size);
+    at += request.segments[i].size;
+  }
+  if (request.operation == BlockOperation::kWrite) writes_++;
+  complete(request, Errno::kOk);
+}
+
+}  // namespace cairn
+
+// The kernel's `delete` frees what heap_allocate() gave, which is malloc's here.
+void operator delete(void* object) noexcept { free(object); }
+void operator delete(void* object, size_t) noexcept { free(object); }
+void* operator new(size_t size) { return malloc(size); }

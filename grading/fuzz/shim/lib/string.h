@@ -1,0 +1,4 @@
+// On the host: the C library's.
+#pragma once
+
+#include <cstring>

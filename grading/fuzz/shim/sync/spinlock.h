@@ -1,0 +1,43 @@
+// On the host: with one thread, a lock that is taken twice is a deadlock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "arch/percpu.h"
+#include "lib/assert.h"
+#include "sync/annotations.h"
+#include "sync/lock_order.h"
+
+namespace cairn {
+
+class CAPABILITY("spinlock") Spinlock {
+ public:
+  constexpr Spinlock(const char* name, LockRank rank) : name_(name), rank_(rank) {}
+  Spinlock(const Spinlock&) = delete;
+  Spinlock& operator=(const Spinlock&) = delete;
+  void lock() ACQUIRE() {
+    ASSERT(!held_);
+    held_ = true;
+  }
+  void unlock() RELEASE() { held_ = false; }
+
+ private:
+  const char* name_;
+  LockRank rank_;
+  bool held_ = false;
+};
+
+class SCOPED_CAPABILITY Guard {
+ public:
+  explicit Guard(Spinlock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+  ~Guard() RELEASE() { lock_.unlock(); }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  Spinlock& lock_;
+};
+using IrqGuard = Guard;
+
+}  // namespace cairn

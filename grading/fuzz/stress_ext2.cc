@@ -1,0 +1,324 @@
+// Random operations on an ext2 image, compared with a model of what files should be. The image is
+// written back at the end, for e2fsck to judge.
+//
+//   stress_ext2 IMAGE SEED OPERATIONS [allocation failures: one in N]
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "ext2/file_system.h"
+#include "host.h"
+#include "memory/heap.h"
+#include "vfs/file.h"
+
+using namespace cairn;
+
+namespace {
+
+std::mt19937_64 rng;
+uint64_t below(uint64_t n) { return rng() % n; }
+
+/// What a file should be.
+struct Node {
+  FileType type;
+  uint64_t links = 1;
+  std::string content;                                // of files; the target of links
+  std::map<std::string, std::shared_ptr<Node>> names;  // of directories
+};
+using NodePtr = std::shared_ptr<Node>;
+
+struct At {
+  NodePtr node;
+  RefPtr<Inode> inode;
+};
+
+[[noreturn]] void fail(const std::string& what) {
+  fprintf(stderr, "stress: %s\n", what.c_str());
+  abort();
+}
+void require(bool holds, const char* what, Errno error = Errno::kOk) {
+  if (!holds) fail(std::string(what) + ": " + errno_name(error));
+}
+
+File& plain_file() {
+  alignas(16) static char memory[sizeof(File)];
+  static File* file = new (memory) File();
+  return *file;
+}
+
+RefPtr<Inode> look_up(Inode& directory, const std::string& name) {
+  SharedGuard guard(directory.lock);
+  auto found = directory.lookup(name);
+  require(found.ok(), ("lookup " + name).c_str(), found.error());
+  return found.take();
+}
+
+/// A random directory of the tree.
+At pick_directory(const At& root) {
+  At at = root;
+  while (below(3) != 0) {
+    std::vector<std::string> names;
+    for (auto& [name, child] : at.node->names) {
+      if (child->type == FileType::kDirectory) names.push_back(name);
+    }
+    if (names.empty()) break;
+    const std::string& name = names[below(names.size())];
+    At next{at.node->names[name], look_up(*at.inode, name)};
+    at = next;
+  }
+  return at;
+}
+
+std::string random_name() {
+  static const char* stems[] = {"a", "bb", "file", "some-longer-name", "x"};
+  std::string name = stems[below(5)] + std::to_string(below(60));
+  if (below(10) == 0) name += std::string(below(200), 'n');
+  return name;
+}
+
+std::string pick_name(const At& directory) {
+  if (directory.node->names.empty()) return {};
+  auto at = directory.node->names.begin();
+  std::advance(at, below(directory.node->names.size()));
+  return at->first;
+}
+
+bool may_fail(Errno error) { return error == Errno::kENOSPC || error == Errno::kENOMEM; }
+
+void do_create(const At& at) {
+  std::string name = random_name();
+  if (at.node->names.count(name) != 0) return;
+  NewFile file{.permissions = 0644};
+  uint64_t kind = below(10);
+  file.type = kind < 5   ? FileType::kRegular
+              : kind < 7 ? FileType::kDirectory
+              : kind < 9 ? FileType::kSymlink
+                         : FileType::kCharacterDevice;
+  std::string target(1 + below(kind == 7 ? 59 : 300), char('a' + below(26)));
+  if (file.type == FileType::kSymlink) file.target = target;
+  if (file.type == FileType::kCharacterDevice) file.device = 0x12345;
+  ExclusiveGuard guard(at.inode->lock);
+  auto made = at.inode->create(name, file);
+  if (!made.ok()) return require(may_fail(made.error()), "create", made.error());
+  auto node = std::make_shared<Node>();
+  node->type = file.type;
+  if (file.type == FileType::kSymlink) node->content = target;
+  at.node->names[name] = node;
+}
+
+void do_unlink(const At& at) {
+  std::string name = pick_name(at);
+  if (name.empty()) return;
+  NodePtr node = at.node->names[name];
+  RefPtr<Inode> victim = look_up(*at.inode, name);
+  ExclusiveGuard guard(at.inode->lock);
+  victim->lock.lock_beside();
+  auto done = at.inode->unlink(name, *victim);
+  victim->lock.unlock();
+  if (node->type == FileType::kDirectory && !node->names.empty()) {
+    require(done.error() == Errno::kENOTEMPTY, "unlink of a full directory", done.error());
+    return;
+  }
+  if (!done.ok()) return require(may_fail(done.error()), "unlink", done.error());
+  node->links--;
+  at.node->names.erase(name);
+}
+
+void do_link(const At& from, const At& to) {
+  std::string name = pick_name(from), new_name = random_name();
+  if (name.empty() || to.node->names.count(new_name) != 0) return;
+  NodePtr node = from.node->names[name];
+  if (node->type == FileType::kDirectory) return;
+  RefPtr<Inode> file = look_up(*from.inode, name);
+  ExclusiveGuard guard(to.inode->lock);
+  auto done = to.inode->link(new_name, *file);
+  if (!done.ok()) return require(may_fail(done.error()), "link", done.error());
+  node->links++;
+  to.node->names[new_name] = node;
+}
+
+bool contains(const NodePtr& tree, const NodePtr& wanted) {
+  if (tree == wanted) return true;
+  for (auto& [name, child] : tree->names) {
+    if (contains(child, wanted)) return true;
+  }
+  return false;
+}
+
+void do_rename(const At& from, const At& to) {
+  std::string name = pick_name(from);
+  if (name.empty()) return;
+  std::string new_name = below(2) != 0 && !to.node->names.empty() ? pick_name(to) : random_name();
+  NodePtr node = from.node->names[name];
+  if (contains(node, to.node)) return;
+  NodePtr old;
+  if (to.node->names.count(new_name) != 0) old = to.node->names[new_name];
+  if (old == node) return;
+  bool directory = node->type == FileType::kDirectory;
+  if (old != nullptr && (old->type == FileType::kDirectory) != directory) return;
+  if (old != nullptr && contains(old, from.node)) return;
+  RefPtr<Inode> moved = look_up(*from.inode, name);
+  RefPtr<Inode> victim;
+  if (old != nullptr) victim = look_up(*to.inode, new_name);
+  MutexGuard renaming(from.inode->file_system.rename_lock);
+  from.inode->lock.lock();
+  if (to.inode.get() != from.inode.get()) to.inode->lock.lock_beside();
+  if (victim) victim->lock.lock_beside();
+  auto done = from.inode->rename(name, *moved, *to.inode, new_name, victim.get());
+  if (victim) victim->lock.unlock();
+  if (to.inode.get() != from.inode.get()) to.inode->lock.unlock();
+  from.inode->lock.unlock();
+  if (old != nullptr && !old->names.empty()) {
+    return require(done.error() == Errno::kENOTEMPTY, "rename over a full directory", done.error());
+  }
+  if (!done.ok()) return require(may_fail(done.error()), "rename", done.error());
+  if (old != nullptr) old->links--;
+  from.node->names.erase(name);
+  to.node->names[new_name] = node;
+}
+
+void do_write(const At& at) {
+  std::string name = pick_name(at);
+  if (name.empty() || at.node->names[name]->type != FileType::kRegular) return;
+  std::string& content = at.node->names[name]->content;
+  RefPtr<Inode> file = look_up(*at.inode, name);
+  uint64_t offset = below(2) != 0 ? content.size() : below(content.size() + 1 + below(400'000));
+  std::string data(1 + below(below(4) == 0 ? 200'000 : 5'000), char('A' + below(26)));
+  uint64_t start = offset;
+  IoBuffer buffer = IoBuffer::kernel(data.data(), data.size());
+  auto written = file->write(plain_file(), buffer, offset);
+  uint64_t count = written.ok() ? *written : 0;
+  if (!written.ok()) require(may_fail(written.error()), "write", written.error());
+  if (count == 0) return;
+  if (content.size() < start + count) content.resize(start + count);
+  content.replace(start, count, data, 0, count);
+}
+
+void do_resize(const At& at) {
+  std::string name = pick_name(at);
+  if (name.empty() || at.node->names[name]->type != FileType::kRegular) return;
+  std::string& content = at.node->names[name]->content;
+  RefPtr<Inode> file = look_up(*at.inode, name);
+  uint64_t size = below(content.size() + 1 + (below(5) == 0 ? 3'000'000 : 0));
+  ExclusiveGuard guard(file->lock);
+  auto done = file->resize(size);
+  if (!done.ok()) return require(may_fail(done.error()), "resize", done.error());
+  content.resize(size);
+}
+
+void check_file(const At& at) {
+  auto attributes = at.inode->attributes();
+  if (at.node->type != FileType::kDirectory) {
+    require(attributes.links == at.node->links, "count of links");
+  }
+  if (at.node->type == FileType::kRegular) {
+    require(attributes.size == at.node->content.size(), "size");
+    std::string content(at.node->content.size() + 1, '\0');
+    IoBuffer buffer = IoBuffer::kernel(content.data(), content.size());
+    auto count = at.inode->read(plain_file(), buffer, 0);
+    if (!count.ok() && may_fail(count.error())) return;
+    require(count.ok() && *count == at.node->content.size(), "read", count.error());
+    content.resize(*count);
+    require(content == at.node->content, "content");
+  }
+  if (at.node->type == FileType::kSymlink) {
+    std::string target(4096, '\0');
+    auto length = at.inode->read_link({target.data(), target.size()});
+    require(length.ok() && target.substr(0, *length) == at.node->content, "target");
+  }
+}
+
+/// Compares everything below a directory with the model.
+void check_tree(const At& at) {
+  check_file(at);
+  if (at.node->type != FileType::kDirectory) return;
+  uint64_t seen = 0, directories = 2;
+  DirectoryEntry entry;
+  for (uint64_t position = 0;; position = entry.next_position) {
+    SharedGuard guard(at.inode->lock);
+    auto more = at.inode->read_entry(position, entry);
+    require(more.ok(), "read_entry", more.error());
+    if (!*more) break;
+    std::string name(entry.name());
+    if (name == "." || name == "..") continue;
+    if (name == "lost+found") {
+      directories++;
+      continue;
+    }
+    auto found = at.node->names.find(name);
+    require(found != at.node->names.end(), ("a name too much: " + name).c_str());
+    require(found->second->type == entry.type, "type of entry");
+    seen++;
+    if (entry.type == FileType::kDirectory) directories++;
+  }
+  require(seen == at.node->names.size(), "names are missing");
+  require(at.inode->links.load() == directories, "links of directory");
+  for (auto& [name, child] : at.node->names) check_tree({child, look_up(*at.inode, name)});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) return fprintf(stderr, "stress_ext2 IMAGE SEED OPERATIONS [N]\n"), 2;
+  rng.seed(strtoull(argv[2], nullptr, 10));
+  uint64_t operations = strtoull(argv[3], nullptr, 10);
+  uint64_t failures = argc > 4 ? strtoull(argv[4], nullptr, 10) : 0;
+  FILE* stream = fopen(argv[1], "r+b");
+  if (stream == nullptr) return perror(argv[1]), 2;
+  fseek(stream, 0, SEEK_END);
+  std::vector<uint8_t> image(ftell(stream));
+  rewind(stream);
+  if (fread(image.data(), 1, image.size(), stream) != image.size()) return 2;
+
+  start_memory();
+  require(start_page_cache().ok(), "page cache");
+  HostDisk disk(image.data(), image.size());
+  NodePtr tree = std::make_shared<Node>();
+  tree->type = FileType::kDirectory;
+  for (int round = 0; round < 3; round++) {
+    auto opened = ext2::open_ext2(&disk, false);
+    require(opened.ok(), "mount", opened.error());
+    RefPtr<FileSystem> fs = opened.take();
+    require(!fs->read_only, "mounted read-only");
+    {
+      At root{tree, fs->root().take()};
+      check_tree(root);
+      for (uint64_t i = 0; i < operations / 3; i++) {
+        At here = pick_directory(root), there = pick_directory(root);
+        if (failures != 0 && below(failures) == 0) fail_allocation(1 + below(12));
+        switch (below(16)) {
+          case 0:
+          case 1:
+          case 2:
+          case 3: do_create(here); break;
+          case 4:
+          case 5:
+          case 6: do_unlink(here); break;
+          case 7: do_link(here, there); break;
+          case 8:
+          case 9: do_rename(here, here); break;
+          case 10: do_rename(here, there); break;
+          case 11:
+          case 12:
+          case 13: do_write(here); break;
+          case 14: do_resize(here); break;
+          default:
+            if (below(8) == 0) require(fs->sync().ok() || failures != 0, "sync");
+        }
+        fail_allocation(0);
+        if (below(200) == 0) evict_pages(below(2000));
+        if (below(500) == 0) fs->inodes.shrink(below(100));
+      }
+      check_tree(root);
+    }
+    auto ended = fs->shut_down();
+    require(ended.ok(), "unmount", ended.error());
+  }
+  rewind(stream);
+  if (fwrite(image.data(), 1, image.size(), stream) != image.size() || fclose(stream) != 0) return 2;
+  return 0;
+}
