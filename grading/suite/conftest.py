@@ -66,6 +66,13 @@ def built(root: Path) -> Path:
     return root / "build" / "a"
 
 
+@pytest.fixture(scope="session")
+def complete(root: Path) -> Path:
+    """build/all: the kernel with every lab in."""
+    run_make(root, "image")
+    return root / "build" / "all"
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
     """Writes a small made-up tree: tree({"kernel/lib/a.h": "text"}) -> its top folder."""

@@ -41,11 +41,11 @@ def damagers() -> list[tuple[bytes, Damager]]:
     return [(base, Damager(base)) for base in bases]
 
 
-def test_damaged_images(built: Path, tmp_path: Path, damagers: list[tuple[bytes, Damager]], first: int) -> None:
+def test_damaged_images(complete: Path, tmp_path: Path, damagers: list[tuple[bytes, Damager]], first: int) -> None:
     disk = tmp_path / "disk.img"
     with disk.open("wb") as file:
         file.truncate(max(len(base) for base, _ in damagers))
-    with Machine(built / "kernel.elf", initrd=PROGRAMS, options="channel graded root=tmpfs", disks=[qemu.DataDisk(disk)]) as machine:
+    with Machine(complete / "kernel.elf", initrd=PROGRAMS, options="channel graded root=tmpfs", disks=[qemu.DataDisk(disk)]) as machine:
         machine.channel.command("mkdir /mnt")
         mounted = 0
         for number in range(first, first + A_MACHINE):

@@ -37,6 +37,15 @@ RefPtr<FileSystem> mounted_file_system(const BlockDevice* device) {
   return nullptr;
 }
 
+/// What the cache holds of a device that nothing is mounted from may be old: the medium may have
+/// changed, or somebody may write to it directly.
+Result<void> forget_device_pages(BlockDevice& device) {
+  CacheOwner* pages = TRY(device_pages(device));
+  TRY(write_back(*pages));
+  drop_pages(*pages);
+  return {};
+}
+
 }  // namespace
 
 Result<void> mount_device(const Place& where, std::string_view device_name, std::string_view type,
@@ -52,6 +61,7 @@ Result<void> mount_device(const Place& where, std::string_view device_name, std:
     file_system = mounted_file_system(device);
     if (file_system && file_system->read_only && !read_only) return Errno::kEBUSY;
   }
+  if (!file_system && device != nullptr) TRY(forget_device_pages(*device));
   if (!file_system) file_system = TRY(kind->open(device, read_only));
   auto mounted = mount(where, file_system, device_name, read_only || file_system->read_only);
   if (!mounted.ok() && file_system->references() == 1) (void)file_system->shut_down();
