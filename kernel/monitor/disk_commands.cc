@@ -34,7 +34,7 @@ constexpr uint32_t kChunk = 8;    // sectors of one request
 constexpr uint32_t kBatch = kAtOnce * kChunk;
 constexpr uint64_t kMostSectors = 1 << 20;
 
-/// Many requests under way at once, each of kChunk sectors, submitted out of order.
+/// Many requests under way at once, each of kChunk sectors in scattered memory, submitted out of order.
 class Batch {
  public:
   ~Batch() {
@@ -48,7 +48,11 @@ class Batch {
     return {};
   }
 
-  uint8_t* sector(uint32_t index) { return memory_ + index * kSectorSize; }
+  /// Where sector `index` of the batch is. Those of one request don't adjoin, so that each is a segment of
+  /// its own.
+  uint8_t* sector(uint32_t index) {
+    return memory_ + (index % kChunk * kAtOnce + index / kChunk) * kSectorSize;
+  }
 
   /// Reads or writes `count` sectors, at most kBatch. The first error of any request.
   Result<void> run(BlockDevice& device, BlockOperation operation, uint64_t first, uint32_t count) {
@@ -77,7 +81,9 @@ class Batch {
     auto* request = new (requests_ + index) BlockRequest;
     request->operation = operation;
     request->first = SectorNumber(first + at);
-    request->add_segment(physical_of(sector(at)), sectors * kSectorSize);
+    for (uint32_t i = at; i < at + sectors; i++) {
+      request->add_segment(physical_of(sector(i)), kSectorSize);
+    }
     request->done = on_done;
     request->context = this;
     device.submit(*request);
@@ -156,16 +162,18 @@ uint64_t random_word(uint64_t seed, uint64_t n) {
   return z ^ z >> 31;
 }
 
-Result<void> fill_sectors(Session& session, Arguments words) {
-  if (words.size() != 4) {
+Result<void> fill_sectors(Session& session, Arguments arguments) {
+  if (arguments.size() != 4) {
     return session.fail(Errno::kEINVAL, "usage: fill-sectors DISK FIRST COUNT SEED");
   }
-  SectorRange range = TRY(parse_range(session, words));
-  uint64_t seed = TRY(parse_number(session, words[3], "seed"));
+  SectorRange range = TRY(parse_range(session, arguments));
+  uint64_t seed = TRY(parse_number(session, arguments[3], "seed"));
   return in_batches(session, range, [&](Batch& batch, uint64_t first, uint32_t count) {
     constexpr uint64_t kWords = kSectorSize / sizeof(uint64_t);
-    auto* memory = reinterpret_cast<uint64_t*>(batch.sector(0));
-    for (uint64_t i = 0; i < count * kWords; i++) memory[i] = random_word(seed, first * kWords + i);
+    for (uint32_t i = 0; i < count; i++) {
+      auto* words = reinterpret_cast<uint64_t*>(batch.sector(i));
+      for (uint64_t k = 0; k < kWords; k++) words[k] = random_word(seed, (first + i) * kWords + k);
+    }
     return batch.run(*range.device, BlockOperation::kWrite, first, count);
   });
 }
