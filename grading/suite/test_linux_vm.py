@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from grading import ext2_images, ext2_judge, instruction_count, linux_vm
+from grading.ext2_images import Entry
 from grading.failures import HarnessFault
 from grading.instruction_count import Mark, between
 
@@ -27,6 +30,27 @@ int main(int count, char** arguments) {
   return 3;
 }
 """
+
+
+LISTING = """
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include "cairn.h"
+static long long ns(struct timespec time) { return time.tv_sec * 1000000000LL + time.tv_nsec; }
+static int see(const char* path, const struct stat* s, int type, struct FTW* where) {
+  char target[5000] = "";
+  if (S_ISLNK(s->st_mode) && readlink(path, target, sizeof target - 1) < 0) die(path);
+  printf("%o %u %u %lld %lu %lu %lld %lld %lld %lld %u %u %s|%s\\n", s->st_mode, s->st_uid, s->st_gid, (long long)s->st_size,
+         s->st_nlink, s->st_ino, (long long)s->st_blocks, ns(s->st_atim), ns(s->st_mtim), ns(s->st_ctim), major(s->st_rdev),
+         minor(s->st_rdev), path + strlen("/mnt"), target);
+  return 0;
+}
+int main(void) { return nftw("/mnt", see, 50, FTW_PHYS); }
+"""
+KINDS = {1: "fifo", 2: "char", 4: "directory", 6: "block", 8: "file", 10: "symlink", 12: "socket"}
+LISTED = ("plain", "plain-2048-256", "plain-4096-128", "htree", "triple", "large-file", "symlinks", "deep", "attributes",
+          "hard-links", "revision-0", "ext3", "unclean", "unknown-ro-compat", "huge-directory")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +80,31 @@ def test_a_program_runs_on_linux_and_is_counted(kernel: linux_vm.Kernel, root: P
     assert loop < run.instructions < 20_000_000
     assert ext2_judge.read_file(disk, "/written") == b"by Linux"
     ext2_judge.check_clean(disk)
+
+
+def test_linux_sees_what_the_manifest_says(kernel: linux_vm.Kernel, root: Path, tmp_path: Path,
+                                           sample: Callable[[Sequence[str], int], list[str]]) -> None:
+    """Every field of stat, on images of the recipes; `sectors` and `inode` included."""
+    program = compiled(root, tmp_path, LISTING)
+    for recipe in sample(LISTED, 1):
+        made = ext2_images.image(recipe)
+        run = linux_vm.run_on_linux(program, disk=made.path, mount="ro")
+        assert run.status == 0
+        seen = {}
+        for line in run.output.splitlines():
+            words, _, target = line.partition("|")
+            *numbers, path = words.split(" ", 12)
+            mode, (owner, group, size, links, inode, sectors, *times) = int(numbers[0], 8), map(int, numbers[1:10])
+            kind = KINDS[mode >> 12]
+            device = (int(numbers[10]), int(numbers[11])) if kind in ("char", "block") else None
+            seen[path or "/"] = Entry(kind, mode & 0o7777, owner, group, size, links, inode, sectors, *times, target=target, device=device)
+        expected = {path: replace(entry, digest="", pieces=[]) for path, entry in made.manifest.items()}
+        assert seen == expected, recipe
+
+
+def test_linux_refuses_what_is_to_be_refused(kernel: linux_vm.Kernel, root: Path, tmp_path: Path) -> None:
+    with pytest.raises(HarnessFault, match="mount: Invalid argument"):
+        linux_vm.run_on_linux(compiled(root, tmp_path, LISTING), disk=ext2_images.image("unknown-incompat").path)
 
 
 def test_the_drivers_come_after_what_they_need(kernel: linux_vm.Kernel) -> None:
