@@ -295,9 +295,9 @@ static inline void await_section(pid_t child) {
 
 static inline int run_sections(int argc, char** argv, const struct section* sections,
                                size_t count) {
+  if (argc >= 2) mkdir(argv[1], 0755);  // it may be there
   if (argc < 2 || chdir(argv[1]) != 0) {
-    say("usage: %s DIRECTORY [SECTION…], where DIRECTORY is there and has no such folders\n",
-        argv[0]);
+    say("usage: %s DIRECTORY [SECTION…]: DIRECTORY must not have such folders yet\n", argv[0]);
     return 2;
   }
   for (size_t i = 0; i < count; i++) {
