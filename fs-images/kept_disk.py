@@ -7,12 +7,14 @@ All is done on a copy, which takes the disk's place at the end: a make that is k
 from __future__ import annotations
 
 import fcntl
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from e2fsprogs import REPAIRED, ToolError, at, debugfs, run_tool
+from ext2_layout import SUPERBLOCK, SUPERBLOCK_FIELDS
 from sparse import copy_sparse
 
 PARTITION = 1 << 20  # bytes; where partitioning tools put the first partition too
@@ -20,6 +22,8 @@ KERNEL, PROGRAMS = "/boot/cairn/kernel.elf", "/boot/cairn/programs.cpio"
 MENU = "/boot/grub/grub.cfg"
 RESERVE, RESERVE_SIZE = "/boot/cairn/reserve", 4 << 20  # bytes
 SECTOR, PARTITION_TABLE = 512, 446
+
+SUMMARY = re.compile(r": \d+/\d+ files .* blocks$")  # e2fsck's last line
 
 Files = Mapping[str, Path]  # path on the disk -> file on the host
 
@@ -69,14 +73,18 @@ def update(image: Path, part: Path, area: bytes, files: Files, remedy: str) -> N
 
 def repair(image: Path, part: Path, remedy: str) -> None:
     """Lets e2fsck mend what a cut left, and tells. Raises ToolError when it can't without help."""
+    with part.open("rb") as disk:
+        disk.seek(PARTITION + SUPERBLOCK)
+        clean = disk.read(SUPERBLOCK)[SUPERBLOCK_FIELDS["s_state"][0]] & 1
     run = run_tool(["e2fsck", "-fp", at(part, PARTITION)], allowed=255, now=None)  # the kernel's times are real ones
     if run.returncode & ~REPAIRED:
         raise ToolError(f"{image} is damaged beyond what e2fsck repairs by itself: look with `e2fsck -fn "
                         f"'{at(image, PARTITION)}'`, or start anew, without your files: {remedy}")
     if run.returncode:
-        print(f"{image} was not unmounted, or is damaged. e2fsck repaired it:")
-        words = [line.replace(at(part, PARTITION), " ") for line in run.stdout.decode(errors="replace").splitlines()]
-        print("\n".join(word for word in words if word.strip()))
+        words = run.stdout.decode(errors="replace").replace(at(part, PARTITION), str(image)).splitlines()
+        told = [word for word in words if word.strip() and not SUMMARY.search(word)]
+        print(f"{image} {'is damaged' if clean else 'was not unmounted'}" + ("; e2fsck repaired:" if told else "; e2fsck found nothing else to repair"))
+        print("".join(f"{word}\n" for word in told), end="")
 
 
 def look(paths: list[str], part: Path) -> tuple[set[str], set[str]]:

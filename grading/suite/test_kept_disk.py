@@ -116,9 +116,13 @@ def test_a_kernel_that_does_not_fit_changes_nothing(disk: Disk) -> None:
 
 
 def test_what_a_cut_left_is_repaired_and_told(disk: Disk) -> None:
-    disk.debugfs("ssv free_blocks_count 7", "ssv state 0")
+    disk.debugfs("ssv state 0")
+    assert disk.make().stdout == f"{disk.image} was not unmounted; e2fsck found nothing else to repair\n"
+    assert disk.make().stdout == ""
+    disk.debugfs("sif /etc/motd links_count 3")
     done = disk.make()
-    assert done.returncode == 0 and "e2fsck repaired it" in done.stdout
+    assert done.returncode == 0 and done.stdout.startswith(f"{disk.image} is damaged; e2fsck repaired:\n")
+    assert "ref count is 3" in done.stdout and str(disk.folder / ".disk") not in done.stdout and "files (" not in done.stdout
     ext2_judge.check_clean(disk.image, OFFSET)
 
 
