@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lib/string.h"
+#include "memory/frame_allocator.h"
 #include "memory/heap.h"
 #include "tmpfs/tmp_file_system.h"
 #include "vfs/file.h"
@@ -37,9 +38,11 @@ Result<uint64_t> TmpInode::read(File& file, IoBuffer& buffer, uint64_t offset) {
     uint64_t in_page = (offset + done) % kPageSize;
     uint64_t piece = std::min(buffer.left(), kPageSize - in_page);
     PageRef page = find_page(*this, (offset + done) / kPageSize);
-    auto put = page ? buffer.put(page->data() + in_page, piece) : buffer.put_zeros(piece);
-    if (!put.ok()) return done != 0 ? Result<uint64_t>(done) : put.error();
-    done += piece;
+    const void* from = page ? page->data() + in_page : direct_map(frame_address(zero_frame()));
+    uint64_t moved = buffer.put_some(from, piece);
+    done += moved;
+    if (done == 0) return Errno::kEFAULT;
+    if (moved < piece) break;
   }
   note_read();
   return done;
@@ -67,9 +70,11 @@ Result<uint64_t> TmpInode::write(File& file, IoBuffer& buffer, uint64_t& offset)
     uint64_t in_page = (offset + done) % kPageSize;
     uint64_t piece = std::min(buffer.left(), kPageSize - in_page);
     auto page = page_for_writing((offset + done) / kPageSize);
-    failed = page.ok() ? buffer.take((*page)->data() + in_page, piece) : page.error();
-    if (!failed.ok()) break;
-    done += piece;
+    if (!page.ok()) failed = page.error();
+    uint64_t moved = page.ok() ? buffer.take_some((*page)->data() + in_page, piece) : 0;
+    if (page.ok() && moved == 0) failed = Errno::kEFAULT;
+    done += moved;
+    if (moved < piece) break;
   }
   if (done != 0) {
     if (offset + done > size.load()) size = offset + done;

@@ -61,10 +61,7 @@ void TmpInode::take_entries(TmpEntryList& entries) {
 Result<RefPtr<Inode>> TmpInode::lookup(std::string_view name) {
   if (type != FileType::kDirectory) return Errno::kENOTDIR;
   if (name == ".") return RefPtr<Inode>::share(this);
-  if (name == "..") {
-    // A removed directory has none: the one that held it may be gone, too.
-    return links.load() != 0 ? Result<RefPtr<Inode>>(parent()) : Errno::kENOENT;
-  }
+  if (name == "..") return parent();
   TmpEntry* entry = find(name);
   if (entry == nullptr) return Errno::kENOENT;
   return entry->inode;
@@ -118,6 +115,7 @@ Result<void> TmpInode::check_empty(TmpInode& victim) {
 void TmpInode::drop_link(TmpInode& victim) {
   if (victim.type == FileType::kDirectory) {
     victim.links = 0;
+    victim.keep_parent();
   } else {
     victim.links.fetch_sub(1);
   }

@@ -48,6 +48,9 @@ class TmpInode final : public MemoryInode {
   /// The directory that holds this one; of the root itself.
   RefPtr<Inode> parent();
   void set_parent(TmpInode& parent);
+  /// A removed directory keeps the one that held it: ".." of a process that is still in it.
+  void keep_parent() { kept_parent_ = parent(); }
+  RefPtr<Inode> take_kept_parent() { return std::move(kept_parent_); }
 
   // Content (tmp_data.cc).
   Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t offset) override;
@@ -76,6 +79,7 @@ class TmpInode final : public MemoryInode {
   Tree<TmpEntry, &TmpEntry::position_link, position_key> positions_ GUARDED_BY(lock);
   uint64_t next_position_ GUARDED_BY(lock) = kFirstPosition;
   TmpInode* parent_ = nullptr;  // protected by the file system's parents_lock
+  RefPtr<Inode> kept_parent_;   // set once, by who removes the directory, with its lock held
 
   friend class TmpFileSystem;
   char* target_ = nullptr;  // symbolic links; immutable

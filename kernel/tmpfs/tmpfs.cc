@@ -17,7 +17,7 @@ TmpFileSystem::TmpFileSystem(bool read_only)
       inode_limit_(total_frame_count() / 2) {}
 
 Result<void> TmpFileSystem::start() {
-  root_ = TRY(create_inode({.type = FileType::kDirectory, .permissions = 0755}));
+  root_ = TRY(create_inode({.type = FileType::kDirectory, .permissions = 01777}));
   auto& root = static_cast<TmpInode&>(*root_);
   root.links = 2;
   root.set_parent(root);
@@ -67,8 +67,17 @@ void TmpFileSystem::delete_inode(Inode& inode) { static_cast<TmpInode&>(inode).f
 void TmpFileSystem::destroy_inode(Inode& inode) {
   auto& file = static_cast<TmpInode&>(inode);
   file.free_pages(0);
+  RefPtr<Inode> above = file.take_kept_parent();
   inodes_.fetch_sub(1);
   delete &file;
+  // It may be the last user of the removed directory that held it, and so on up: a long chain, so each
+  // one's own parent is taken before it goes.
+  while (above) {
+    RefPtr<Inode> next;
+    bool goes = above->links.load() == 0 && above->references() == 1;
+    if (goes) next = static_cast<TmpInode&>(*above).take_kept_parent();
+    above = std::move(next);
+  }
 }
 
 /// Directories are emptied one after the other, not one within the other: the tree may be deep.

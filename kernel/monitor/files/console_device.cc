@@ -28,9 +28,8 @@ Result<uint64_t> write_console(File&, IoBuffer& buffer, uint64_t) {
   uint64_t done = 0;
   while (buffer.left() > 0) {
     char piece[kPiece];
-    uint64_t length = std::min<uint64_t>(buffer.left(), sizeof(piece));
-    auto taken = buffer.take(piece, length);
-    if (!taken.ok()) return done != 0 ? Result<uint64_t>(done) : taken.error();
+    uint64_t length = buffer.take_some(piece, std::min<uint64_t>(buffer.left(), sizeof(piece)));
+    if (length == 0) return done != 0 ? Result<uint64_t>(done) : Errno::kEFAULT;
     console_uart.write_lines({piece, length});
     done += length;
   }

@@ -33,19 +33,31 @@ Result<void> check_open_for(const File& file, bool write) {
   return (write ? file.writable : file.readable) ? Result<void>() : Errno::kEBADF;
 }
 
+/// Memory that starts in the user half. How far it reaches shows when bytes move: a count may be larger
+/// than what comes.
+Result<void> check_memory(uint64_t start, uint64_t count) {
+  if (count > kUserEnd.value || !is_user_range(VirtAddr(start), count != 0)) return Errno::kEFAULT;
+  return {};
+}
+
+/// Bytes at the largest positions would have none.
+Result<void> check_offset(uint64_t offset, uint64_t count) {
+  return offset + count > uint64_t(INT64_MAX) ? Errno::kEINVAL : Result<void>();
+}
+
 Result<uint64_t> transfer_one(TrapFrame& call, bool write, uint64_t offset) {
   RefPtr<File> file = TRY(usable_file(argument0(call)));
+  if (offset != kAtPosition && !file->inode().seekable()) return Errno::kESPIPE;
   TRY(check_open_for(*file, write));
   uint64_t count = argument2(call);
-  if (!is_user_range(VirtAddr(argument1(call)), count)) return Errno::kEFAULT;
+  TRY(check_memory(argument1(call), count));
+  if (offset != kAtPosition) TRY(check_offset(offset, count));
   IoBuffer buffer = IoBuffer::user(VirtAddr(argument1(call)), std::min(count, abi::kMaxTransfer));
   return transfer(*file, write, buffer, offset);
 }
 
 Result<uint64_t> transfer_at(TrapFrame& call, bool write) {
   if (int64_t(argument3(call)) < 0) return Errno::kEINVAL;
-  RefPtr<File> file = TRY(usable_file(argument0(call)));
-  if (!file->inode().seekable()) return Errno::kESPIPE;
   return transfer_one(call, write, argument3(call));
 }
 
@@ -70,7 +82,7 @@ class VectorList {
     uint64_t total = 0;
     for (abi::IoVector& vector : all()) {
       if (int64_t(vector.size) < 0) return Errno::kEINVAL;
-      if (!is_user_range(VirtAddr(vector.start), vector.size)) return Errno::kEFAULT;
+      TRY(check_memory(vector.start, vector.size));
       vector.size = std::min(vector.size, abi::kMaxTransfer - total);
       total += vector.size;
     }
@@ -146,10 +158,9 @@ Result<uint64_t> send_file(TrapFrame& call) {
   if (offset_address != 0 && int64_t(offset) < 0) return Errno::kEINVAL;
   RefPtr<File> out = TRY(usable_file(argument0(call)));
   if (!out->writable) return Errno::kEBADF;
-  FileType type = in->inode().type;
-  bool has_pages = type == FileType::kRegular || type == FileType::kBlockDevice;
-  if (!has_pages || out->append()) return Errno::kEINVAL;
+  if (!in->inode().seekable() || out->append()) return Errno::kEINVAL;
   uint64_t count = std::min(argument3(call), abi::kMaxTransfer);
+  if (in->inode().type == FileType::kDirectory && count != 0) return Errno::kEINVAL;
   uint64_t done = TRY(send(*out, *in, offset_address != 0 ? &offset : nullptr, count));
   if (offset_address != 0) TRY(write_user(VirtAddr(offset_address), offset));
   return done;
@@ -162,7 +173,10 @@ Result<uint64_t> seek(TrapFrame& call) {
   RefPtr<File> file = TRY(usable_file(argument0(call)));
   auto offset = int64_t(argument1(call));
   auto whence = uint32_t(argument2(call));
+  if (whence > kSeekHole) return Errno::kEINVAL;  // even of a pipe
   FileType type = file->inode().type;
+  // Character devices that can be positioned at all (null, zero) are always at 0.
+  if (type == FileType::kCharacterDevice) return vfs_seek(*file, 0, Whence::kSet);
   bool stored = type == FileType::kRegular || type == FileType::kDirectory;
   if (stored && (whence == kSeekData || whence == kSeekHole)) {
     uint64_t size = file->inode().size.load();

@@ -15,6 +15,15 @@ constexpr uint32_t kOpenFlags =
     open_flag::kLargeFile | open_flag::kDirectory | open_flag::kNoFollow |
     open_flag::kNoAccessTime | open_flag::kCloseOnExec | open_flag::kPath;
 
+/// Descriptors are given lowest first, so most tables show by their last that they are not full.
+bool is_full(FdTable& table) {
+  if (next_fd(table, kMaxFds - 1) < 0) return false;
+  for (int fd = 0; fd < kMaxFds; fd++) {
+    if (next_fd(table, fd) != fd) return false;
+  }
+  return true;
+}
+
 Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uint64_t mode) {
   constexpr uint32_t kTemporaryFile = 020000000;  // O_TMPFILE's own bit
   if ((flags & kTemporaryFile) != 0) {
@@ -29,7 +38,10 @@ Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uin
         open_flag::kDirectory | open_flag::kNoFollow | open_flag::kPath | open_flag::kCloseOnExec;
   }
   UserName name;
-  TRY(name.read(dirfd, path_address));
+  TRY(name.path.read(path_address));
+  // Before the path is looked at: a file that nobody could have must not be made.
+  if (is_full(*current_files().table)) return Errno::kEMFILE;
+  TRY(name.find(dirfd));
   RefPtr<File> file = TRY(vfs_open(name.context(), name.path.text(), flags, new_permissions(mode)));
   bool close_on_exec = (flags & open_flag::kCloseOnExec) != 0;
   return allocate_fd(*TRY(fd_table()), std::move(file), close_on_exec);

@@ -79,6 +79,9 @@ struct UserName {
   PathStart start;
   Result<void> read(uint64_t dirfd, uint64_t address) {
     TRY(path.read(address));
+    return find(dirfd);
+  }
+  Result<void> find(uint64_t dirfd) {
     if (path.empty() || !current_files().context.root) return Errno::kENOENT;
     return start.find(dirfd, path.text());
   }
