@@ -56,8 +56,8 @@ def device_name(file_system: gdb.Value) -> str:
 
 
 def file_system_of(word: str | None) -> gdb.Value:
-    """The file system on a device, or the first one. Raises Trouble."""
-    systems = open_file_systems()
+    """The file system on that device or of that type; without a word the first one on a device. Raises Trouble."""
+    systems = sorted(open_file_systems(), key=lambda each: not int(each["device"]))
     chosen = [each for each in systems if word in (None, device_name(each), text(each["type_name"]))]
     if not chosen:
         names = ", ".join(f"{device_name(each)} ({text(each['type_name'])})" for each in systems) or "none"
@@ -109,7 +109,7 @@ def describe_mount(mount: gdb.Value) -> str:
 
 
 class Inode(Command):
-    """an inode in memory; without N those that are in use; of the first file system, or of DEVICE"""
+    """an inode in memory; without N those that are in use; of the first disk, or of DEVICE"""
 
     name = "inode"
     arguments = "[N [DEVICE]]"
