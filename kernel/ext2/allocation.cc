@@ -234,6 +234,7 @@ Result<InodeNumber> Allocator::allocate_inode(InodeNumber parent, bool is_direct
       if (group->inodes.bitmap) {
         uint32_t bit = TRY(s.take_bit(*group, group->inodes, kNoBit));
         if (is_directory) s.count_directory(*group, 1);
+        if (is_directory && parent.value == kRootInode) s.directory_rotor = chosen;
         return InodeNumber(uint64_t(chosen) * s.geometry.inodes_per_group + bit + 1);
       }
     }

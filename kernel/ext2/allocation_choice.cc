@@ -43,8 +43,7 @@ uint32_t Allocator::State::group_for_root_directory() {
     best = candidate.index;
     fewest = candidate.directories;
   }
-  if (best == kNoGroup) return any_group(0, false);
-  return directory_rotor = best;
+  return best != kNoGroup ? best : any_group(0, false);
 }
 
 /// The first group from the parent's on that is not crowded: fewer directories than the average and

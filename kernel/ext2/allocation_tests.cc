@@ -1,0 +1,283 @@
+// Kernel tests of bitmaps, counts, and where blocks and inodes come from (`ktest` in the monitor).
+#include "ext2/allocation_bits.h"
+#include "ext2/ext2_test_disk.h"
+
+namespace cairn::ext2 {
+
+using namespace test;
+
+namespace {
+
+constexpr uint32_t kReservedInodes = 10;
+constexpr uint64_t first_block(uint32_t group) { return 1 + uint64_t(group) * kBlocksPerGroup; }
+/// Groups 0, 1 and 3 have copies of the superblock (sparse_super).
+constexpr uint32_t system_blocks(uint32_t group) { return (group == 2 ? 0 : 2) + 2 + kTableBlocks; }
+
+Geometry test_geometry() {
+  Geometry geometry;
+  geometry.block_size = kBlockSize;
+  geometry.inode_size = 128;
+  geometry.first_data_block = 1;
+  geometry.block_count = kBlocks;
+  geometry.inode_count = kGroups * kInodesPerGroup;
+  geometry.blocks_per_group = kBlocksPerGroup;
+  geometry.inodes_per_group = kInodesPerGroup;
+  geometry.group_count = kGroups;
+  geometry.descriptor_block = 2;
+  geometry.first_free_inode = kReservedInodes + 1;
+  geometry.sparse_super = true;
+  return geometry;
+}
+
+/// An empty file system's superblock, descriptors and bitmaps.
+void format(LoggingDisk& disk) {
+  auto* superblock = reinterpret_cast<Superblock*>(disk.block(1));
+  superblock->state = kStateClean;
+  auto* descriptors = reinterpret_cast<GroupDescriptor*>(disk.block(2));
+  for (uint32_t group = 0; group < kGroups; group++) {
+    uint64_t first = first_block(group);
+    uint32_t copies = group == 2 ? 0 : 2;
+    GroupDescriptor& descriptor = descriptors[group];
+    descriptor.block_bitmap = uint32_t(first + copies);
+    descriptor.inode_bitmap = uint32_t(first + copies + 1);
+    descriptor.inode_table = uint32_t(first + copies + 2);
+    descriptor.free_blocks_count = uint16_t(kBlocksPerGroup - system_blocks(group));
+    descriptor.free_inodes_count = uint16_t(kInodesPerGroup - (group == 0 ? kReservedInodes : 0));
+    auto* blocks = reinterpret_cast<uint64_t*>(disk.block(descriptor.block_bitmap));
+    for (uint32_t bit = 0; bit < system_blocks(group); bit++) set_bit(blocks, bit);
+    auto* inodes = reinterpret_cast<uint64_t*>(disk.block(descriptor.inode_bitmap));
+    for (uint32_t bit = 0; group == 0 && bit < kReservedInodes; bit++) set_bit(inodes, bit);
+    superblock->free_blocks_count += descriptor.free_blocks_count;
+    superblock->free_inodes_count += descriptor.free_inodes_count;
+  }
+}
+
+class Fixture {
+ public:
+  Fixture() : disk(test_disk()) {
+    if (disk == nullptr) return;
+    format(*disk);
+    auto made = MetadataStore::create(*disk, kBlockSize, kBlocks);
+    if (!made.ok()) return;
+    store = *made;
+    open();
+  }
+  void open() {
+    auto made = Allocator::create(*store, test_geometry());
+    if (made.ok()) allocator = *made;
+  }
+  ~Fixture() {
+    delete allocator;
+    delete store;
+  }
+  explicit operator bool() const { return allocator != nullptr; }
+
+  /// 0 if there is none.
+  uint64_t take_block(uint64_t goal, uint32_t group) {
+    Operation operation(*store);
+    auto block = allocator->allocate_block(goal, group);
+    return block.ok() ? (*block).value : 0;
+  }
+  uint64_t take_inode(uint64_t parent, bool is_directory) {
+    Operation operation(*store);
+    auto inode = allocator->allocate_inode(InodeNumber(parent), is_directory);
+    return inode.ok() ? (*inode).value : 0;
+  }
+  void free_block(uint64_t block) {
+    Operation operation(*store);
+    allocator->free_block(BlockNumber(block));
+  }
+
+  /// Whether counts and bitmaps on the disk agree with each other.
+  bool disk_agrees() {
+    auto* superblock = reinterpret_cast<Superblock*>(disk->block(1));
+    auto* descriptors = reinterpret_cast<GroupDescriptor*>(disk->block(2));
+    uint32_t blocks = 0, inodes = 0;
+    bool agrees = true;
+    for (uint32_t group = 0; group < kGroups; group++) {
+      const GroupDescriptor& at = descriptors[group];
+      auto* block_bits = reinterpret_cast<uint64_t*>(disk->block(at.block_bitmap));
+      auto* inode_bits = reinterpret_cast<uint64_t*>(disk->block(at.inode_bitmap));
+      agrees &= count_clear_bits(block_bits, kBlocksPerGroup) == at.free_blocks_count;
+      agrees &= count_clear_bits(inode_bits, kInodesPerGroup) == at.free_inodes_count;
+      blocks += at.free_blocks_count;
+      inodes += at.free_inodes_count;
+    }
+    return agrees && blocks == superblock->free_blocks_count &&
+           inodes == superblock->free_inodes_count;
+  }
+
+  LoggingDisk* disk;
+  MetadataStore* store = nullptr;
+  Allocator* allocator = nullptr;
+};
+
+}  // namespace
+
+KERNEL_TEST(bitmap_searches_agree_with_slow_ones) {
+  constexpr uint32_t kBits = 256;
+  uint64_t words[kBits / 64], held[kBits / 64];
+  uint32_t random = 1;
+  auto next = [&random] { return random = random * 1664525 + 1013904223; };
+  for (unsigned round = 0; round < 200; round++) {
+    uint32_t density = next() >> 28;  // of 16
+    for (uint32_t bit = 0; bit < kBits; bit++) {
+      (next() >> 28 <= density ? set_bit : clear_bit)(words, bit);
+      (next() >> 28 == 0 ? set_bit : clear_bit)(held, bit);
+    }
+    BitmapView view{words, {nullptr, held}};
+    uint32_t from = next() >> 24, to = from + (next() >> 16) % (kBits - from + 1);
+    uint32_t bit = from, byte = (from + 7) & ~7u, clear = 0;
+    auto taken = [&](uint32_t i) { return test_bit(words, i) || test_bit(held, i); };
+    while (bit < to && taken(bit)) bit++;
+    auto byte_taken = [&] {
+      for (uint32_t i = byte; i < byte + 8; i++) {
+        if (taken(i)) return true;
+      }
+      return false;
+    };
+    while (byte + 8 <= to && byte_taken()) byte += 8;
+    for (uint32_t i = 0; i < to; i++) clear += test_bit(words, i) ? 0 : 1;
+    EXPECT(find_clear_bit(view, from, to) == (bit < to ? bit : kNoBit));
+    EXPECT(find_clear_byte(view, from, to) == (byte + 8 <= to ? byte : kNoBit));
+    EXPECT(count_clear_bits(words, to) == clear);
+    EXPECT(all_bits_set(words, 0, to) == (clear == 0));
+  }
+}
+
+KERNEL_TEST(allocation_goes_to_the_goal_and_counts_exactly) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  uint64_t goal = first_block(2) + 100;
+  EXPECT(t.take_block(goal, 0) == goal);
+  EXPECT(t.take_block(goal, 0) == goal + 1);
+  EXPECT(t.take_block(goal + 2, 0) == goal + 2);
+  uint64_t in_group = t.take_block(0, 3);
+  EXPECT(in_group >= first_block(3) + system_blocks(3) && in_group < kBlocks);
+  EXPECT(t.take_block(first_block(2), 0) == first_block(2) + system_blocks(2));
+  EXPECT(t.allocator->free_blocks() == kGroups * kBlocksPerGroup - 46 - 5);
+  EXPECT(t.store->commit().ok() && t.disk_agrees());
+}
+
+KERNEL_TEST(allocation_of_inodes_stays_with_the_directory) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  EXPECT(t.take_inode(2, false) == kReservedInodes + 1);
+  EXPECT(t.take_inode(3 * kInodesPerGroup + 5, false) == 3 * kInodesPerGroup + 1);
+  uint64_t near = t.take_inode(2 * kInodesPerGroup + 5, true);
+  EXPECT((near - 1) / kInodesPerGroup == 2);
+  // Directories of the root go to groups with few of them.
+  unsigned groups_seen = 0;
+  for (unsigned i = 0; i < 3; i++) {
+    groups_seen |= 1u << (t.take_inode(kRootInode, true) - 1) / kInodesPerGroup;
+  }
+  EXPECT((groups_seen & 4) == 0 && (groups_seen & 2) != 0);
+  EXPECT(t.store->commit().ok() && t.disk_agrees());
+  auto descriptor = t.allocator->descriptor(2);
+  EXPECT(descriptor.ok() && descriptor->used_directories_count == 1);
+}
+
+KERNEL_TEST(freed_blocks_wait_for_the_commit) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  while (t.take_block(0, 0) != 0) continue;
+  EXPECT(t.allocator->free_blocks() == 0 && !t.allocator->needs_commit());
+  EXPECT(t.store->commit().ok() && t.disk_agrees());
+  uint64_t freed = first_block(1) + 50;
+  t.free_block(freed);
+  EXPECT(t.allocator->free_blocks() == 1 && t.allocator->needs_commit());
+  EXPECT(t.take_block(0, 0) == 0);
+  // A commit that fails releases nothing; what is freed meanwhile waits with it.
+  t.disk->fail_after = 0;
+  EXPECT(!t.store->commit().ok() && t.take_block(0, 0) == 0 && t.allocator->needs_commit());
+  t.free_block(freed + 1);
+  EXPECT(t.take_block(0, 0) == 0);
+  EXPECT(t.store->commit().ok() && t.disk_agrees() && !t.allocator->needs_commit());
+  EXPECT(t.take_block(0, 0) == freed && t.take_block(0, 0) == freed + 1);
+  EXPECT(t.take_block(0, 0) == 0);
+}
+
+KERNEL_TEST(blocks_given_back_can_be_taken_at_once) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  uint64_t goal = first_block(1) + 100;
+  uint64_t free = t.allocator->free_blocks();
+  {
+    Operation operation(*t.store);
+    auto block = t.allocator->allocate_block(goal, 0);
+    auto inode = t.allocator->allocate_inode(InodeNumber(2), true);
+    EXPECT(block.ok() && inode.ok());
+    if (!block.ok() || !inode.ok()) return;
+    t.allocator->give_back_block(*block);
+    t.allocator->give_back_inode(*inode, true);
+  }
+  EXPECT(t.allocator->free_blocks() == free && !t.allocator->needs_commit());
+  EXPECT(t.take_block(goal, 0) == goal);
+  EXPECT(t.store->commit().ok() && t.disk_agrees());
+}
+
+KERNEL_TEST(freeing_what_is_free_is_damage_and_does_nothing) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  uint64_t free = t.allocator->free_blocks();
+  EXPECT(t.allocator->mark_state(false).ok());
+  t.free_block(first_block(1) + 100);  // free already
+  t.free_block(first_block(1) + 3);    // an inode bitmap
+  t.free_block(1);                     // the superblock
+  t.free_block(kBlocks + 5);           // not there
+  {
+    Operation operation(*t.store);
+    t.allocator->free_inode(InodeNumber(5), false);
+    t.allocator->free_inode(InodeNumber(kInodesPerGroup + 1), false);
+  }
+  EXPECT(t.allocator->free_blocks() == free && !t.allocator->needs_commit());
+  EXPECT(t.store->commit().ok() && t.disk_agrees());
+  auto* superblock = reinterpret_cast<Superblock*>(t.disk->block(1));
+  EXPECT(superblock->state == kStateErrors);
+}
+
+KERNEL_TEST(damaged_bitmaps_and_descriptors_are_refused) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  auto* descriptors = reinterpret_cast<GroupDescriptor*>(t.disk->block(2));
+  clear_bit(reinterpret_cast<uint64_t*>(t.disk->block(descriptors[1].block_bitmap)), 5);
+  {
+    Operation operation(*t.store);
+    EXPECT(t.allocator->allocate_block(first_block(1) + 9, 0).error() == Errno::kEUCLEAN);
+    EXPECT(t.allocator->allocate_block(first_block(3) + 99, 0).ok());
+  }
+  delete std::exchange(t.allocator, nullptr);
+  drop_pages(**device_pages(*t.disk));
+  descriptors[2].inode_table = kBlocks - 2;
+  t.open();
+  EXPECT(t.allocator == nullptr);
+}
+
+KERNEL_TEST(wrong_counts_are_corrected_from_the_bitmap) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  auto* descriptors = reinterpret_cast<GroupDescriptor*>(t.disk->block(2));
+  set_bit(reinterpret_cast<uint64_t*>(t.disk->block(descriptors[1].block_bitmap)), 99);
+  EXPECT(t.take_block(first_block(1) + 99, 0) == first_block(1) + 100);
+  EXPECT(t.store->commit().ok() && t.disk_agrees());
+}
+
+KERNEL_TEST(superblock_says_whether_it_is_in_use) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  auto* superblock = reinterpret_cast<Superblock*>(t.disk->block(1));
+  EXPECT(t.allocator->mark_state(false).ok() && t.store->commit().ok());
+  EXPECT(superblock->state == 0 && superblock->mount_count == 1 && superblock->mount_time != 0);
+  EXPECT(t.allocator->mark_state(true).ok() && t.store->commit().ok());
+  EXPECT(superblock->state == kStateClean && superblock->mount_count == 1);
+}
+
+}  // namespace cairn::ext2
