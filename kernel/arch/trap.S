@@ -167,7 +167,9 @@ raw_copy_user:
 2:      rep movsb
         xor     eax, eax
         ret
-3:      lea     rax, [rdx + rcx*8]
+3:      lea     rcx, [rdx + rcx*8]      // bytes missing; the word at the fault may begin with good ones
+5:      rep movsb
+        xor     eax, eax
         ret
 4:      mov     rax, rcx
         ret
@@ -175,4 +177,5 @@ raw_copy_user:
         .section .user_access_table, "a"
         .quad   1b, 3b
         .quad   2b, 4b
+        .quad   5b, 4b
         .section .note.GNU-stack, "", @progbits

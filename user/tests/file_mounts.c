@@ -66,17 +66,20 @@ static void busy(void) {
   CALL(umount2, "../m", 0);
   CALL(chdir, "..");
   // A child's current folder counts as well.
-  int ends[2];
-  need(pipe(ends) == 0, "pipe");
+  int ready[2], go[2];
+  need(pipe(ready) == 0 && pipe(go) == 0, "pipe");
   pid_t child = fork();
   if (child == 0) {
-    close(ends[1]);
+    char byte;
+    close(go[1]);
     need(chdir("m") == 0, "chdir");
-    sleep_ms(60);
+    need(write(ready[1], "x", 1) == 1 && read(go[0], &byte, 1) == 0, "waiting");
     _exit(0);
   }
-  sleep_ms(30);
+  char byte;
+  need(read(ready[0], &byte, 1) == 1, "waiting");
   CALL(umount2, "m", 0);
+  close(go[1]);
   waitpid(child, NULL, 0);
   // A mount within keeps the outer one.
   put_folder("m/n");

@@ -1,4 +1,5 @@
 // Pipes and FIFOs: capacity, blocking, ends that go away.
+#include <poll.h>
 #include <sys/uio.h>
 
 #include "file_calls.h"
@@ -144,10 +145,12 @@ static void blocking(void) {
     for (long i = 0; i < got; i++) good &= buffer[i] == (char)((total + i) % 251);
     total += got;
   }
-  fact("read %ld bytes, as written: %d", total, good);
+  // When something is there again, the second write has begun.
+  need(poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 30000) == 1, "poll");
   sleep_ms(30);
   close(ends[0]);
   join(child);
+  fact("read %ld bytes, as written: %d", total, good);
   // The end comes when the last writer is gone.
   new_pipe(0);
   child = fork();
