@@ -2,155 +2,16 @@
 // first disk if there is one.
 #include <array>
 
-#include "arch/layout.h"
 #include "debug/kernel_test.h"
-#include "drivers/virtio_blk.h"
+#include "drivers/virtio_fake.h"
 #include "lib/crc32.h"
-#include "memory/heap.h"
 #include "sync/guarded.h"
 
 namespace cairn {
 
-namespace {
-
-/// Plays the device's side: sees the rings through the addresses that the driver put into registers.
-class FakeDevice {
- public:
-  explicit FakeDevice(uint16_t size) { common_.queue_size = size; }
-
-  VirtioDevice driver_side() {
-    VirtioRegisters registers;
-    registers.common = &common_;
-    registers.notify = reinterpret_cast<volatile uint8_t*>(&notified_);
-    registers.notify_size = sizeof(notified_);
-    registers.config = reinterpret_cast<volatile uint8_t*>(&notified_);
-    return VirtioDevice(registers);
-  }
-
-  uint16_t offered() { return at(common_.queue_available)[1]; }
-  /// The head of the n-th chain ever offered.
-  uint16_t head(uint16_t n) { return at(common_.queue_available)[2 + n % common_.queue_size]; }
-
-  /// One buffer of a chain: descriptors of the table or of the ring.
-  struct Chain {
-    std::array<VirtqDescriptor, kMaxBlockSegments + 2> pieces;
-    uint32_t count = 0;
-  };
-  Chain chain(uint16_t head) {
-    auto* table = direct_map_as<const VirtqDescriptor>(address(common_.queue_descriptors));
-    uint16_t index = head;
-    if ((table[head].flags & VirtqDescriptor::kIndirect) != 0) {
-      table = direct_map_as<const VirtqDescriptor>(PhysAddr(table[head].address));
-      index = 0;
-    }
-    Chain chain;
-    while (chain.count < chain.pieces.size()) {
-      chain.pieces[chain.count++] = table[index];
-      if ((table[index].flags & VirtqDescriptor::kNext) == 0) break;
-      index = table[index].next;
-    }
-    return chain;
-  }
-
-  /// Answers the chain at `head` as a sound device does.
-  void answer(uint16_t head, uint8_t status = 0) {
-    Chain answered = chain(head);
-    uint32_t written = 0;
-    for (uint32_t i = 0; i < answered.count; i++) {
-      if (answered.pieces[i].flags & VirtqDescriptor::kDeviceWrites) {
-        written += answered.pieces[i].size;
-      }
-    }
-    *direct_map_as<uint8_t>(PhysAddr(answered.pieces[answered.count - 1].address)) = status;
-    push_used(head, written);
-  }
-  void push_used(uint32_t head, uint32_t written) {
-    uint16_t* ring = at(common_.queue_used);
-    uint16_t slot = ring[1] % common_.queue_size;
-    auto* entry = reinterpret_cast<uint32_t*>(ring + 2) + slot * 2;
-    entry[0] = head;
-    entry[1] = written;
-    ring[1]++;
-  }
-  void set_used_index(uint16_t index) { at(common_.queue_used)[1] = index; }
-  void fail() { common_.status = common_.status | 64; }
-  bool was_reset() const { return common_.status == 0; }
-
- private:
-  static PhysAddr address(const volatile uint32_t (&halves)[2]) {
-    return PhysAddr(uint64_t(halves[1]) << 32 | halves[0]);
-  }
-  static uint16_t* at(const volatile uint32_t (&halves)[2]) {
-    return direct_map_as<uint16_t>(address(halves));
-  }
-
-  VirtioCommonRegisters common_{};
-  uint32_t notified_ = 0;
-};
-
-constexpr uint64_t kSectors = 4096;
-
-/// A fake device with its driver, and requests to it that count how they end.
-class Bench {
- public:
-  Bench(uint16_t size, bool indirect, RequestLimits limits = {kMaxBlockSegments, 1 << 20})
-      : device_(size) {
-    VirtioBlk::Description description;
-    description.sectors = kSectors;
-    description.indirect = indirect;
-    description.limits = limits;
-    disk_ = new_object<VirtioBlk>("ktest", device_.driver_side(), description);
-    started_ = disk_ != nullptr && disk_->start_queue(false).ok();
-    requests_ = static_cast<BlockRequest*>(heap_allocate(kRequests * sizeof(BlockRequest)));
-  }
-  ~Bench() {
-    delete disk_;
-    heap_free(requests_);
-  }
-  bool ready() const { return started_ && requests_ != nullptr; }
-
-  static constexpr uint32_t kRequests = 256;
-  FakeDevice& device() { return device_; }
-  VirtioBlk& disk() { return *disk_; }
-
-  /// Submits request `index`: `pages` pages of memory that don't adjoin.
-  BlockRequest& submit(uint32_t index, BlockOperation operation = BlockOperation::kRead,
-                       uint32_t pages = 1) {
-    auto* request = new (requests_ + index) BlockRequest;
-    request->operation = operation;
-    request->first = SectorNumber(index * 8);
-    for (uint32_t i = 0; i < pages; i++) {
-      request->add_segment(PhysAddr(0x1000000 + i * 2 * kPageSize), kPageSize);
-    }
-    request->context = this;
-    request->done = on_done;
-    disk_->submit(*request);
-    return *request;
-  }
-
-  unsigned ended = 0;
-  unsigned failed = 0;
-  std::array<uint8_t, kRequests> times_ended{};
-
- private:
-  static void on_done(BlockRequest& request, Errno result) {
-    auto& bench = *static_cast<Bench*>(request.context);
-    bench.ended++;
-    bench.failed += result != Errno::kOk;
-    bench.times_ended[size_t(&request - bench.requests_)]++;
-  }
-
-  FakeDevice device_;
-  VirtioBlk* disk_ = nullptr;
-  BlockRequest* requests_ = nullptr;
-  bool started_ = false;
-};
-
-}  // namespace
-
 KERNEL_TEST(virtio_256_requests_end_in_any_order) {
   for (bool indirect : {true, false}) {
-    Bench bench(256, indirect);
+    FakeDisk bench(256, indirect);
     EXPECT(bench.ready());
     if (!bench.ready()) return;
     // Without tables, a read takes three descriptors of the 256.
@@ -174,7 +35,7 @@ KERNEL_TEST(virtio_256_requests_end_in_any_order) {
 }
 
 KERNEL_TEST(virtio_requests_look_as_the_standard_says) {
-  Bench bench(16, true);
+  FakeDisk bench(16, true);
   EXPECT(bench.ready());
   if (!bench.ready()) return;
   BlockRequest& request = bench.submit(5, BlockOperation::kWrite, 2);
@@ -207,7 +68,7 @@ KERNEL_TEST(virtio_nonsense_breaks_the_device_only) {
       },
   };
   for (Lie lie : kLies) {
-    Bench bench(16, true);
+    FakeDisk bench(16, true);
     EXPECT(bench.ready());
     if (!bench.ready()) return;
     for (uint32_t i = 0; i < 4; i++) bench.submit(i);
@@ -224,7 +85,7 @@ KERNEL_TEST(virtio_nonsense_breaks_the_device_only) {
 }
 
 KERNEL_TEST(virtio_doubtful_answers_are_errors) {
-  Bench bench(16, true);
+  FakeDisk bench(16, true);
   EXPECT(bench.ready());
   if (!bench.ready()) return;
   bench.submit(0);
@@ -241,7 +102,7 @@ KERNEL_TEST(virtio_doubtful_answers_are_errors) {
 }
 
 KERNEL_TEST(virtio_a_failed_device_ends_its_requests) {
-  Bench bench(16, true);
+  FakeDisk bench(16, true);
   EXPECT(bench.ready());
   if (!bench.ready()) return;
   bench.submit(0);
@@ -253,7 +114,7 @@ KERNEL_TEST(virtio_a_failed_device_ends_its_requests) {
 }
 
 KERNEL_TEST(virtio_flushes_without_a_cache_are_done_at_once) {
-  Bench bench(16, true);
+  FakeDisk bench(16, true);
   EXPECT(bench.ready());
   if (!bench.ready()) return;
   bench.submit(0, BlockOperation::kFlush, 0);
@@ -262,7 +123,7 @@ KERNEL_TEST(virtio_flushes_without_a_cache_are_done_at_once) {
 
 KERNEL_TEST(virtio_large_requests_are_cut) {
   // Two segments of a KiB at most: ten pages make twenty pieces, one of which fails.
-  Bench bench(64, true, {2, 1024});
+  FakeDisk bench(64, true, {2, 1024});
   EXPECT(bench.ready());
   if (!bench.ready()) return;
   BlockRequest& request = bench.submit(3, BlockOperation::kRead, 10);
@@ -288,36 +149,64 @@ KERNEL_TEST(virtio_large_requests_are_cut) {
   EXPECT(bench.ended == 1 && bench.failed == 1);
 }
 
-KERNEL_TEST(virtio_submitters_wait_for_room) {
-  static constinit Bench* bench = nullptr;
-  static constinit std::atomic<bool> submitted{false};
-  Bench small(4, false);  // room for one read
-  EXPECT(small.ready());
-  if (!small.ready()) return;
-  bench = &small;
-  submitted = false;
-  constexpr uint16_t kCount = 20;
-  auto thread = create_thread(
-      "submitter",
-      [](void*) {
-        for (uint16_t i = 0; i < kCount; i++) bench->submit(i, BlockOperation::kRead, 1 + i % 2);
-        submitted = true;
-        exit_thread();
-      },
-      nullptr);
-  EXPECT(thread.ok());
-  if (!thread.ok()) return;
-  make_ready(**thread);
-  uint16_t answered = 0;
-  for (unsigned looks = 0; looks < 100'000 && small.ended < kCount; looks++) {
-    yield();
-    EXPECT(small.device().offered() <= answered + 1);
-    if (small.device().offered() == answered) continue;
-    small.device().answer(small.device().head(answered++));
-    small.disk().on_interrupt();
+namespace {
+
+/// A thread that submits more than a small queue takes at once.
+struct Submitter {
+  static constexpr uint16_t kCount = 20;
+  FakeDisk bench{4, false};  // room for one request
+  std::atomic<bool> over{false};
+
+  bool start() {
+    if (!bench.ready()) return false;
+    auto thread = create_thread("submitter", run, this);
+    if (thread.ok()) make_ready(**thread);
+    return thread.ok();
   }
-  EXPECT(small.ended == kCount && small.failed == 0);
-  while (!submitted) yield();
+  static void run(void* argument) {
+    auto& all = *static_cast<Submitter*>(argument);
+    for (uint16_t i = 0; i < kCount; i++) all.bench.submit(i, BlockOperation::kRead, 1 + i % 2);
+    all.over = true;
+    exit_thread();
+  }
+  /// Lets the thread run until `reached()`, but not for ever.
+  template <class Reached>
+  bool runs_until(Reached reached) {
+    for (unsigned looks = 0; looks < 100'000 && !reached(); looks++) yield();
+    return reached();
+  }
+};
+
+}  // namespace
+
+KERNEL_TEST(virtio_submitters_wait_for_room) {
+  Submitter submitter;
+  bool started = submitter.start();
+  EXPECT(started);
+  if (!started) return;
+  FakeDevice& device = submitter.bench.device();
+  for (uint16_t i = 0; i < Submitter::kCount; i++) {
+    EXPECT(submitter.runs_until([&] { return device.offered() > i; }));
+    EXPECT(device.offered() == i + 1);
+    device.answer(device.head(i));
+    submitter.bench.disk().on_interrupt();
+  }
+  EXPECT(submitter.runs_until([&] { return submitter.over.load(); }));
+  EXPECT(submitter.bench.ended == Submitter::kCount && submitter.bench.failed == 0);
+}
+
+KERNEL_TEST(virtio_submitters_do_not_wait_for_a_failed_device) {
+  Submitter submitter;
+  bool started = submitter.start();
+  EXPECT(started);
+  if (!started) return;
+  EXPECT(submitter.runs_until([&] { return submitter.bench.device().offered() == 1; }));
+  for (unsigned i = 0; i < 10; i++) yield();  // by now it waits for room
+  submitter.bench.device().fail();
+  submitter.bench.disk().on_config_interrupt();
+  EXPECT(submitter.runs_until([&] { return submitter.over.load(); }));
+  EXPECT(submitter.bench.ended == Submitter::kCount);
+  EXPECT(submitter.bench.failed == Submitter::kCount);
 }
 
 namespace {
