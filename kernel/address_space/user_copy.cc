@@ -21,13 +21,12 @@ bool is_accessible(VirtAddr start, uint64_t count, bool write) {
 namespace {
 
 /// Copies up to the byte where memory ends: raw_copy_user() stops at the last whole word before it.
-uint64_t copy_up_to_fault(void* to, const void* from, uint64_t count) {
+inline uint64_t copy_up_to_fault(void* to, const void* from, uint64_t count) {
   UserAccess open;
   uint64_t done = count - raw_copy_user(to, from, count);
-  while (done < count) [[unlikely]] {
+  for (; done < count; done++) {
     auto* target = static_cast<char*>(to) + done;
     if (raw_copy_user(target, static_cast<const char*>(from) + done, 1) != 0) break;
-    done++;
   }
   return done;
 }

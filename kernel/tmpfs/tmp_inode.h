@@ -36,13 +36,13 @@ class TmpInode final : public MemoryInode {
   ~TmpInode() override;
 
   // Directories (tmp_directory.cc).
-  Result<RefPtr<Inode>> lookup(std::string_view name) override;
-  Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) override;
-  Result<RefPtr<Inode>> create(std::string_view name, const NewFile& file) override;
-  Result<void> link(std::string_view name, Inode& target) override;
-  Result<void> unlink(std::string_view name, Inode& victim) override;
+  Result<RefPtr<Inode>> lookup(std::string_view name) override REQUIRES_SHARED(lock);
+  Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) override REQUIRES_SHARED(lock);
+  Result<RefPtr<Inode>> create(std::string_view name, const NewFile& file) override REQUIRES(lock);
+  Result<void> link(std::string_view name, Inode& target) override REQUIRES(lock);
+  Result<void> unlink(std::string_view name, Inode& victim) override REQUIRES(lock);
   Result<void> rename(std::string_view name, Inode& moved, Inode& target, std::string_view new_name,
-                      Inode* victim) override;
+                      Inode* victim) override REQUIRES(lock);
   /// Takes all entries out, when nobody uses the file system any more.
   void take_entries(TmpEntryList& entries);
   /// The directory that holds this one; of the root itself.
@@ -55,7 +55,7 @@ class TmpInode final : public MemoryInode {
   // Content (tmp_data.cc).
   Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t offset) override;
   Result<uint64_t> write(File& file, IoBuffer& buffer, uint64_t& offset) override;
-  Result<void> resize(uint64_t new_size) override;
+  Result<void> resize(uint64_t new_size) override REQUIRES(lock);
   Result<uint64_t> read_link(std::span<char> buffer) override;
   /// Frees the pages from `first` on.
   void free_pages(uint64_t first);

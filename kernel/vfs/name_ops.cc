@@ -17,9 +17,9 @@ void inherit_group(Inode& directory, NewFile& file) {
 }
 
 /// What every call that adds a name checks, the directory locked.
-Result<void> check_new_name(const LastComponent& last, bool is_directory)
-    REQUIRES_SHARED(last.directory.inode->lock) {
-  RefPtr<Inode> existing = TRY(look_up_locked(*last.directory.inode, last.name()));
+Result<void> check_new_name(Inode& directory, const LastComponent& last, bool is_directory)
+    REQUIRES_SHARED(directory.lock) {
+  RefPtr<Inode> existing = TRY(look_up_locked(directory, last.name()));
   if (existing) return Errno::kEEXIST;
   if (last.trailing_slash && !is_directory) return Errno::kENOENT;
   if (is_read_only(last.directory)) return Errno::kEROFS;
@@ -63,7 +63,7 @@ Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile
   Inode& directory = *last.directory.inode;
   RefPtr<Inode> made;  // dropped with no locks held
   ExclusiveGuard guard(directory.lock);
-  TRY(check_new_name(last, file.type == FileType::kDirectory));
+  TRY(check_new_name(directory, last, file.type == FileType::kDirectory));
   if (directory.links.load() == 0) return Errno::kENOENT;
   inherit_group(directory, file);
   made = TRY(directory.create(last.name(), file));
@@ -76,7 +76,7 @@ Result<void> vfs_link(const Place& target, const PathContext& context, std::stri
   if (last.kind != LastComponent::kName) return Errno::kEEXIST;
   Inode& directory = *last.directory.inode;
   ExclusiveGuard guard(directory.lock);
-  TRY(check_new_name(last, false));
+  TRY(check_new_name(directory, last, false));
   if (last.directory.mount.get() != target.mount.get()) return Errno::kEXDEV;
   if (directory.links.load() == 0) return Errno::kENOENT;
   if (target.inode->type == FileType::kDirectory) return Errno::kEPERM;

@@ -46,20 +46,20 @@ Result<void> check_kinds(const Move& move) {
 }
 
 /// Everything is looked up and locked, but for the victim.
-Result<void> carry_out(const Move& move)
-    REQUIRES(move.from.directory.inode->lock, move.to.directory.inode->lock) {
+Result<void> carry_out(const Move& move, Inode& source, Inode& target)
+    REQUIRES(source.lock, target.lock) {
   TRY(check_names(move));
   if (move.moved.get() == move.victim.get()) return {};
   TRY(check_kinds(move));
   BesideGuard victim_guard(move.victim.get());
-  auto renamed = move.source().rename(move.from.name(), *move.moved, move.target(), move.to.name(),
-                                      move.victim.get());
+  auto renamed =
+      source.rename(move.from.name(), *move.moved, target, move.to.name(), move.victim.get());
   if (renamed.ok()) {
-    dentry_cache_add(move.source(), move.from.name(), nullptr);
-    dentry_cache_add(move.target(), move.to.name(), move.moved.get());
+    dentry_cache_add(source, move.from.name(), nullptr);
+    dentry_cache_add(target, move.to.name(), move.moved.get());
   } else if (renamed.error() == Errno::kEIO) {
-    dentry_cache_remove(move.source(), move.from.name());
-    dentry_cache_remove(move.target(), move.to.name());
+    dentry_cache_remove(source, move.from.name());
+    dentry_cache_remove(target, move.to.name());
   }
   return renamed;
 }
@@ -68,7 +68,7 @@ Result<void> rename_within(Move& move) NO_THREAD_SAFETY_ANALYSIS {
   ExclusiveGuard guard(move.source().lock);
   move.moved = TRY(look_up_locked(move.source(), move.from.name()));
   move.victim = TRY(look_up_locked(move.target(), move.to.name()));
-  return carry_out(move);
+  return carry_out(move, move.source(), move.target());
 }
 
 /// Whether `above` is `directory` or one of those that hold it. The rename lock keeps it so.
@@ -114,7 +114,7 @@ Result<void> rename_across(Move& move) NO_THREAD_SAFETY_ANALYSIS {
     moved = TRY(look_up_locked(move.source(), move.from.name()));
     victim = TRY(look_up_locked(move.target(), move.to.name()));
     if (moved.get() == move.moved.get() && victim.get() == move.victim.get())
-      return carry_out(move);
+      return carry_out(move, move.source(), move.target());
   }
 }
 

@@ -45,15 +45,20 @@ Result<void> check_offset(uint64_t offset, uint64_t count) {
   return offset + count > uint64_t(INT64_MAX) ? Errno::kEINVAL : Result<void>();
 }
 
+// On every read's and write's way: the file's reference is used where it was put, not moved about.
 Result<uint64_t> transfer_one(TrapFrame& call, bool write, uint64_t offset) {
-  RefPtr<File> file = TRY(usable_file(argument0(call)));
-  if (offset != kAtPosition && !file->inode().seekable()) return Errno::kESPIPE;
-  TRY(check_open_for(*file, write));
+  auto found = usable_file(argument0(call));
+  if (!found.ok()) return found.error();
+  File& file = **found;
+  if (!(write ? file.writable : file.readable)) {
+    bool no_offsets = offset != kAtPosition && !file.inode().seekable();
+    return no_offsets ? Errno::kESPIPE : Errno::kEBADF;
+  }
   uint64_t count = argument2(call);
   TRY(check_memory(argument1(call), count));
   if (offset != kAtPosition) TRY(check_offset(offset, count));
   IoBuffer buffer = IoBuffer::user(VirtAddr(argument1(call)), std::min(count, abi::kMaxTransfer));
-  return transfer(*file, write, buffer, offset);
+  return transfer(file, write, buffer, offset);
 }
 
 Result<uint64_t> transfer_at(TrapFrame& call, bool write) {

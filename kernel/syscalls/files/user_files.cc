@@ -8,12 +8,6 @@
 
 namespace cairn {
 
-Result<RefPtr<File>> usable_file(uint64_t fd) {
-  RefPtr<File> file = TRY(any_file(fd));
-  if (file->path_only) return Errno::kEBADF;
-  return file;
-}
-
 UserPath::~UserPath() { heap_free(long_); }
 
 Result<void> UserPath::read(uint64_t address) {

@@ -36,7 +36,12 @@ inline Result<RefPtr<File>> any_file(uint64_t fd) {
   return get_file_by_fd(*TRY(fd_table()), int(fd));
 }
 /// The same for calls that do something with the file: EBADF for an O_PATH one, too.
-Result<RefPtr<File>> usable_file(uint64_t fd);
+inline Result<RefPtr<File>> usable_file(uint64_t fd) {
+  auto file = any_file(fd);
+  if (file.ok() && (*file)->path_only) [[unlikely]]
+    return Errno::kEBADF;
+  return file;
+}
 
 /// A path that a program passed. Short ones, as nearly all are, need no memory from the heap.
 class UserPath {
