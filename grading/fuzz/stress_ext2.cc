@@ -26,7 +26,7 @@ uint64_t below(uint64_t n) { return rng() % n; }
 struct Node {
   FileType type;
   uint64_t links = 1;
-  std::string content;                                // of files; the target of links
+  std::string content;                                 // of files; the target of links
   std::map<std::string, std::shared_ptr<Node>> names;  // of directories
 };
 using NodePtr = std::shared_ptr<Node>;
@@ -319,6 +319,7 @@ int main(int argc, char** argv) {
     require(ended.ok(), "unmount", ended.error());
   }
   rewind(stream);
-  if (fwrite(image.data(), 1, image.size(), stream) != image.size() || fclose(stream) != 0) return 2;
+  if (fwrite(image.data(), 1, image.size(), stream) != image.size() || fclose(stream) != 0)
+    return 2;
   return 0;
 }

@@ -73,19 +73,19 @@ class Ext2Inode final : public Inode {
 
   // Inode's and CacheOwner's; the files that implement them are named above.
   Attributes attributes() override;
-  Result<RefPtr<Inode>> lookup(std::string_view name) override;
-  Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) override;
-  Result<RefPtr<Inode>> create(std::string_view name, const NewFile& file) override;
-  Result<void> link(std::string_view name, Inode& target) override;
-  Result<void> unlink(std::string_view name, Inode& victim) override;
+  Result<RefPtr<Inode>> lookup(std::string_view name) override REQUIRES_SHARED(lock);
+  Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) override REQUIRES_SHARED(lock);
+  Result<RefPtr<Inode>> create(std::string_view name, const NewFile& file) override REQUIRES(lock);
+  Result<void> link(std::string_view name, Inode& target) override REQUIRES(lock);
+  Result<void> unlink(std::string_view name, Inode& victim) override REQUIRES(lock);
   Result<void> rename(std::string_view name, Inode& moved, Inode& target, std::string_view new_name,
-                      Inode* victim) override;
+                      Inode* victim) override REQUIRES(lock);
   Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t offset) override;
   Result<uint64_t> write(File& file, IoBuffer& buffer, uint64_t& offset) override;
-  Result<void> resize(uint64_t new_size) override;
+  Result<void> resize(uint64_t new_size) override REQUIRES(lock);
   Result<uint64_t> read_link(std::span<char> buffer) override;
   Result<void> sync() override;
-  Result<void> set_attributes(const AttributeChange& change) override;
+  Result<void> set_attributes(const AttributeChange& change) override REQUIRES(lock);
   Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) override;
   uint64_t page_limit() override;
   void on_dirty() override;

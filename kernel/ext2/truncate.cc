@@ -160,7 +160,7 @@ Result<void> cut_file(Ext2Inode& inode, uint64_t size) {
     if (done.ok() && *done) set_raw_size(inode.raw, size);
     set_raw_times(inode.raw, current_time());
     auto stored = store_inode(inode);
-    TRY(std::move(done));
+    if (!done.ok()) return done.error();
     TRY(stored);
     if (*done) return {};
   }
