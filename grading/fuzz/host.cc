@@ -96,8 +96,11 @@ uint64_t free_frame_count() { return free_count; }
 uint64_t total_frame_count() { return kFrames / 2; }
 void set_frame_reclaimer(FrameReclaimer) {}
 
-void* heap_allocate(size_t bytes) { return fails_now() ? nullptr : malloc(bytes); }
-void heap_free(void* object) { free(object); }
+// The kernel's `delete` frees what heap_allocate() gave, too.
+void* heap_allocate(size_t bytes) {
+  return fails_now() ? nullptr : ::operator new(bytes, std::nothrow);
+}
+void heap_free(void* object) { ::operator delete(object); }
 
 // ---- Nobody writes back behind a test's back -----------------------------------------------------
 
@@ -141,8 +144,3 @@ void HostDisk::start(BlockRequest& request) {
 }
 
 }  // namespace cairn
-
-// The kernel's `delete` frees what heap_allocate() gave, which is malloc's here.
-void operator delete(void* object) noexcept { free(object); }
-void operator delete(void* object, size_t) noexcept { free(object); }
-void* operator new(size_t size) { return malloc(size); }
