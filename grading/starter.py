@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from grading import folders, markers  # noqa: E402
-from grading.lab import LabError, all_labs, load_lab  # noqa: E402
+from grading.lab import Lab, LabError, all_labs, load_lab  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,7 +65,7 @@ def manifest(letter: str, root: Path = ROOT, *, solved: bool = False) -> dict[st
     markers.MarkerError for a broken marker.
     """
     load_lab(letter, root)
-    absent_labs = {other.letter for other in all_labs(root) if other.letter > letter}
+    absent_labs = [other for other in all_labs(root) if other.letter > letter]
     convert = markers.solved_text if solved else markers.starter_text
     entries = {}
     for path in tracked_files(root):
@@ -76,9 +75,9 @@ def manifest(letter: str, root: Path = ROOT, *, solved: bool = False) -> dict[st
     for path, source in MOVED.items():
         if (root / source).exists():
             entries[path] = _entry(root, source, path, convert)
-    for earlier in all_labs(root):
-        if earlier.letter < letter:
-            entries |= _reference_objects(root, earlier.letter)
+    earlier = [lab.letter for lab in all_labs(root) if lab.letter < letter]
+    for each in earlier if "grading/reference.py" in entries else []:
+        entries |= _reference_objects(root, each)
     return dict(sorted(entries.items()))
 
 
@@ -133,11 +132,18 @@ def write(entries: dict[str, Entry], target: Path) -> None:
             file.chmod(0o755 if entry.executable else 0o644)
 
 
-def _is_left_out(path: str, absent_labs: set[str]) -> bool:
+def _is_left_out(path: str, absent_labs: list[Lab]) -> bool:
+    """Whether the course keeps a file to itself, or a later lab brings it: its folder, its tests and the
+    sources of its rooms (not their headers, which the rooms above include at every stage)."""
     if path.startswith(COURSE_ONLY):
         return True
-    lab = re.match(r"(?:labs/([a-z])-|grading/tests/([a-z])/)", path)
-    return lab is not None and (lab[1] or lab[2]) in absent_labs
+    for lab in absent_labs:
+        rooms = tuple(f"kernel/{room}/" for room in lab.rooms)
+        if path.startswith((f"labs/{lab.letter}-", f"grading/tests/{lab.letter}/")):
+            return True
+        if path.startswith(rooms) and path.endswith((".cc", ".S")):
+            return True
+    return False
 
 
 def _entry(root: Path, source: str, path: str, convert) -> Entry:

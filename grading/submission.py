@@ -196,13 +196,13 @@ class Overlay:
         ]
         for name in (*SHARED, *stamps, *objects):
             _copy(ROOT / name, self.folder / name)
-        for lab in self._references:
+        for lab in all_labs():  # of later ones, too: they say which rooms to leave out
             _copy(lab.folder / "lab.toml", self.folder / "labs" / lab.folder.name / "lab.toml")
+        for lab in self._references:
             for place in (f"reference/{lab.letter}", f"build/reference/{lab.letter}"):
                 _copy(ROOT / place, self.folder / place)
         for lab, files in self._taken:
             folder = self.folder / "labs" / lab.folder.name
-            _copy(lab.folder / "lab.toml", folder / "lab.toml")
             for name, data in files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(data)
