@@ -109,12 +109,14 @@ def grade(letter: str, out: Path, *arguments: str | Path, root: Path = ROOT) -> 
 
 
 def submission(letter: str, folder: Path, changed: Path | None, *, solved: bool) -> Path:
-    """Writes a student's tree: the starter's or the solution's files, those in `changed` replaced."""
+    """Writes a student's tree: the starter's or the solution's files, those in `changed` replaced; earlier
+    labs are solved."""
     lab = load_lab(letter)
     prefix = f"labs/{lab.folder.name}/"
-    for path, entry in starter.manifest(letter, solved=solved).items():
-        if path.startswith(prefix):
-            _write(folder / path, entry.data)
+    own, solution = starter.manifest(letter, solved=solved), starter.manifest(letter, solved=True)
+    for path in own:
+        if path.startswith("labs/"):
+            _write(folder / path, (own if path.startswith(prefix) else solution)[path].data)
     for file in sorted(changed.rglob("*")) if changed else []:
         if file.is_file() and file.name != "README.md":
             _write(folder / prefix / file.relative_to(changed), file.read_bytes())
