@@ -288,6 +288,12 @@ class Process:
             raise CheckFailed(f"bytes that pread() gave back after pwrite(), {steps} times", "those just written",
                               f"{wrong} others", "overlapping and unaligned writes, across the borders of blocks and pages")
 
+    def records(self, fd: int, count: int, size: int, seed: int) -> None:
+        """Writes the first `count` * `size` bytes of a stream, `size` at a time. Raises CheckFailed."""
+        whole = self.do("records", fd, count, size, seed)
+        if whole != count:
+            raise CheckFailed(f"write() calls of {size} bytes that wrote all of them", str(count), str(whole))
+
     # -- paths -------------------------------------------------------------------------------------
 
     def stat(self, path: Text) -> Stat:

@@ -1,0 +1,150 @@
+"""A machine with disks, as lab B's tests use it: processes inside, and the disks as the host sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from grading import ext2_judge
+from grading.check import check, check_that
+from grading.ext2_images import Entry, Image, Manifest, content_digest
+from grading.machine import Machine
+from grading.puppets import Puppets
+from grading.tests.b.process import Process
+
+OPTIONS = "graded channel"
+PROGRAM = "os_puppet"
+IGNORED = ("/lost+found", "/dev")  # the kernel makes /dev on its root to mount devices there
+# What a test that changes files compares unless it sets times itself.
+FIELDS = ("kind", "mode", "owner", "group", "size", "links", "digest", "target", "device")
+
+
+@dataclass
+class Guest:
+    """A running machine."""
+
+    machine: Machine
+    disks: list[Path] = field(default_factory=list)
+    puppets: Puppets = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.puppets = Puppets(self.machine, PROGRAM)
+
+    def process(self) -> Process:
+        """A new process, whose current directory is the root."""
+        return Process.start(self.puppets)
+
+    def end(self, *processes: Process) -> None:
+        """Kills processes; the first was started by process()."""
+        self.puppets.end(*(process.pid for process in processes))
+
+    # -- what the kernel says ----------------------------------------------------------------------
+
+    def sync(self) -> None:
+        """Writes everything to the disks."""
+        self.machine.channel.command("sync")
+
+    def drop_caches(self) -> None:
+        """Empties the caches of pages, inodes and names, of what nobody uses."""
+        self.machine.channel.command("cache drop")
+
+    def mounts(self) -> list[tuple[str, str, str, str]]:
+        """The mount table in order: (source, where, type, "rw" or "ro")."""
+        lines = self.machine.channel.command("mount").lines
+        found = [re.fullmatch(r"(\S+) on (\S+) type (\S+) \((\w+)\)", line) for line in lines]
+        check_that(all(found), expected="lines `SOURCE on WHERE type TYPE (rw)`", seen=lines, what="what `mount` prints")
+        return [match.groups() for match in found if match]  # type: ignore[misc]
+
+    def frames(self) -> tuple[int, int]:
+        """Free frames, and frames of the kernel's heap."""
+        free = heap = 0
+        for line in self.machine.channel.command("frames").values():
+            if "free" in line:
+                free = int(line["free"])
+            elif line.get("use") == "heap":
+                heap = int(line["frames"])
+        return free, heap
+
+    # -- what the host sees ------------------------------------------------------------------------
+
+    def operations(self, disk: int = 0) -> tuple[int, int]:
+        """Reads and writes that QEMU has served for a disk."""
+        text = self.machine.monitor("info blockstats")
+        match = re.search(rf"^data{disk}:.*? rd_operations=(\d+) wr_operations=(\d+)", text, re.MULTILINE)
+        check_that(match, expected=f"counts for data{disk}", seen=text, what="QEMU's `info blockstats`")
+        assert match
+        return int(match[1]), int(match[2])
+
+    def reads(self, disk: int = 0) -> int:
+        """Reads that QEMU has served for a disk."""
+        return self.operations(disk)[0]
+
+    def check_disk(self, expected: Manifest | None = None, disk: int = 0, fields: Sequence[str] = FIELDS, what: str = "",
+                   hint: str = "") -> None:
+        """Syncs, then lets e2fsck judge a disk and, if told what should be on it, debugfs. Raises CheckFailed."""
+        self.sync()
+        with self.machine.stopped():
+            judge(self.disks[disk], expected, fields, what, hint)
+
+
+def judge(disk: Path, expected: Manifest | None = None, fields: Sequence[str] = FIELDS, what: str = "",
+          hint: str = "") -> None:
+    """Fails unless e2fsck finds nothing to repair and the files are these. Raises CheckFailed."""
+    ext2_judge.check_clean(disk, what="e2fsck's verdict on the disk" + (f" {what}" if what else ""))
+    if expected is not None:
+        seen = ext2_judge.read_tree(disk)
+        ext2_judge.compare(expected, seen, fields, ignore=IGNORED, what="the files on the disk" + (f" {what}" if what else ""),
+                           hint=hint)
+
+
+Boot = Callable[..., Machine]
+
+
+def on_tmpfs(boot: Boot, disks: Sequence[Path] = (), **arguments: object) -> Guest:
+    """A machine whose root is in memory; `disks` are vda, vdb …, not mounted."""
+    return Guest(boot(options=f"{OPTIONS} root=tmpfs", disks=list(disks), **arguments), list(disks))
+
+
+def on_disk(boot: Boot, disk: Path, more: Sequence[Path] = (), options: str = "", **arguments: object) -> Guest:
+    """A machine whose root is this disk, vda."""
+    disks = [disk, *more]
+    return Guest(boot(options=f"{OPTIONS} root=vda {options}".rstrip(), disks=disks, **arguments), disks)
+
+
+# -- what should be on a disk ----------------------------------------------------------------------
+
+
+def copied(manifest: Manifest) -> Manifest:
+    """A copy whose entries may be changed."""
+    return {path: replace(entry) for path, entry in manifest.items()}
+
+
+def file_entry(content: bytes, mode: int = 0o644, links: int = 1) -> Entry:
+    """A regular file of root's."""
+    return Entry("file", mode, size=len(content), links=links, digest=content_digest(len(content), [(0, content)]))
+
+
+def set_content(entry: Entry, content: bytes) -> None:
+    """The file has this content now."""
+    entry.size, entry.digest = len(content), content_digest(len(content), [(0, content)])
+
+
+def directory_entry(mode: int = 0o755, subdirectories: int = 0) -> Entry:
+    """A directory of root's."""
+    return Entry("directory", mode, links=2 + subdirectories)
+
+
+def symlink_entry(target: str) -> Entry:
+    """A symbolic link of root's."""
+    return Entry("symlink", 0o777, size=len(target.encode()), target=target)
+
+
+def check_statistics(process: Process, image: Image, path: str = "/") -> None:
+    """Fails unless statfs() says what the image was made with. Raises CheckFailed."""
+    seen = process.statfs(path)
+    facts = image.facts
+    check(expected=(facts.block_size, facts.free_blocks, facts.inodes, facts.free_inodes),
+          seen=(seen.block_size, seen.free_blocks, seen.files, seen.free_files),
+          what=f'block size, free blocks, inodes and free inodes from statfs("{path}")')
