@@ -3,6 +3,8 @@
 //
 //   call NR [ARGUMENT…] [/ NR [ARGUMENT…]]…       system calls one after the other, up to the first error
 //   each FIRST COUNT STEP NR [ARGUMENT…] [/ …]…   the same for i = FIRST, FIRST + STEP, …
+//   try FIRST COUNT STEP NR [ARGUMENT…] [/ …]…    the same, going on after errors; the result is how many
+//                                                rounds had none, error= the last one's errno
 //
 // An argument is
 //   a number
@@ -13,7 +15,8 @@
 //             the call's result says
 //
 // The reply has the last call's result, or errno; done=ROUNDS that were completed; after an error step=N,
-// which call failed; out0=HEX, out1=… for `>` and `}` of the last call.
+// which call failed; ticks=N, the processor's time stamp counter over it all; out0=HEX, out1=… for `>` and
+// `}` of the last call.
 #define PUPPET_REPLY_SIZE 9000
 #include <fcntl.h>
 
@@ -123,12 +126,15 @@ static long make_calls(const Arguments* in, int from, long index, int* step) {
 static long rounds(const Arguments* in, int from, long first, long count, long stride) {
   long done = 0, result = 0;
   int step = 0;
+  uint64_t start = read_tsc();
   for (; done < count; done++) {
     result = make_calls(in, from, first + done * stride, &step);
     if (result == -1) break;
   }
   int error = errno;
-  snprintf(reply_tail, sizeof reply_tail, " done=%ld step=%d", done, step);
+  uint64_t ticks = read_tsc() - start;
+  snprintf(reply_tail, sizeof reply_tail, " done=%ld step=%d ticks=%lu", done, step,
+           (unsigned long)ticks);
   if (result != -1) show_outs(result);
   errno = result == -1 ? error : 0;
   return result;
@@ -136,6 +142,20 @@ static long rounds(const Arguments* in, int from, long first, long count, long s
 
 static long op_call(const Arguments* in) { return rounds(in, 0, 0, 1, 1); }
 static long op_each(const Arguments* in) { return rounds(in, 3, in->a[0], in->a[1], in->a[2]); }
+
+static long op_try(const Arguments* in) {
+  long good = 0;
+  int error = 0, step;
+  for (long i = 0; i < in->a[1]; i++) {
+    if (make_calls(in, 3, in->a[0] + i * in->a[2], &step) != -1) {
+      good++;
+    } else {
+      error = errno;
+    }
+  }
+  snprintf(reply_tail, sizeof reply_tail, " error=%d", error);
+  return good;
+}
 
 // ---- Memory --------------------------------------------------------------------------------------
 
@@ -281,11 +301,11 @@ static long op_records(const Arguments* in) {
 }
 
 static const Operation kOperations[] = {
-    PUPPET_OPERATIONS,       {"call", op_call},       {"each", op_each},
-    {"store", op_store},     {"load", op_load},       {"set", op_set},
-    {"fill", op_fill},       {"crc", op_crc},         {"list", op_list},
-    {"crcfile", op_crcfile}, {"sumfile", op_sumfile}, {"scribble", op_scribble},
-    {"records", op_records},
+    PUPPET_OPERATIONS,         {"call", op_call},       {"each", op_each},
+    {"try", op_try},           {"store", op_store},     {"load", op_load},
+    {"set", op_set},           {"fill", op_fill},       {"crc", op_crc},
+    {"list", op_list},         {"crcfile", op_crcfile}, {"sumfile", op_sumfile},
+    {"scribble", op_scribble}, {"records", op_records},
 };
 
 int main(void) { return run_puppet(kOperations, sizeof kOperations / sizeof kOperations[0]); }

@@ -136,7 +136,7 @@ class Process:
         """Any system call of NUMBERS; arguments are numbers or words of os_puppet's."""
         return self._call(shown or f"{name}({', '.join(map(str, arguments))})", NUMBERS[name], *arguments)[0]
 
-    def each(self, first: int, count: int, *calls: tuple[int | str | Text, ...], step: int = 1, shown: str = "") -> int:
+    def each(self, first: int, count: int, *calls: tuple[int | str, ...], step: int = 1, shown: str = "") -> int:
         """`calls`, one after the other, for each number from `first`: the arguments are os_puppet's words.
 
         Returns how many rounds were completed; an error ends the test unless it is expected.
@@ -144,11 +144,20 @@ class Process:
         words: list[int | str] = []
         for name, *arguments in calls:
             words += ["/"] if words else []
-            words += [NUMBERS[str(name)], *arguments]  # type: ignore[list-item]
+            words += [NUMBERS[str(name)], *arguments]
         shown = shown or f"{count} times " + ", ".join(str(call[0]) for call in calls)
         answer = self.puppets.ask(self.pid, "each", first, count, step, *words)
         self._judge(answer, f"{shown} (the number {first + step * answer.number('done')} at last)")
         return answer.number("done")
+
+    def tally(self, first: int, count: int, *calls: tuple[int | str, ...], step: int = 1) -> tuple[int, int]:
+        """As each(), going on after errors: how many rounds had none, and the last errno."""
+        words: list[int | str] = []
+        for name, *arguments in calls:
+            words += ["/"] if words else []
+            words += [NUMBERS[str(name)], *arguments]
+        answer = self.puppets.ask(self.pid, "try", first, count, step, *words)
+        return answer.result or 0, answer.number("error")
 
     def _call(self, shown: str, number: int, *arguments: int | str) -> tuple[int, list[bytes]]:
         answer = self.puppets.ask(self.pid, "call", number, *arguments)
