@@ -231,6 +231,11 @@ def _command(line: str) -> bytes:
     return os.fsencode(line) + b"\n"
 
 
+def run_debugfs(image: Path, lines: list[str], offset: int = 0) -> bytes:
+    """What debugfs prints for these commands, each repeated before its answer. Changes nothing. Raises HarnessFault."""
+    return _run(["debugfs", "-c", "-f", "-", _name(image, offset)], b"".join(_command(line) for line in lines)).stdout
+
+
 def _debugfs(image: Path, offset: int, lines: list[str]) -> list[bytes]:
     """debugfs's answer to each line; it repeats the line before its answer."""
     if not lines:

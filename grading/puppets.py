@@ -32,6 +32,13 @@ class Answer:
         return int(self.words[key], 0)
 
 
+def read_answer(text: str) -> Answer:
+    """The words of an answer's line."""
+    words = dict(re.findall(r"(\w+)=(\S*)", text))
+    number = {key: int(words[key], 0) if key in words else None for key in ("result", "errno")}
+    return Answer(words, **number)
+
+
 def word_of(argument: int | str) -> str:
     """An argument as it stands in a line: negative numbers as the 64 bits they are."""
     return hex(argument & (1 << 64) - 1) if isinstance(argument, int) else argument
@@ -107,9 +114,7 @@ class Puppets:
             raise GuestSilent(f"process {pid or ''} did not answer `{request}`, and the guest hung: {reason}") from silence
         if match.group(1) is None:
             raise PuppetError(f"process {pid} was asked `{request}`, and ended: {match.group(2)}")
-        words = dict(re.findall(r"(\w+)=(\S*)", match.group(1)))
-        number = {key: int(words[key], 0) if key in words else None for key in ("result", "errno")}
-        return Answer(words, **number)
+        return read_answer(match.group(1))
 
     def ask(self, pid: int, operation: str, *arguments: int | str) -> Answer:
         """One operation of one puppet, whatever becomes of it."""
@@ -134,6 +139,21 @@ class Puppets:
         if word not in answer.words:
             raise PuppetError(f"`{operation}` in process {pid}: {answer.words}")
         return self.sequence
+
+    def set_to_work(self, pid: int, operation: str, *arguments: int | str) -> int:
+        """Starts an operation that takes its time and doesn't wait for it; its sequence number, for finished()."""
+        return self.do_until(pid, "working", "later", operation, *arguments)
+
+    def finished(self, *sequences: int) -> dict[int, Answer]:
+        """Waits for the answers to all of these, in whichever order they come."""
+        pattern = r"puppet: seq=(%s) (pid=\d+ (?:result|errno)=[^\r\n]*)\r?\n"
+        answers: dict[int, Answer] = {}
+        for found in re.finditer(pattern % "|".join(map(str, sequences)), self.machine.console.text):
+            answers[int(found.group(1))] = read_answer(found.group(2))  # while others were set to work
+        while left := [str(sequence) for sequence in sequences if sequence not in answers]:
+            match = self.machine.console.wait_for(pattern % "|".join(left))
+            answers[int(match.group(1))] = read_answer(match.group(2))
+        return answers
 
     def ask_or_end(self, pid: int, operation: str, *arguments: int | str) -> Answer | None:
         """One operation that may end the process: None if it did."""

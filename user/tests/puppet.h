@@ -138,6 +138,16 @@ static inline void perform(const char* name, const Arguments* in) {
   answer("unknown=1");
 }
 
+// later OPERATION …: says `working=1` before it does it. So the host can set several puppets to work.
+static inline void perform_later(const Arguments* in) {
+  Arguments rest = {.words = in->words + 1, .count = in->count - 1};
+  for (int i = 0; i < kMaxArguments; i++) {
+    if (i < rest.count) rest.a[i] = (long)strtoull(rest.words[i], NULL, 0);
+  }
+  answer("working=1");
+  if (in->count > 0) perform(in->words[0], &rest);
+}
+
 static inline void obey(char* line) {
   char* words[3 + kMaxWords] = {0};
   int count = 0;
@@ -161,7 +171,11 @@ static inline void obey(char* line) {
   for (int i = 0; i < kMaxArguments; i++) {
     if (words[3 + i]) in.a[i] = (long)strtoull(words[3 + i], NULL, 0);
   }
-  perform(words[2], &in);
+  if (strcmp(words[2], "later") == 0) {
+    perform_later(&in);
+  } else {
+    perform(words[2], &in);
+  }
 }
 
 static inline int run_puppet(const Operation* operations, int count) {

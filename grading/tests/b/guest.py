@@ -95,6 +95,8 @@ def judge(disk: Path, expected: Manifest | None = None, fields: Sequence[str] = 
     ext2_judge.check_clean(disk, what="e2fsck's verdict on the disk" + (f" {what}" if what else ""))
     if expected is not None:
         seen = ext2_judge.read_tree(disk)
+        if "/dev" in seen and "/dev" not in expected:
+            seen["/"].links -= 1
         ext2_judge.compare(expected, seen, fields, ignore=IGNORED, what="the files on the disk" + (f" {what}" if what else ""),
                            hint=hint)
 

@@ -414,6 +414,21 @@ class Process:
                 raise CheckFailed(f"the result of write() of {part} bytes to {_shown(path)}", str(part), str(written))
         self.close(fd)
 
+    def sum_file(self, path: Text) -> Answer:
+        """Opens, reads and closes a file: the CRC-32 of its content as the result, size=, or errno."""
+        answer = self.puppets.ask(self.pid, "sumfile", self._text(path), BUFFER)
+        self._text_used = 0
+        return answer
+
+    def overwrite(self, path: Text, seed: int, offset: int, count: int) -> None:
+        """Puts the first `count` bytes of a stream (at most BUFFER) at an offset of a file."""
+        fd, buffer = self.open(path, os.O_WRONLY), self._file_buffer()
+        buffer.fill(seed, 0, count)
+        written = self.write_from(fd, buffer, count, offset)
+        if written != count:
+            raise CheckFailed(f"the result of pwrite() of {count} bytes to {_shown(path)}", str(count), str(written))
+        self.close(fd)
+
     def check_file(self, path: Text, expected: bytes, piece: int = BUFFER, what: str = "", hint: str = "") -> None:
         """Fails unless a file holds these bytes, read `piece` bytes at a time. Raises CheckFailed."""
         fd = self.open(path)

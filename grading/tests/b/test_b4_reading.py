@@ -1,0 +1,212 @@
+"""B4: reading what mke2fs made: every geometry, sparse and large files, and what must be refused."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import random
+import shutil
+
+import pytest
+
+from grading.check import check, check_that
+from grading.rubric import item
+from grading.tests.b.conftest import MakeImage
+from grading.tests.b.disk_tools import check_tree, patched
+from grading.tests.b.guest import Boot, check_statistics, judge, on_disk, on_tmpfs
+from grading.tests.b.process import PAGE
+from grading.tests.b.structures import error_name
+from grading.tests.b.test_b3_directories import DIRECTORY, manifest_sums
+
+GEOMETRIES = ["plain", "plain-1024-256", "plain-2048-128", "plain-2048-256", "plain-4096-128", "plain-4096-256"]
+OTHERS = ["names", "deep", "symlinks", "many-groups", "revision-0", "ext3"]
+DAMAGE = (errno.EUCLEAN, errno.EIO)
+
+
+@pytest.mark.parametrize("recipe", GEOMETRIES)
+@item("B4", points=2)
+def test_reads_every_geometry(recipe: str, boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """All files, directories, links and devices of an image, with contents and attributes, for each block and inode size."""
+    image = make_image(recipe)
+    guest = on_disk(boot, image.path, options="ro")
+    process = guest.process()
+    check_statistics(process, image)
+    check_tree(process, image.path, image.manifest)
+
+
+@pytest.mark.parametrize("recipe", OTHERS)
+@item("B4", points=1)
+def test_reads_other_trees(recipe: str, boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """Odd names, deep trees, chains of links, many groups, the format of revision 0, ext3 without its journal."""
+    image = make_image(recipe)
+    process = on_disk(boot, image.path, options="ro").process()
+    paths = sorted(image.manifest)
+    check_tree(process, image.path, image.manifest, only=rng.sample(paths, min(len(paths), 60)))
+
+
+@pytest.mark.parametrize("recipe", ["triple", "large-file"])
+@item("B4", points=2)
+def test_reads_sparse_files(recipe: str, boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """A file whose few blocks lie on every level of indirection, one beyond 4 GiB: data where it is, zeros elsewhere."""
+    image = make_image(recipe)
+    path = str(image.facts.notes["file"])
+    entry = image.manifest[path]
+    process = on_disk(boot, image.path, options="ro").process()
+    fd = process.open(path)
+    check(expected=(entry.size, entry.sectors), seen=((seen := process.fstat(fd)).size, seen.sectors), what="size and sectors (st_blocks)")
+    for offset, count, digest in entry.pieces:
+        data = b"".join(process.pread(fd, min(2048, count - at), offset + at) for at in range(0, count, 2048))
+        check(expected=digest, seen=hashlib.sha256(data).hexdigest(), what=f"the SHA-256 of {count} bytes at {offset:#x}",
+              hint="which pointers lead to a block: handouts/b-files.md, \"Block map\"")
+    ends = [(offset, offset + count) for offset, count, _ in entry.pieces]
+    for (_, end), (start, _) in zip(ends, ends[1:]):
+        if start - end > 64:
+            for at in {end, start - 32, rng.randrange(end, start - 32)}:
+                check(expected=bytes(32), seen=process.pread(fd, 32, at), what=f"32 bytes of a hole, at {at:#x}")
+    check(expected=entry.size % 100, seen=len(process.pread(fd, 500, entry.size - entry.size % 100)), what="bytes read at the file's end")
+    check(expected=b"", seen=process.pread(fd, 10, entry.size + rng.randrange(1 << 33)), what="bytes read beyond it")
+
+
+@item("B4", points=2)
+def test_many_names_of_one_file(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """A file with 32,000 names, all in one directory: as many as ext2 allows, and one more is refused."""
+    image = make_image("hard-links")
+    folder, file = str(image.facts.notes["directory"]), str(image.facts.notes["file"])
+    guest = on_disk(boot, image.path)
+    process = guest.process()
+    count, sums = manifest_sums(image.manifest, folder)
+    fd = process.open(folder, DIRECTORY)
+    answer = process.puppets.ask(process.pid, "list", fd, 32768)
+    seen = answer.result, *(answer.number(key) for key in ("names", "types", "inodes"))
+    check(expected=(count, *sums), seen=seen, what="entries of the directory, and the sums of their names, types and inodes")
+    inside = rng.sample([path for path in image.manifest if path.startswith(folder + "/")], 3)
+    for path in inside:
+        check(expected=(image.manifest[file].inode, 32000), seen=((seen_stat := process.stat(path)).inode, seen_stat.links), what=f"inode and links of {path!r}")
+    process.fails("EMLINK").link(file, "/one-more")
+    process.unlink(inside[0])
+    process.link(inside[1], "/one-more")
+    process.fails("EMLINK").link(file, inside[0])
+    guest.check_disk()
+
+
+def digest_of(path: os.PathLike[str]) -> str:
+    """The SHA-256 of a disk."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+@item("B4", points=3)
+def test_features_that_are_unknown(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """Unknown incompatible features: not mounted at all. Unknown read-only features, no clean flag: mounted, but not written."""
+    refused = [make_image(recipe) for recipe in ("unknown-incompat", "unknown-incompat", "ext4")]
+    only_read = [make_image(recipe) for recipe in ("unknown-ro-compat", "unclean", "errors")]
+    images = [*refused, *only_read]
+    before = [digest_of(image.path) for image in images]
+    guest = on_tmpfs(boot, [image.path for image in images])
+    process = guest.process()
+    for number, image in enumerate(images):
+        device, where = f"/dev/vd{'abcdef'[number]}", f"/m{number}"
+        process.mkdir(where)
+        if image in refused:
+            for flags in (0, 1):
+                process.fails("EINVAL").mount(device, where, "ext2", flags)
+            continue
+        process.mount(device, where)
+        path = next(path for path, entry in image.manifest.items() if entry.kind == "file" and entry.size)
+        process.fails("EROFS").open(where + path, os.O_RDWR)
+        process.fails("EROFS").mkdir(f"{where}/new")
+        process.fails("EROFS").unlink(where + path)
+        process.fails("EROFS").chmod(where + path, 0o600)
+        check(expected="ro", seen=guest.mounts()[-1][3], what=f"how {device} is mounted")
+        check_tree(process, image.path, image.manifest, where, only=rng.sample(sorted(image.manifest), 8))
+        process.umount(where)
+    guest.sync()
+    with guest.machine.stopped():
+        for number, image in enumerate(images):
+            check(expected=before[number], seen=digest_of(image.path), what=f"the SHA-256 of the disk with {image.path.name}, which must not be written")
+
+
+# What no ext2 may say, and values to say it with. Of one that isn't refused, nothing may go wrong.
+LIES = [
+    ("s_log_block_size", (7, 22, 31, 32, 0xFFFFFFFF)), ("s_blocks_per_group", (0, 8193, 1 << 31)),
+    ("s_inodes_per_group", (0, 8193, 1 << 31)), ("s_blocks_count", (0, 1, 1 << 20, 0xFFFFFFFF)),
+    ("s_inodes_count", (0, 1, 0xFFFFFFFF)), ("s_inode_size", (0, 64, 100, 2048, 0xFFFF)),
+    ("s_first_data_block", (0, 2, 0xFFFFFFFF)), ("s_rev_level", (2, 99)), ("s_magic", (0, 0xEF54)),
+]  # fmt: skip
+
+
+@item("B4", points=3)
+def test_superblocks_that_lie(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """Sizes and counts that contradict each other are found before they are used: EUCLEAN or EINVAL, and nothing is written."""
+    image = make_image("writable")
+    disks, told = [], []
+    for field, values in LIES:
+        disk = image.path.with_name(f"lie-{field}.img")
+        shutil.copy(image.path, disk)
+        with patched(disk) as layout:
+            value = rng.choice(values)
+            told.append(f"{field} = {value:#x} instead of {layout.superblock(field):#x}")
+            layout.set_superblock(field, value)
+        disks.append(disk)
+    before = [digest_of(disk) for disk in disks]
+    guest = on_tmpfs(boot, [*disks, image.path])
+    process = guest.process()
+    process.mkdir("/m")
+    for number, lie in enumerate(told):
+        result = process.attempt().mount(f"/dev/vd{'abcdefghijk'[number]}", "/m")
+        check_that(-result in (errno.EUCLEAN, errno.EINVAL), expected="EUCLEAN or EINVAL",
+                   seen=error_name(-result) if result < 0 else "success", what=f"mount() of an ext2 whose superblock says {lie}",
+                   hint="check every number of the superblock before anything is computed from it")
+    process.mount(f"/dev/vd{'abcdefghijk'[len(disks)]}", "/m")
+    process.umount("/m")
+    with guest.machine.stopped():
+        for number, disk in enumerate(disks):
+            check(expected=before[number], seen=digest_of(disk), what=f"the SHA-256 of the disk whose superblock says {told[number]}")
+        judge(image.path, image.manifest)
+
+
+@item("B4", points=3)
+def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """Pointers, entries and inode numbers that lead nowhere give EUCLEAN, and everything else can still be read."""
+    image = make_image("plain")
+    manifest = image.manifest
+    blocks = image.facts.blocks
+    with patched(image.path) as layout:
+        folders = [path for path, entry in manifest.items() if entry.kind == "directory" and path not in ("/", "/lost+found")
+                   and sum(other.startswith(path + "/") for other in manifest) > 6]  # fmt: skip
+        folder = rng.choice(folders)
+        large = [path for path, entry in manifest.items() if entry.kind == "file" and entry.links == 1 and entry.size > 13 * 1024
+                 and not path.startswith(folder + "/")]  # fmt: skip
+        direct, indirect = rng.sample(large, 2)
+        wrong = rng.choice((0xFFFFFFFF, blocks, blocks + rng.randrange(1000), 1 << 31))
+        layout.set_inode(manifest[direct].inode, "i_block[0]", wrong)
+        layout.set_inode(manifest[indirect].inode, "i_block[12]", rng.choice((0xFFFFFFFF, blocks, 1 << 30)))
+        entries = [entry for entry in layout.entries(manifest[folder].inode) if entry.name not in (b".", b"..") and entry.inode]
+        broken = rng.choice(entries)
+        field, value = rng.choice(((4, 0), (4, 7), (4, 5000), (4, broken.length + 2), (0, 0xFFFFFFFF), (0, layout.inodes + 1), (6, 255)))
+        size = {4: 2, 0: 4, 6: 1}[field]
+        if field == 6:  # a name longer than its record
+            value = 255 if broken.length < 255 else 254
+            layout.put(broken.position + 4, 2, broken.length if broken.length < 255 else 12)
+        layout.put(broken.position + field, size, value)
+    what = f"entry {broken.name[:20]!r}: {'record length' if field == 4 else 'inode' if field == 0 else 'name length'} {value}"
+    process = on_disk(boot, image.path, options="ro").process()
+    for path, at, part in ((direct, rng.randrange(1024), "direct pointer"), (indirect, 12 * 1024 + rng.randrange(1024), "pointer to the indirect block")):
+        fd = process.open(path)
+        result = process.attempt().read_into(fd, process.buffer(PAGE), 10, at)
+        check_that(-result in DAMAGE, expected="EUCLEAN", seen=error_name(-result) if result < 0 else f"{result} bytes",
+                   what=f"pread() through a {part} beyond the disk", hint="check each pointer with Geometry::is_data_block()")
+        process.close(fd)
+    fd = process.open(direct)
+    for at in (PAGE, 2 * PAGE):
+        check(expected=100, seen=len(process.pread(fd, 100, at)), what="bytes read from pages of the same file whose pointers are right")
+    fd = process.open(folder, DIRECTORY)
+    answer = process.puppets.ask(process.pid, "list", fd, 2048)
+    check_that(answer.errno in DAMAGE, expected="EUCLEAN", seen=answer.words, what=f"reading a directory with a damaged entry ({what})",
+               hint="entry_at() and next_entry() check an entry before anybody looks at it")
+    result = process.attempt().lstat(f"{folder}/missing")
+    check_that(isinstance(result, int) and -result in (*DAMAGE, errno.ENOENT), expected="EUCLEAN or ENOENT", seen=result, what="a lookup in that directory")
+    healthy = [path for path in manifest if not path.startswith((folder, direct, indirect)) and manifest[path].kind == "file"]
+    for path in rng.sample(healthy, 5):
+        check(expected=manifest[path].size, seen=process.stat(path).size, what=f"the size of {path!r}, which isn't damaged")

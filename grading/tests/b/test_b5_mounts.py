@@ -1,0 +1,342 @@
+"""B5: mount points: what covers what, who keeps a mount busy, and what is left when it goes."""
+
+from __future__ import annotations
+
+import os
+import random
+
+from grading.check import check, check_that
+from grading.rubric import item
+from grading.stream import stream
+from grading.tests.b.conftest import MakeImage
+from grading.tests.b.disk_tools import Layout, Model, check_tree
+from grading.tests.b.guest import Boot, Guest, copied, file_entry, judge, on_disk, on_tmpfs
+from grading.tests.b.structures import MS_RDONLY
+from grading.tests.b.test_b1_data import CREATE, draw_seed
+from grading.tests.b.test_b1_opening import draw_name, draw_text
+
+BUSY_HINT = "a mount is busy exactly when somebody but the table refers to it"
+
+
+def table(guest: Guest) -> list[tuple[str, str]]:
+    """The mount table without the root and /dev: (where, type) in order."""
+    return [(where, kind) for _, where, kind, _ in guest.mounts() if where not in ("/", "/dev")]
+
+
+@item("B5", points=3)
+def test_mounts_cover_and_uncover(guest: Guest, rng: random.Random) -> None:
+    """A mount hides what its directory holds; umount() brings that back and takes the other away. The table keeps the order."""
+    process = guest.process()
+    folders = ["/" + draw_name(rng) + str(i) for i in range(4)]
+    texts: dict[str, bytes] = {}
+    for folder in folders:
+        process.mkdir(folder)
+        texts[f"{folder}/below"] = draw_text(rng)
+        process.write(process.open(f"{folder}/below", CREATE), texts[f"{folder}/below"])
+    mounted: list[str] = []
+    for _ in range(16):
+        folder = rng.choice(folders)
+        if folder in mounted:
+            process.umount(folder)
+            mounted.remove(folder)
+        else:
+            process.mount("none", folder, "tmpfs")
+            mounted.append(folder)
+            process.close(process.open(f"{folder}/{draw_name(rng)}-inside", CREATE))
+        check(expected=[(where, "tmpfs") for where in mounted], seen=table(guest), what="the mount table, in order of mounting")
+        for path in folders:
+            names = process.names(path)
+            if path in mounted:
+                check_that(len(names) == 1 and names[0].endswith("-inside"), expected="the one file made since it was mounted", seen=names,
+                           what=f"the names in {path}, which is a mount point")
+                process.fails("ENOENT").stat(f"{path}/below")
+            else:
+                check(expected=["below"], seen=names, what=f"the names in {path}, on which nothing is mounted")
+    for folder in mounted:
+        process.umount(folder)
+    for path, text in texts.items():
+        check(expected=text, seen=process.read(process.open(path), 100), what=f"the content of {path} after everything was unmounted")
+
+
+@item("B5", points=3)
+def test_nested_mounts(guest: Guest, rng: random.Random) -> None:
+    """Mounts within mounts: paths cross them down and up, `..` leaves each by the directory that it covers."""
+    process = guest.process()
+    names = [draw_name(rng) + str(i) for i in range(4)]
+    path, inodes = "", []
+    for name in names:
+        path += f"/{name}"
+        process.mkdir(path)
+        process.mount("none", path, "tmpfs")
+        process.mkdir(f"{path}/plain")
+        inodes.append(process.stat(f"{path}/plain").inode)
+        process.close(process.open(f"{path}/plain/{name}", CREATE))
+    paths = ["/" + "/".join(names[: i + 1]) for i in range(len(names))]
+    check(expected=[(where, "tmpfs") for where in paths], seen=table(guest), what="the mount table")
+    process.chdir(f"{path}/plain")
+    check(expected=os.fsencode(f"{path}/plain"), seen=process.getcwd(), what="getcwd() within four mounts")
+    for up in range(len(names)):
+        where = "../" * (up + 1) + "plain"
+        name = names[len(names) - 1 - up]
+        check(expected=[name], seen=process.names(where), what=f"the names in {where}, seen from {path}/plain",
+              hint="step_up() goes from a mount's root to the parent of what it covers")
+    check(expected=process.stat("/").inode, seen=process.stat("../" * 12).inode, what="the inode of .. above the root")
+    process.chdir("/")
+    devices = {process.stat(where).device for where in ["/", *paths]}
+    check(expected=len(paths) + 1, seen=len(devices), what="different st_dev of the root and four mounts")
+    for where in paths[:-1]:
+        process.fails("EBUSY").umount(where)
+    for where in reversed(paths):
+        process.fails("EBUSY").rmdir(where)
+        process.umount(where)
+        check(expected=[], seen=process.names(where), what=f"the names in {where} after umount()")
+        process.rmdir(where)
+    check(expected=[], seen=table(guest), what="the mount table at the end")
+
+
+@item("B5", points=3)
+def test_mounts_on_mounts(guest: Guest, rng: random.Random) -> None:
+    """The newest mount on a place wins until it goes; then the one before is there again, with all it had."""
+    process = guest.process()
+    folder = "/" + draw_name(rng)
+    process.mkdir(folder)
+    stack: list[str] = []
+    for _ in range(14):
+        if stack and rng.random() < 0.4:
+            process.umount(folder)
+            stack.pop()
+        else:
+            process.mount("none", folder, "tmpfs")
+            stack.append(draw_name(rng) + str(len(stack)))
+            process.close(process.open(f"{folder}/{stack[-1]}", CREATE))
+        check(expected=stack[-1:], seen=process.names(folder), what=f"the names in {folder} with {len(stack)} mounts on it")
+        check(expected=len(stack), seen=len(table(guest)), what="mounts in the table")
+        check(expected=process.stat("/").inode, seen=process.stat(f"{folder}/..").inode, what=f"the inode of {folder}/..")
+    for _ in stack:
+        process.umount(folder)
+    process.fails("EINVAL").umount(folder)
+    process.rmdir(folder)
+
+
+@item("B5", points=3)
+def test_who_keeps_a_mount_busy(guest: Guest, rng: random.Random) -> None:
+    """Open files, current directories and mounts inside make umount() say EBUSY and change nothing; without them it works."""
+    process = guest.process()
+    folder, name, text = "/" + draw_name(rng), draw_name(rng), draw_text(rng)
+    process.mkdir(folder)
+    process.mount("none", folder, "tmpfs")
+    process.mkdir(f"{folder}/{name}")
+    fd = process.open(f"{folder}/file", CREATE)
+    process.write(fd, text)
+
+    def busy(why: str) -> None:
+        process.fails("EBUSY").umount(folder)
+        check(expected=[(folder, "tmpfs")], seen=table(guest)[:1], what=f"the mount table after umount() failed because of {why}", hint=BUSY_HINT)
+        check(expected=sorted([name, "file"]), seen=process.names(folder), what=f"the names in {folder} after umount() failed because of {why}")
+
+    busy("an open file")
+    twin = process.dup(fd)
+    process.close(fd)
+    busy("a duplicate of an open file")
+    child = process.fork()
+    process.close(twin)
+    busy("a file that a child has open")
+    child.close(twin)
+    for kind in rng.sample(("directory", "path", "current", "child's", "mount", "unlinked"), 6):
+        if kind in ("directory", "path"):
+            fd = process.open(f"{folder}/{name}", os.O_DIRECTORY | (os.O_PATH if kind == "path" else 0))
+            busy("an open directory")
+            process.close(fd)
+        elif kind == "current":
+            process.chdir(rng.choice((folder, f"{folder}/{name}")))
+            busy("a current directory")
+            process.chdir("/")
+        elif kind == "child's":
+            child.chdir(f"{folder}/{name}")
+            busy("a child's current directory")
+            child.exit()
+            process.reap(child)
+        elif kind == "mount":
+            process.mount("none", f"{folder}/{name}", "tmpfs")
+            busy("a mount inside")
+            process.umount(f"{folder}/{name}")
+        else:
+            fd = process.open(f"{folder}/gone", CREATE)
+            process.unlink(f"{folder}/gone")
+            busy("a file that is open and has no name")
+            process.close(fd)
+    for path in (f"{folder}/{name}", f"{folder}/file", f"{folder}/nothing"):  # names that the cache knows keep nobody busy
+        process.exists(path)
+    process.umount(folder)
+    check(expected=[], seen=process.names(folder), what=f"the names in {folder} after umount()")
+
+
+@item("B5", points=3)
+def test_errors_of_mounting(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """What isn't a directory, a device, a type or a mount point gets its error, and the table stays as it was."""
+    image = make_image("plain")
+    guest = on_tmpfs(boot, [image.path])
+    process = guest.process()
+    folder, file, missing = ("/" + draw_name(rng) + end for end in ("d", "f", "m"))
+    process.mkdir(folder)
+    process.close(process.open(file, CREATE))
+    before = guest.mounts()
+    process.fails("ENODEV").mount("/dev/vda", folder, draw_name(rng) + "fs")
+    process.fails("ENOTBLK").mount(file, folder)
+    process.fails("ENOTBLK").mount("/dev/null", folder)
+    process.fails("ENOENT").mount(f"/dev/{draw_name(rng)}", folder)
+    process.fails("ENOENT").mount("/dev/vda", missing)
+    process.fails("ENOTDIR").mount("/dev/vda", file)
+    process.fails("ENOTDIR").mount("none", file, "tmpfs")
+    process.fails("EINVAL").umount(folder)
+    process.fails("EINVAL").umount(file)
+    process.fails("ENOENT").umount(missing)
+    process.fails("EBUSY").umount("/")
+    check(expected=before, seen=guest.mounts(), what="the mount table after calls that failed")
+    process.mount("/dev/vda", folder)
+    process.fails("EBUSY").mount("/dev/vda", folder)
+    inside = next(path for path, entry in image.manifest.items() if entry.kind == "directory" and path.count("/") == 1 and path != "/lost+found" and path != "/")
+    process.fails("EINVAL").umount(folder + inside)
+    process.fails("EXDEV").rename(file, f"{folder}/moved")
+    process.fails("EXDEV").link(file, f"{folder}/linked")
+    process.fails("EBUSY").rename(folder, f"{missing}-new")
+    process.fails("EBUSY").rmdir(folder)
+    process.umount(folder)
+    check(expected=before, seen=guest.mounts(), what="the mount table at the end")
+    guest.machine.channel.command("sync")
+    with guest.machine.stopped():
+        judge(image.path, image.manifest)
+
+
+@item("B5", points=4)
+def test_disks_come_and_go(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """A disk that was unmounted is complete and clean; mounted again, on whichever directory, it has what was written before."""
+    images = [make_image("writable"), make_image("writable")]
+    guest = on_tmpfs(boot, [image.path for image in images])
+    process = guest.process()
+    names = [draw_name(rng) + str(i) for i in range(2)]
+    for where in ("/one", "/two"):
+        process.mkdir(where)
+    manifests = [image.manifest for image in images]
+    for turn in range(3):
+        places = rng.sample(("/one", "/two"), 2)
+        for number, where in enumerate(places):
+            process.mount(f"/dev/vd{'ab'[number]}", where)
+        for number, where in enumerate(places):
+            # Both disks have the same inode numbers: the caches must not take one's for the other's.
+            check_tree(process, images[number].path, copied(manifests[number]), where, only=rng.sample(sorted(manifests[number]), 8))
+            for name in names:
+                check(expected=f"/{name}" in manifests[number], seen=process.exists(f"{where}/{name}"), what=f"whether {name} is on disk {number + 1}",
+                      hint="umount() of a file system's last mount forgets its names and inodes")
+            model = Model(process, rng, images[number].path, manifests[number], where)
+            for _ in range(5):
+                model.step()
+            manifests[number] = model.expected
+        number = rng.randrange(2)
+        if f"/{names[number]}" not in manifests[number]:
+            seed, count = draw_seed(rng), rng.randrange(30_000)
+            process.write_file(f"{places[number]}/{names[number]}", seed, count)
+            manifests[number][f"/{names[number]}"] = file_entry(stream(seed, 0, count))
+        for where in rng.sample(places, 2):
+            process.umount(where)
+        with guest.machine.stopped():
+            for number, image in enumerate(images):
+                judge(image.path, manifests[number], what=f"number {number + 1} right after umount()")
+                check(expected=1, seen=Layout(image.path.read_bytes()).superblock("s_state"), what="s_state, the clean flag, after umount()",
+                      hint="the last umount() of a file system shuts it down")
+                manifests[number] = _as_read(image.path)
+
+
+def _as_read(disk) -> dict:  # type: ignore[no-untyped-def,type-arg]
+    """What is on a disk now, inode numbers and all."""
+    from grading import ext2_judge
+
+    return ext2_judge.read_tree(disk)
+
+
+@item("B5", points=3)
+def test_one_disk_in_two_places(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """A disk mounted twice is one file system: what is written at one place is seen at the other; the last umount() ends it."""
+    image = make_image("writable")
+    guest = on_tmpfs(boot, [image.path])
+    process = guest.process()
+    places = [f"/{draw_name(rng)}{i}" for i in range(3)]
+    for where in places:
+        process.mkdir(where)
+        process.mount("/dev/vda", where)
+    expected = copied(image.manifest)
+    for number in range(4):
+        one, other = rng.sample(places, 2)
+        name, seed, count = f"{draw_name(rng)}{number}", draw_seed(rng), rng.randrange(1, 20_000)
+        check(expected=False, seen=process.exists(f"{other}/{name}"), what="whether a file is there before it is made")
+        process.write_file(f"{one}/{name}", seed, count)
+        process.check_stream(f"{other}/{name}", seed, count)
+        check(expected=process.stat(f"{one}/{name}").inode, seen=process.stat(f"{other}/{name}").inode, what="the inode at both places")
+        expected[f"/{name}"] = file_entry(stream(seed, 0, count))
+    fd = process.open(f"{places[0]}/{name}", os.O_RDWR)
+    process.umount(places[2])
+    process.umount(places[1])
+    process.fails("EBUSY").umount(places[0])
+    data = rng.randbytes(50)
+    process.pwrite(fd, data, 0)
+    check(expected=data, seen=process.pread(fd, 50, 0), what="a file after two of three mounts of its disk went")
+    process.close(fd)
+    content = data + stream(seed, 50, count - 50) if count > 50 else data
+    expected[f"/{name}"] = file_entry(content)
+    process.umount(places[0])
+    with guest.machine.stopped():
+        judge(image.path, expected, what="after the last umount()")
+        check(expected=1, seen=Layout(image.path.read_bytes()).superblock("s_state"), what="s_state, the clean flag, after the last umount()")
+
+
+@item("B5", points=2)
+def test_read_only_mounts(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """MS_RDONLY: everything can be read and nothing changed, and no byte of the disk is written."""
+    image = make_image("writable")
+    before = image.path.read_bytes()
+    guest = on_tmpfs(boot, [image.path])
+    process = guest.process()
+    process.mkdir("/m")
+    process.mount("/dev/vda", "/m", "ext2", MS_RDONLY)
+    check(expected=("vda", "/m", "ext2", "ro"), seen=guest.mounts()[-1], what="the mount table's last line")
+    check_tree(process, image.path, image.manifest, "/m", only=rng.sample(sorted(image.manifest), 10))
+    path = "/m" + next(path for path, entry in image.manifest.items() if entry.kind == "file" and entry.size)
+    wrong = process.fails("EROFS")
+    wrong.open(path, os.O_WRONLY)
+    wrong.open(path, os.O_RDONLY | os.O_TRUNC)
+    wrong.open("/m/new", CREATE)
+    wrong.mkdir("/m/new")
+    wrong.symlink("x", "/m/new")
+    wrong.link(path, "/m/new")
+    wrong.unlink(path)
+    wrong.rename(path, "/m/new")
+    wrong.truncate(path, 0)
+    wrong.chmod(path, 0o600)
+    fd = process.open(path)
+    process.read(fd, 10)
+    process.close(fd)
+    process.umount("/m")
+    with guest.machine.stopped():
+        check_that(image.path.read_bytes() == before, expected="not one", seen="some", what="bytes of a disk that changed while it was mounted read-only")
+
+
+@item("B5", points=2)
+def test_mounting_leaks_nothing(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """Hundreds of mounts, of disks and in memory, leave no frame behind; each umount() gives its caches back."""
+    image = make_image("writable")
+    guest = on_disk(boot, make_image("empty").path, [image.path])
+    process = guest.process()
+    process.mkdir("/m")
+    process.mkdir("/t")
+    free = []
+    for _ in range(3):
+        process.each(0, 25, ("mount", "'/dev/vdb", "'/m", "'ext2", 0, 0), ("open", "'/m/file#", CREATE, 0o644), ("write", 3, "'text", 4),
+                     ("unlink", "'/m/file#"), ("chdir", "'/m"), ("chdir", "'/"), ("close", 3), ("umount2", "'/m", 0))
+        process.each(0, 60, ("mount", "'none", "'/t", "'tmpfs", 0, 0), ("mkdir", "'/t/d#", 0o755), ("mount", "'none", "'/t/d#", "'tmpfs", 0, 0),
+                     ("umount2", "'/t/d#", 0), ("umount2", "'/t", 0))
+        guest.drop_caches()
+        free.append(guest.frames()[0])
+    check_that(free[2] >= free[1] - 8, expected=f"about {free[1]}", seen=free[2], what="free frames after 85 more mounts and umounts",
+               hint="the mount, its root and what it covered lose their references when it goes")
+    process.umount("/dev")
+    guest.check_disk(disk=1)
