@@ -89,6 +89,7 @@ class Ext2Inode final : public Inode {
   Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) override;
   uint64_t page_limit() override;
   void on_dirty() override;
+  uint64_t max_size() override;
 };
 
 class Ext2FileSystem final : public FileSystem {

@@ -61,6 +61,8 @@ uint64_t Ext2FileSystem::max_file_size() const {
   return std::min(reach, countable) * geometry.block_size;
 }
 
+uint64_t Ext2Inode::max_size() { return fs().max_file_size(); }
+
 Result<Ext2Inode*> Ext2FileSystem::make_inode(InodeNumber number, const RawInode& raw) {
   InodePlace place = TRY(locate_inode(*this, number));
   auto* inode = new_object<Ext2Inode>(*this, number, type_of_mode(raw.mode));

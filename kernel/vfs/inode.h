@@ -137,6 +137,8 @@ class Inode : public CacheOwner {
   virtual uint32_t poll(File& file, class WaitQueue** wait);
   /// Whether reads and writes have positions: false for pipes and terminals (ESPIPE).
   virtual bool seekable() const;
+  /// The largest size a file can have here, in bytes: seeking beyond is EINVAL.
+  virtual uint64_t max_size() { return INT64_MAX; }
 
   // CacheOwner's, for inodes without pages.
   Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) override;

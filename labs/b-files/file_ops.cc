@@ -19,7 +19,7 @@ bool wants_write(uint32_t flags) { return (flags & kAccessMask) != kReadOnly; }
 
 /// The file `last` names, made if it isn't there yet.
 Result<Place> create_file(const LastComponent& last, uint32_t flags, uint16_t permissions) {
-  if (last.kind != LastComponent::kName || last.trailing_slash) return Errno::kEISDIR;
+  if (last.kind != LastComponent::kName) return Errno::kEISDIR;
   if (last.directory.mount->read_only) return Errno::kEROFS;
   Inode& directory = *last.directory.inode;
   ExclusiveGuard guard(directory.lock);
@@ -63,9 +63,12 @@ Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path,
   if ((flags & kPath) != 0) flags &= kPath | kDirectory | kNoFollow;
   bool create = (flags & kCreate) != 0;
   bool only_new = create && (flags & kExclusive) != 0;
-  bool follow = !only_new && (flags & kNoFollow) == 0;
+  bool slash =
+      path.ends_with('/');  // asks for a directory, so a link is followed whatever the flags
+  bool follow = slash ? !create : !only_new && (flags & kNoFollow) == 0;
 
   auto last = TRY(resolve_last(context, path, follow ? LastLink::kFollow : LastLink::kKeep));
+  if (create && slash) return Errno::kEISDIR;  // directories are made by mkdir
   Place place = last.found;
   bool created = false;
   if (!place) {
@@ -75,7 +78,7 @@ Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path,
   } else if (only_new) {
     return Errno::kEEXIST;
   }
-  TRY(check_open(place, flags, last.trailing_slash && !created));
+  TRY(check_open(place, flags, slash || (last.trailing_slash && !created)));
   RefPtr<File> file = TRY(open_place(place, flags));
   Inode& inode = *place.inode;
   if ((flags & kTruncate) != 0 && inode.type == FileType::kRegular && !file->path_only) {
@@ -154,7 +157,7 @@ Result<uint64_t> vfs_seek(File& file, int64_t offset, Whence whence) {
   // Unsigned sums don't overflow into nonsense: both parts are below 2^63.
   uint64_t target = from + uint64_t(offset);
   bool below_zero = offset < 0 && from < uint64_t(-offset);
-  if (below_zero || target > kMaxOffset) return Errno::kEINVAL;
+  if (below_zero || target > file.inode().max_size()) return Errno::kEINVAL;
   file.position = target;
   return target;
   // END SOLUTION
