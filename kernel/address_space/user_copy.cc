@@ -18,29 +18,16 @@ bool is_accessible(VirtAddr start, uint64_t count, bool write) {
 
 }  // namespace
 
-namespace {
-
-/// Copies up to the byte where memory ends: raw_copy_user() stops at the last whole word before it.
-inline uint64_t copy_up_to_fault(void* to, const void* from, uint64_t count) {
-  UserAccess open;
-  uint64_t done = count - raw_copy_user(to, from, count);
-  for (; done < count; done++) {
-    auto* target = static_cast<char*>(to) + done;
-    if (raw_copy_user(target, static_cast<const char*>(from) + done, 1) != 0) break;
-  }
-  return done;
-}
-
-}  // namespace
-
 uint64_t copy_some_to_user(VirtAddr to, const void* from, uint64_t count) {
   if (!is_accessible(to, count, true)) return 0;
-  return copy_up_to_fault(reinterpret_cast<void*>(to.value), from, count);
+  UserAccess open;
+  return count - raw_copy_user(reinterpret_cast<void*>(to.value), from, count);
 }
 
 uint64_t copy_some_from_user(void* to, VirtAddr from, uint64_t count) {
   if (!is_accessible(from, count, false)) return 0;
-  return copy_up_to_fault(to, reinterpret_cast<const void*>(from.value), count);
+  UserAccess open;
+  return count - raw_copy_user(to, reinterpret_cast<const void*>(from.value), count);
 }
 
 Result<void> copy_to_user(VirtAddr to, const void* from, uint64_t count) {

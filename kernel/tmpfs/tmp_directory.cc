@@ -85,9 +85,22 @@ Result<bool> TmpInode::read_entry(uint64_t position, DirectoryEntry& entry) {
   return fill(found->name(), *found->inode, found->position + 1);
 }
 
+namespace {
+
+NewFile inherit_group(TmpInode& directory, NewFile file) {
+  constexpr uint16_t kSetGroupId = 02000;
+  Attributes attributes = directory.attributes();
+  if ((attributes.permissions & kSetGroupId) == 0) return file;
+  file.group = attributes.group;
+  if (file.type == FileType::kDirectory) file.permissions |= kSetGroupId;
+  return file;
+}
+
+}  // namespace
+
 Result<RefPtr<Inode>> TmpInode::create(std::string_view name, const NewFile& file) {
   if (type != FileType::kDirectory) return Errno::kENOTDIR;
-  RefPtr<Inode> made = TRY(tmpfs().create_inode(file));
+  RefPtr<Inode> made = TRY(tmpfs().create_inode(inherit_group(*this, file)));
   TmpEntry* entry = TRY(TmpEntry::create(name));
   auto& inode = static_cast<TmpInode&>(*made);
   inode.links = file.type == FileType::kDirectory ? 2 : 1;

@@ -102,7 +102,8 @@ class Inode : public CacheOwner {
   /// The first entry at or after `position` (0: the first one), "." and ".." included. False at the
   /// end. A position stays valid while other entries come and go.
   virtual Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) REQUIRES_SHARED(lock);
-  /// The name isn't there (the VFS has looked, under the lock). ENOSPC, EMLINK, EROFS, EIO.
+  /// The name isn't there (the VFS has looked, under the lock). In a directory with the set-group-ID
+  /// bit the file gets its group, a directory the bit as well. ENOSPC, EMLINK, EROFS, EIO.
   virtual Result<RefPtr<Inode>> create(std::string_view name, const NewFile& file) REQUIRES(lock);
   /// The target's lock is held too.
   virtual Result<void> link(std::string_view name, Inode& target) REQUIRES(lock);

@@ -6,16 +6,6 @@ namespace cairn {
 
 namespace {
 
-constexpr uint16_t kSetGroupId = 02000;
-
-/// Files in a directory with the set-group-ID bit get its group; directories the bit, too.
-void inherit_group(Inode& directory, NewFile& file) {
-  Attributes attributes = directory.attributes();
-  if ((attributes.permissions & kSetGroupId) == 0) return;
-  file.group = attributes.group;
-  if (file.type == FileType::kDirectory) file.permissions |= kSetGroupId;
-}
-
 /// What every call that adds a name checks, the directory locked.
 Result<void> check_new_name(Inode& directory, const LastComponent& last, bool is_directory)
     REQUIRES_SHARED(directory.lock) {
@@ -57,7 +47,7 @@ Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name) {
   return found.take();
 }
 
-Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile file) {
+Result<void> vfs_make(const PathContext& context, std::string_view path, const NewFile& file) {
   LastComponent last = TRY(resolve_last(context, path, LastLink::kKeep));
   if (last.kind != LastComponent::kName) return Errno::kEEXIST;
   Inode& directory = *last.directory.inode;
@@ -65,7 +55,6 @@ Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile
   ExclusiveGuard guard(directory.lock);
   TRY(check_new_name(directory, last, file.type == FileType::kDirectory));
   if (directory.links.load() == 0) return Errno::kENOENT;
-  inherit_group(directory, file);
   made = TRY(directory.create(last.name(), file));
   dentry_cache_add(directory, last.name(), made.get());
   return {};

@@ -14,9 +14,8 @@
 namespace cairn {
 
 /// A new file of any type (umask applied); not what is there already: EEXIST, also for "." and "..".
-/// In a directory with the set-group-ID bit it gets the directory's group. ENOENT: a path that ends
-/// in a slash, for anything but a directory. ENOSPC, EMLINK, EIO.
-Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile file);
+/// ENOENT: a path that ends in a slash, for anything but a directory. ENOSPC, EMLINK, EIO.
+Result<void> vfs_make(const PathContext& context, std::string_view path, const NewFile& file);
 
 inline Result<void> vfs_mkdir(const PathContext& context, std::string_view path,
                               uint16_t permissions) {
