@@ -15,18 +15,6 @@ constexpr uint32_t kOpenFlags =
     open_flag::kLargeFile | open_flag::kDirectory | open_flag::kNoFollow |
     open_flag::kNoAccessTime | open_flag::kCloseOnExec | open_flag::kPath;
 
-/// What only open() makes of a path that ends in a slash: a file can't be made there, whatever is there
-/// (but the folder before it must be); and a link with a slash behind it is always followed.
-Result<void> check_slash(const UserName& name, uint32_t& flags) {
-  if (!name.path.text().ends_with('/')) return {};
-  if ((flags & open_flag::kCreate) != 0) {
-    (void)TRY(resolve_last(name.context(), name.path.text(), LastLink::kKeep));
-    return Errno::kEISDIR;
-  }
-  flags &= ~open_flag::kNoFollow;
-  return {};
-}
-
 /// Descriptors are given lowest first, so most tables show by their last that they are not full.
 bool is_full(FdTable& table) {
   if (next_fd(table, kMaxFds - 1) < 0) return false;
@@ -54,7 +42,6 @@ Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uin
   // Before the path is looked at: a file that nobody could have must not be made.
   if (is_full(*current_files().table)) return Errno::kEMFILE;
   TRY(name.find(dirfd));
-  TRY(check_slash(name, flags));
   RefPtr<File> file = TRY(vfs_open(name.context(), name.path.text(), flags, new_permissions(mode)));
   bool close_on_exec = (flags & open_flag::kCloseOnExec) != 0;
   return allocate_fd(*TRY(fd_table()), std::move(file), close_on_exec);
