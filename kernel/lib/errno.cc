@@ -38,7 +38,9 @@ const char* errno_name(Errno error) {
     case Errno::kEMLINK: return "EMLINK";
     case Errno::kEPIPE: return "EPIPE";
     case Errno::kERANGE: return "ERANGE";
+    case Errno::kEDEADLK: return "EDEADLK";
     case Errno::kENAMETOOLONG: return "ENAMETOOLONG";
+    case Errno::kENOLCK: return "ENOLCK";
     case Errno::kENOSYS: return "ENOSYS";
     case Errno::kENOTEMPTY: return "ENOTEMPTY";
     case Errno::kELOOP: return "ELOOP";

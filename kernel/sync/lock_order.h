@@ -33,6 +33,7 @@ enum class LockRank : uint8_t {
   kPipe,         // vfs: a pipe's buffer
   kInodeCache,   // vfs: a file system's inodes in memory
   kDentries,     // vfs: the directory-entry cache
+  kRecordLocks,  // vfs: locks on ranges of files
   kFdTable,      // vfs: one table of file descriptors
   kMounts,       // vfs: the mount table
   kMetadata,     // ext2: the list of what the next commit will write

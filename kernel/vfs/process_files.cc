@@ -2,6 +2,7 @@
 
 #include "memory/heap.h"
 #include "vfs/anonymous.h"
+#include "vfs/record_locks.h"
 
 namespace cairn {
 
@@ -41,6 +42,7 @@ Result<ProcessFiles*> copy_process_files(ProcessFiles* files) {
 
 void destroy_process_files(ProcessFiles* files) {
   if (files == nullptr) return;
+  if (record_locks_exist()) drop_all_record_locks(files);
   if (files->table != nullptr) destroy_fd_table(files->table);
   delete files;
 }

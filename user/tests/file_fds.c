@@ -1,5 +1,5 @@
 // Descriptors: every call that takes one against every kind, duplicates, flags, the limit of 1,024,
-// what fork shares, record locks.
+// what fork shares.
 #include <sys/statfs.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -301,67 +301,5 @@ static void over_fork(void) {
   fact("umask %o", umask(022));
 }
 
-static struct flock range(short type, off_t start, off_t length) {
-  return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
-}
-
-static int locked;
-static pid_t owner;
-
-static void locks_of_child(void) {
-  struct flock wanted = range(F_WRLCK, 0, 0);
-  CALL(fcntl, locked, F_GETLK, &wanted);
-  fact("type %d start %ld length %ld by the parent: %d", wanted.l_type, (long)wanted.l_start,
-       (long)wanted.l_len, wanted.l_pid == owner);
-  wanted = range(F_WRLCK, 15, 1);
-  CALL(fcntl, locked, F_SETLK, &wanted);
-  wanted = range(F_RDLCK, 0, 5);
-  CALL(fcntl, locked, F_SETLK, &wanted);
-  wanted = range(F_WRLCK, 20, 10);
-  CALL(fcntl, locked, F_SETLK, &wanted);
-  wanted = range(F_RDLCK, 40, 5);
-  CALL(fcntl, locked, F_SETLK, &wanted);
-  wanted = range(F_WRLCK, 40, 5);
-  CALL(fcntl, locked, F_SETLK, &wanted);
-  wanted = range(F_UNLCK, 0, 0);
-  CALL(fcntl, locked, F_SETLK, &wanted);
-}
-
-static void locks(void) {
-  put_file("a", "0123456789");
-  locked = open("a", O_RDWR);
-  owner = getpid();
-  struct flock lock = range(F_WRLCK, 10, 10);
-  CALL(fcntl, locked, F_SETLK, &lock);
-  lock = range(F_RDLCK, 40, 10);
-  CALL(fcntl, locked, F_SETLK, &lock);
-  lock = range(F_WRLCK, 0, 0);
-  CALL(fcntl, locked, F_GETLK, &lock);
-  fact("own locks don't conflict: %d", lock.l_type == F_UNLCK);
-  in_child("child", locks_of_child);
-  lock = range(F_UNLCK, 10, 10);
-  CALL(fcntl, locked, F_SETLK, &lock);
-  in_child("child", locks_of_child);
-  // Closing any descriptor of the file gives up the locks.
-  close(open("a", O_RDONLY));
-  in_child("child", locks_of_child);
-  lock = range(9, 0, 0);
-  CALL(fcntl, locked, F_SETLK, &lock);
-  lock = range(F_WRLCK, -1, 0);
-  CALL(fcntl, locked, F_SETLK, &lock);
-  lock = range(F_WRLCK, 0, 0);
-  lock.l_whence = 9;
-  CALL(fcntl, locked, F_SETLK, &lock);
-  lock = range(F_WRLCK, 0, 0);
-  CALL(fcntl, open("a", O_RDONLY), F_SETLK, &lock);
-  lock = range(F_RDLCK, 0, 0);
-  CALL(fcntl, open("a", O_WRONLY), F_SETLK, &lock);
-  lock = range(F_UNLCK, 0, 0);
-  CALL(fcntl, locked, F_GETLK, &lock);
-  CALL(fcntl, 99, F_GETLK, &lock);
-  CALL(fcntl, locked, F_GETLK, NULL);
-  CALL(fcntl, locked, F_SETLK, NULL);
-}
-
 SECTIONS({"descriptors", matrix}, {"dup", duplicates}, {"openflags", open_flags}, {"limit", limit},
-         {"fork", over_fork}, {"locks", locks})
+         {"fork", over_fork})

@@ -1,6 +1,6 @@
 // fcntl and ioctl.
 #include "address_space/user_copy.h"
-#include "syscalls/files/user_files.h"
+#include "syscalls/files/record_lock_control.h"
 #include "vfs/pipe.h"
 
 namespace cairn {
@@ -59,10 +59,11 @@ Result<int64_t> control_fd(TrapFrame& call) {
   if (file->path_only) return Errno::kEBADF;
   switch (command) {
     case kSetFlags: return set_flags(*file, argument);
-    // Record locks: nothing here could wait for one, and saying that it is held would be a lie.
-    case kGetLock:
-    case kSetLock:
-    case kSetLockWait: return Errno::kENOSYS;
+    case kGetLock: TRY(control_record_lock(*file, LockCommand::kGet, argument)); return 0;
+    case kSetLock: TRY(control_record_lock(*file, LockCommand::kSet, argument)); return 0;
+    case kSetLockWait:
+      TRY(control_record_lock(*file, LockCommand::kSetWaiting, argument));
+      return 0;
     case kGetPipeSize:
       return file->inode().type == FileType::kFifo ? Result<int64_t>(int64_t(Pipe::kCapacity))
                                                    : Errno::kEBADF;

@@ -1,6 +1,6 @@
 // open, close and what makes descriptors: dup, pipe.
 #include "address_space/user_copy.h"
-#include "syscalls/files/user_files.h"
+#include "syscalls/files/record_lock_control.h"
 #include "vfs/pipe.h"
 
 namespace cairn {
@@ -40,16 +40,18 @@ Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uin
   UserName name;
   TRY(name.path.read(path_address));
   // Before the path is looked at: a file that nobody could have must not be made.
-  if (is_full(*current_files().table)) return Errno::kEMFILE;
+  FdTable& table = *TRY(fd_table());
+  if (is_full(table)) return Errno::kEMFILE;
   TRY(name.find(dirfd));
   RefPtr<File> file = TRY(vfs_open(name.context(), name.path.text(), flags, new_permissions(mode)));
   bool close_on_exec = (flags & open_flag::kCloseOnExec) != 0;
-  return allocate_fd(*TRY(fd_table()), std::move(file), close_on_exec);
+  return allocate_fd(table, std::move(file), close_on_exec);
 }
 
 Result<int> duplicate(uint64_t from, uint64_t to, bool close_on_exec) {
   if (to >= uint64_t(kMaxFds)) return Errno::kEBADF;
   RefPtr<File> file = TRY(any_file(from));
+  drop_record_locks_of_fd(int(to));
   TRY(replace_fd(*TRY(fd_table()), int(to), std::move(file), close_on_exec));
   return int(to);
 }
@@ -91,6 +93,7 @@ int64_t sys_creat(TrapFrame& call) {
 int64_t sys_close(TrapFrame& call) {
   auto table = fd_table();
   if (!table.ok()) return failure(table.error());
+  drop_record_locks_of_fd(int(argument0(call)));
   return to_return(close_fd(**table, int(argument0(call))));
 }
 
