@@ -188,6 +188,14 @@ class Layout:
 
     # Allocation
 
+    def free_blocks(self) -> Iterator[int]:
+        """The numbers of all blocks that are free."""
+        for group in range(self.groups):
+            bitmap, start = self.group(group, "bg_block_bitmap") * self.block_size, self.first_block + group * self.blocks_per_group
+            for i in range(min(self.blocks_per_group, self.blocks - start)):
+                if not self.image[bitmap + i // 8] & 1 << i % 8:
+                    yield start + i
+
     def take_inodes(self, count: int) -> list[int]:
         """Marks `count` free inodes as used, lowest first, and keeps every count right."""
         taken: list[int] = []

@@ -37,6 +37,7 @@ INLINE = 110  # characters of a string that may go with the line
 STORE = 90  # bytes that `store` takes in a line
 SMALL = 2048  # bytes that come back with an answer
 TEXT_PAGES = 5  # room for long strings: two paths of 4,096 bytes and more
+MOST_ENTRIES = 2000  # that list() puts up with
 BUFFER = 64 * 1024  # bytes of the buffer that whole files are read through
 
 Text = str | bytes
@@ -464,6 +465,8 @@ class Process:
         entries: list[DirEntry] = []
         while part := self.getdents(fd, size):
             entries += part
+            if len(entries) > MOST_ENTRIES:
+                raise CheckFailed(f"entries of {_shown(path)}", f"fewer than {MOST_ENTRIES}", f"{len(entries)}, and no end")
         self.close(fd)
         return entries
 

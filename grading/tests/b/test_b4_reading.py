@@ -119,7 +119,8 @@ def test_features_that_are_unknown(boot: Boot, make_image: MakeImage, rng: rando
         process.fails("EROFS").unlink(where + path)
         process.fails("EROFS").chmod(where + path, 0o600)
         check(expected="ro", seen=guest.mounts()[-1][3], what=f"how {device} is mounted")
-        check_tree(process, image.path, image.manifest, where, only=rng.sample(sorted(image.manifest), 8))
+        check_tree(process, image.path, image.manifest, where, only=rng.sample(sorted(image.manifest), 8),
+                   with_contents="ro-compat" not in image.path.name)  # debugfs knows some of those features, and won't read
         process.umount(where)
     guest.sync()
     with guest.machine.stopped():
@@ -181,6 +182,7 @@ def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) 
         direct, indirect = rng.sample(large, 2)
         wrong = rng.choice((0xFFFFFFFF, blocks, blocks + rng.randrange(1000), 1 << 31))
         layout.set_inode(manifest[direct].inode, "i_block[0]", wrong)
+        layout.set_inode(manifest[direct].inode, "i_block[9]", 1)  # the superblock's own
         layout.set_inode(manifest[indirect].inode, "i_block[12]", rng.choice((0xFFFFFFFF, blocks, 1 << 30)))
         entries = [entry for entry in layout.entries(manifest[folder].inode) if entry.name not in (b".", b"..") and entry.inode]
         broken = rng.choice(entries)
@@ -192,15 +194,16 @@ def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) 
         layout.put(broken.position + field, size, value)
     what = f"entry {broken.name[:20]!r}: {'record length' if field == 4 else 'inode' if field == 0 else 'name length'} {value}"
     process = on_disk(boot, image.path, options="ro").process()
-    for path, at, part in ((direct, rng.randrange(1024), "direct pointer"), (indirect, 12 * 1024 + rng.randrange(1024), "pointer to the indirect block")):
+    for path, at, part in ((direct, rng.randrange(1024), "a direct pointer beyond the disk"),
+                           (direct, 9 * 1024 + rng.randrange(1024), "a direct pointer to the superblock"),
+                           (indirect, 12 * 1024 + rng.randrange(1024), "a pointer to an indirect block beyond the disk")):
         fd = process.open(path)
         result = process.attempt().read_into(fd, process.buffer(PAGE), 10, at)
         check_that(-result in DAMAGE, expected="EUCLEAN", seen=error_name(-result) if result < 0 else f"{result} bytes",
-                   what=f"pread() through a {part} beyond the disk", hint="check each pointer with Geometry::is_data_block()")
+                   what=f"pread() through {part}", hint="check each pointer with Geometry::is_data_block()")
         process.close(fd)
     fd = process.open(direct)
-    for at in (PAGE, 2 * PAGE):
-        check(expected=100, seen=len(process.pread(fd, 100, at)), what="bytes read from pages of the same file whose pointers are right")
+    check(expected=100, seen=len(process.pread(fd, 100, PAGE)), what="bytes read from a page of the same file whose pointers are right")
     fd = process.open(folder, DIRECTORY)
     answer = process.puppets.ask(process.pid, "list", fd, 2048)
     check_that(answer.errno in DAMAGE, expected="EUCLEAN", seen=answer.words, what=f"reading a directory with a damaged entry ({what})",

@@ -11,9 +11,9 @@ from grading import ext2_judge
 from grading.check import check, check_that
 from grading.ext2_images import Entry, content_digest
 from grading.rubric import item
-from grading.stream import scribble, stream
+from grading.stream import put, scribble, stream
 from grading.tests.b.conftest import MakeImage
-from grading.tests.b.disk_tools import Layout, Model, check_tree, switch_off
+from grading.tests.b.disk_tools import Layout, Model, check_tree, patched, switch_off
 from grading.tests.b.guest import Boot, copied, directory_entry, file_entry, judge, on_disk
 from grading.tests.b.structures import error_name
 from grading.tests.b.test_b1_data import CREATE, draw_seed
@@ -115,6 +115,34 @@ def test_holes_are_filled(boot: Boot, make_image: MakeImage, rng: random.Random)
     check_that(content, expected="its blocks", seen=content, what="debugfs about the file")
 
 
+@item("B4", points=2)
+def test_new_blocks_are_zeros(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """Where a new block isn't written it holds zeros, not what lay on the disk there."""
+    image = make_image("empty", block_size=(block := rng.choice((1024, 2048, 4096))))
+    with patched(image.path) as layout:
+        for number in layout.free_blocks():
+            layout.image[number * block : (number + 1) * block] = rng.randbytes(32) * (block // 32)  # type: ignore[index]
+    guest = on_disk(boot, image.path)
+    process = guest.process()
+    expected = copied(image.manifest)
+    for turn in range(6):
+        name, content = f"/{draw_name(rng)}{turn}", bytearray()
+        fd = process.open(name, CREATE)
+        for _ in range(4):
+            data, offset = rng.randbytes(rng.randrange(1, 30)), rng.choice((0, 12, 300)) * block + rng.randrange(6 * block)
+            process.pwrite(fd, data, offset)
+            put(content, offset, data)
+        guest.drop_caches()
+        process.check_file(name, bytes(content), hint="`created` says that a block is new: its content is undefined")
+        expected[name] = file_entry(bytes(content))
+        folder = f"/{draw_name(rng)}{turn}-folder"
+        process.mkdir(folder)
+        check(expected=[], seen=process.names(folder), what="the names in a new directory")
+        expected[folder] = directory_entry()
+        expected["/"].links += 1
+    guest.check_disk(expected)
+
+
 @item("B4", points=4)
 def test_a_full_disk(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """Without free blocks writes end in ENOSPC or short; no file loses anything, and what is freed can be used again."""
@@ -178,8 +206,7 @@ def test_no_inode_is_left(boot: Boot, make_image: MakeImage, rng: random.Random)
     expected[f"{prefix}0"].links = 2
     expected[prefix].inode = expected[f"{prefix}0"].inode = -1
     guest.check_disk(expected, what="without a free inode")
-    process.unlink(f"{prefix}{free - 1}")
-    del expected[f"{prefix}{free - 1}"]
+    process.unlink(rng.choice([path for path, entry in image.manifest.items() if entry.kind == "file" and entry.links == 1]))
     guest.sync()
     process.mkdir(f"{prefix}-new")
     check(expected=0, seen=process.statfs("/").free_files, what="free inodes after one was freed and used")

@@ -273,6 +273,11 @@ def test_one_disk_in_two_places(boot: Boot, make_image: MakeImage, rng: random.R
         process.check_stream(f"{other}/{name}", seed, count)
         check(expected=process.stat(f"{one}/{name}").inode, seen=process.stat(f"{other}/{name}").inode, what="the inode at both places")
         expected[f"/{name}"] = file_entry(stream(seed, 0, count))
+    process.mount("none", f"{places[1]}/lost+found", "tmpfs")
+    process.close(process.open(f"{places[1]}/lost+found/covering", CREATE))
+    check(expected=[], seen=process.names(f"{places[0]}/lost+found"), what="the names in a directory that is covered at another mount of its disk",
+          hint="a mount covers a place, not an inode")
+    process.umount(f"{places[1]}/lost+found")
     fd = process.open(f"{places[0]}/{name}", os.O_RDWR)
     process.umount(places[2])
     process.umount(places[1])
