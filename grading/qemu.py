@@ -99,7 +99,8 @@ class DataDisk:
 
     snapshot: what is written goes to a temporary file; device: further properties of virtio-blk-pci;
     errors: for each, when requests fail, in the words of blkdebug's inject-error
-    ("event=read_aio,sector=100").
+    ("event=read_aio,sector=100"); write_log: a file that gets a record of all writes and flushes
+    (ext2_write_log.py reads it); not together with errors.
     """
 
     path: Path
@@ -107,6 +108,7 @@ class DataDisk:
     snapshot: bool = False
     device: str = ""
     errors: tuple[str, ...] = ()
+    write_log: Path | None = None
 
 
 def open_disk(disk: DataDisk) -> list[int]:
@@ -130,6 +132,11 @@ def data_disk(disk: DataDisk, name: str, descriptors: Sequence[int] = ()) -> lis
         drive += f",file.driver=blkdebug,file.image.driver=file,file.image.filename={file}"
         for number, error in enumerate(disk.errors):
             drive += "".join(f",file.inject-error.{number}.{word}" for word in error.split(","))
+    elif disk.write_log:
+        disk.write_log.write_bytes(b"")
+        log = str(disk.write_log).replace(",", ",,")
+        drive += f",file.driver=blklogwrites,file.file.driver=file,file.file.filename={file},file.log.driver=file"
+        drive += f",file.log.filename={log},file.log-sector-size=512,file.log-super-update-interval=1"
     else:
         drive += f",file.driver=file,file.filename={file}"
     drive += (",readonly=on" if disk.readonly else "") + (",snapshot=on" if disk.snapshot else "")

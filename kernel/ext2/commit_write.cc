@@ -159,7 +159,7 @@ Result<void> MetadataStore::commit() NO_THREAD_SAFETY_ANALYSIS {
   if (!has_changes()) {
     auto data = state.write_all_data();
     auto flushed = state.flush();
-    return data.ok() ? std::move(flushed) : std::move(data);
+    return data.ok() ? flushed : data;
   }
   epoch_lock.lock();
   bool copied = state.seal_and_copy();
