@@ -128,14 +128,12 @@ Result<void> MetadataStore::change(const MetadataBlock& block, BlockKind kind) {
   });
 }
 
-Result<void> MetadataStore::State::add_note(const MetadataBlock& block, BlockKind kind, Note* note,
-                                            bool even_new) {
+Result<void> MetadataStore::State::add_note(const MetadataBlock& block, BlockKind kind,
+                                            Note* note) {
   if (note == nullptr) return Errno::kENOMEM;
   Note* unused = note;
   auto result = with_record(block, [&](Epoch& epoch, Record& record) {
-    bool is_new = record.kind == BlockKind::kNew;
-    if (!is_new && !record.changed) record.kind = kind;
-    if (is_new && !even_new) return;
+    if (record.kind != BlockKind::kNew && !record.changed) record.kind = kind;
     Note* there = epoch.find_note(note->key);
     if (there == nullptr) {
       unused = nullptr;
@@ -158,18 +156,15 @@ Result<void> MetadataStore::State::keep(const MetadataBlock& block, BlockKind ki
   return add_note(block, kind, note);
 }
 
-bool MetadataStore::State::made_in_epoch(uint64_t inode) {
-  Guard guard(lock);
-  Birth* birth = current->find_birth(inode);
+bool MetadataStore::is_new(InodeNumber inode) {
+  Guard guard(state_.lock);
+  Birth* birth = state_.current->find_birth(inode.value);
   return birth != nullptr && birth->note != nullptr;
 }
 
 Result<void> MetadataStore::write_later(const MetadataBlock& block, uint32_t offset, uint32_t size,
                                         uint32_t value_until, Step step) {
-  bool is_entry = size == 4 && kind_for(step) == BlockKind::kDirectory;
-  // The device has no name yet of an inode that it doesn't have.
-  if (is_entry && state_.made_in_epoch(value_until)) return change(block, BlockKind::kDirectory);
-  if (is_entry && step == Step::kReplace) {
+  if (size == 4 && step == Step::kReplace) {
     TRY(state_.keep(block, BlockKind::kDirectory, offset + kEntryType, 1, moment_of(step)));
   }
   Note* note = new_note(block.number(), offset, size, moment_of(step));
@@ -194,7 +189,9 @@ Result<void> MetadataStore::replace_in_block(const MetadataBlock& block, uint32_
   uint32_t victim = field(block, target);
   uint32_t moved = field(block, source);
   TRY(change(block, BlockKind::kDirectory));
-  if (state_.made_in_epoch(victim)) return write_later(block, source, 4, moved, Step::kRemove);
+  // Nobody misses a victim that the device doesn't have. The source stays all the same: the target may
+  // be held back for an earlier victim.
+  if (is_new(InodeNumber(victim))) return write_later(block, source, 4, moved, Step::kRemove);
   TRY(write_later(block, target, 4, victim, Step::kReplace));
   struct Part {
     uint32_t offset, size;
@@ -219,12 +216,12 @@ Result<void> MetadataStore::directory_moved(InodeNumber directory, InodeNumber r
   TRY(change(to.block, kKind));
   TRY(change(from.block, kKind));
   if (dot_dot.block) TRY(change(dot_dot.block, kKind));
-  if (state_.made_in_epoch(directory.value)) return {};
+  if (is_new(directory) && replaced.value == 0) return {};
   // The old name last: without it the directory has none but the new one.
   Note* note = new_note(to.block.number(), to.offset, 4, kUntil);
   auto before = uint32_t(replaced.value);
   if (note != nullptr) memcpy(note->before(), &before, 4);
-  TRY(state_.add_note(to.block, kKind, note, true));
+  TRY(state_.add_note(to.block, kKind, note));
   if (dot_dot.block) TRY(state_.keep(dot_dot.block, kKind, dot_dot.offset, 4, kUntil));
   return state_.keep(from.block, kKind, from.offset, 4, kUntil);
 }

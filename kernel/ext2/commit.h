@@ -99,9 +99,8 @@ class MetadataStore {
       REQUIRES_SHARED(running_operation);
   /// Until `step`, the `size` (2 or 4) bytes at `offset` are written as `value_until`. A second note for
   /// the same bytes keeps the older value and the later step. Counts as a change of just these bytes:
-  /// a block without a change() is not written before `step`. In a kNew block nothing needs a note,
-  /// and none is kept; nor of the name of an inode that was made in this epoch. Notes of 4 bytes for
-  /// kReplace are entries' inodes: the type beside is noted with them. ENOMEM. Before the change.
+  /// a block without a change() is not written before `step`. Notes of 4 bytes for kReplace are
+  /// entries' inodes: the type beside is noted with them. ENOMEM. Before the bytes are changed.
   Result<void> write_later(const MetadataBlock& block, uint32_t offset, uint32_t size,
                            uint32_t value_until, Step step) REQUIRES_SHARED(running_operation);
   /// Whether there is such a note for these bytes, in this epoch or the one being committed: the slot
@@ -132,6 +131,9 @@ class MetadataStore {
   /// An inode, maybe made in this epoch, was moved to the directory `parent`; 0: it lost a name and has
   /// others left.
   void inode_moved(InodeNumber inode, InodeNumber parent) REQUIRES_SHARED(running_operation);
+  /// Whether the inode was made in this epoch. If it goes in the same epoch, or gets another name that
+  /// replaces none, the name it loses needs no note.
+  bool is_new(InodeNumber inode) REQUIRES_SHARED(running_operation);
   /// A directory has a new block: names in it can be found once its inode is written. ENOMEM, before
   /// anything is changed.
   Result<void> directory_grew(InodeNumber directory) REQUIRES_SHARED(running_operation);

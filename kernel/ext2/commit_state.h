@@ -166,13 +166,11 @@ struct MetadataStore::State {
   /// Calls `use(epoch, record)` with the lock held, the record made if there is none. ENOMEM.
   template <class Use>
   Result<void> with_record(const MetadataBlock& block, Use use);
-  /// Adds the note (null: no memory), or frees it where none is needed. `even_new`: to a kNew block too.
-  Result<void> add_note(const MetadataBlock& block, BlockKind kind, Note* note,
-                        bool even_new = false);
+  /// Adds the note (null: no memory) to a block of that kind, or what it says to the one there is.
+  Result<void> add_note(const MetadataBlock& block, BlockKind kind, Note* note);
   /// Notes `size` bytes as they are now.
   Result<void> keep(const MetadataBlock& block, BlockKind kind, uint32_t offset, uint32_t size,
                     Moment until);
-  bool made_in_epoch(uint64_t inode);
 
   Result<void> prepare();
   bool seal_and_copy();

@@ -64,7 +64,8 @@ uint16_t links_without_name(const Ext2Inode& file) {
 Result<void> drop_link(Ext2Inode& file, Step until) {
   MetadataStore& metadata = file.fs().metadata;
   uint16_t links = links_without_name(file);
-  if (links == 0 && until != Step::kRemove) {
+  // A victim that loses its other names later in this epoch must not die before it is replaced.
+  if (until == Step::kVictims || (links == 0 && until == Step::kDeaths)) {
     MetadataBlock block = TRY(metadata.read(file.table_block));
     TRY(metadata.freeze(block, file.table_offset, sizeof(RawInode), until));
   }
@@ -88,8 +89,12 @@ Result<void> remove_link(Ext2Inode& directory, const EntryPlace& place, Ext2Inod
     REQUIRES(directory.lock) REQUIRES_SHARED(running_operation) {
   const bool is_directory = file.type == FileType::kDirectory;
   const uint16_t links_before = links_of(file);
-  TRY(directory.fs().metadata.write_later(place.block, inode_field(place), 4, place.raw().inode,
-                                          Step::kRemove));
+  MetadataStore& metadata = directory.fs().metadata;
+  if (links_without_name(file) == 0 && metadata.is_new(file.number)) {
+    TRY(metadata.change(place.block, BlockKind::kDirectory));
+  } else {
+    TRY(metadata.write_later(place.block, inode_field(place), 4, place.raw().inode, Step::kRemove));
+  }
   TRY(drop_link(file, is_directory ? Step::kDeaths : Step::kRemove));
   auto stored = store_directory(directory, false);
   if (stored.ok() && is_directory) stored = store_links(directory, one_less(directory));

@@ -37,6 +37,8 @@ Result<void> note_move(const Move& move, const EntryPlace& old, const EntryField
   if (replaced.value != 0) {
     TRY(move.metadata().write_later(to.block, to.offset, 4, uint32_t(replaced.value),
                                     Step::kReplace));
+  } else if (move.metadata().is_new(move.moved.number)) {
+    return move.metadata().change(old.block, BlockKind::kDirectory);
   }
   return move.metadata().write_later(old.block, inode_field(old), 4, old.raw().inode,
                                      Step::kRemove);
@@ -83,8 +85,9 @@ Result<void> move_entry(const Move& move, const EntryPlace& old) REQUIRES(move.t
     REQUIRES(move.from.lock) REQUIRES_SHARED(running_operation) {
   if (TRY(change_name(move, old))) return {};
   EntryRoom room = TRY(make_room(move.to, move.new_name.size(), old.block.number()));
-  // Within one block, which is written at once, both change at once: no note is needed.
-  if (room.block.number() != old.block.number()) {
+  // Within one block, which is written at once, both change at once: no note is needed. A directory's
+  // old name may have one already, which the new one must have then, too.
+  if (room.block.number() != old.block.number() || move.moves_directory()) {
     TRY(note_move(move, old, {room.block, room.offset + room.kept}, InodeNumber(0)));
   }
   TRY(store_directory(move.to, true));
