@@ -5,6 +5,7 @@
 #include "ext2/allocation.h"
 #include "ext2/block_map.h"
 #include "ext2/inode_table.h"
+#include "ext2/name_index.h"
 #include "ext2/names.h"
 #include "ext2/truncate.h"
 #include "lib/string.h"
@@ -116,7 +117,7 @@ Result<RefPtr<Inode>> Ext2Inode::lookup(std::string_view name) {
   if (type != FileType::kDirectory) return Errno::kENOTDIR;
   bool up = name == "..";
   if (name == "." || (up && number.value == kRootInode)) return RefPtr<Inode>::share(this);
-  InodeNumber found{TRY(find_entry(*this, name)).raw().inode};
+  InodeNumber found{TRY(find_name(*this, name)).raw().inode};
   RefPtr<Ext2Inode> inode = TRY(fs().get_inode(found));
   if (up && inode.get() == this) return fs().damaged("'..' of directory", number.value);
   if (!up && inode->type == FileType::kDirectory) {
@@ -184,6 +185,7 @@ void put_entry(Ext2Inode& directory, const EntryRoom& room, std::string_view nam
   entry->file_type = entry_type(file);
   memcpy(entry + 1, name.data(), name.size());
   entry->inode = uint32_t(file.number.value);
+  note_entry_put(directory, name, room.position + room.kept);
   directory.known_entry.store(0);
   directory.room_hint = room.position + room.kept;
 }

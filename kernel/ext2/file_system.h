@@ -6,6 +6,7 @@
 //   directory.h    LAB B4: walking and searching the entries of a directory
 //   allocation.h   provided: bitmaps, where new blocks and inodes go
 //   commit.h       provided: metadata in memory, and the order in which it is written
+//   name_index.h   provided: finding names in large directories
 //   truncate.h, names.h   provided: cutting files; create, link, unlink, rename
 #pragma once
 
@@ -17,6 +18,7 @@ namespace cairn::ext2 {
 
 class MetadataStore;  // commit.h
 class Allocator;      // allocation.h
+class NameIndex;      // name_index.h
 
 /// What the superblock says, checked. Immutable while mounted.
 struct Geometry {
@@ -68,6 +70,9 @@ class Ext2Inode final : public Inode {
   std::atomic<uint64_t> known_entry{0};
   /// Directories: the entry (bytes) where somebody found room last; what lies before it has hardly any.
   uint64_t room_hint GUARDED_BY(lock) = 0;
+
+  /// Large directories, once searched: where their names are. Made by readers, changed with `lock` held.
+  std::atomic<NameIndex*> name_index{nullptr};
 
   ListLink dirty_link;  // protected by the file system's dirty_lock_
 

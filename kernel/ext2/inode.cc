@@ -3,6 +3,7 @@
 #include "ext2/allocation.h"
 #include "ext2/block_map.h"
 #include "ext2/inode_table.h"
+#include "ext2/name_index.h"
 #include "ext2/truncate.h"
 #include "lib/string.h"
 #include "memory/heap.h"
@@ -105,6 +106,7 @@ void Ext2FileSystem::destroy_inode(Inode& inode) {
   auto& file = static_cast<Ext2Inode&>(inode);
   drop_pages(file);
   remove_dirty(file);
+  delete file.name_index.load();
   delete &file;
 }
 

@@ -7,6 +7,7 @@
 
 #include "ext2/allocation.h"
 #include "ext2/inode_table.h"
+#include "ext2/name_index.h"
 
 namespace cairn::ext2 {
 
@@ -15,7 +16,7 @@ bool commit_would_help(Ext2FileSystem& fs, Errno error) {
 }
 
 Result<EntryPlace> entry_of(Ext2Inode& directory, std::string_view name, const Inode& file) {
-  EntryPlace place = TRY(find_entry(directory, name));
+  EntryPlace place = TRY(find_name(directory, name));
   if (place.raw().inode != file.number.value) return Errno::kENOENT;
   return place;
 }
@@ -25,6 +26,7 @@ uint32_t inode_field(const EntryPlace& place) {
 }
 
 void clear_entry(Ext2Inode& directory, const EntryPlace& place) {
+  note_entry_cleared(directory, place);
   place.raw().inode = 0;
   uint64_t block_start = place.position - place.offset;
   if (block_start < directory.room_hint) directory.room_hint = block_start;

@@ -1,5 +1,6 @@
 // Renaming. The new name is there before the old one goes, on the device too; where both lie in one
 // block they change together.
+#include "ext2/name_index.h"
 #include "ext2/names.h"
 
 #include "ext2/allocation.h"
@@ -75,8 +76,10 @@ Result<bool> change_name(const Move& move, const EntryPlace& old) REQUIRES(move.
   if (move.metadata().is_held(old.block, inode_field(old))) return false;
   TRY(move.metadata().change(old.block, BlockKind::kDirectory));
   TRY(store_directory(move.from, true));
+  note_entry_cleared(move.from, old);
   old.raw().name_length = uint8_t(move.new_name.size());
   memcpy(&old.raw() + 1, move.new_name.data(), move.new_name.size());
+  note_entry_put(move.from, move.new_name, old.position);
   return true;
 }
 

@@ -1,0 +1,137 @@
+// Open addressing with linear probing: a name is at its hash's slot or in one of those that follow it
+// without a gap. A removed name leaves a mark, so that the chain behind it isn't cut.
+// Source: Knuth, "The Art of Computer Programming", vol. 3, "Hashing".
+#include "ext2/name_index.h"
+
+#include "memory/heap.h"
+#include "metrics/counter.h"
+
+namespace cairn::ext2 {
+
+CAIRN_COUNTER(index_made_count, "ext2.name_indexes");
+
+namespace {
+
+constexpr uint32_t kFirstCapacity = 2048;
+constexpr uint32_t kMaxCapacity = 1 << 19;  // 4 MiB, the largest run of frames
+
+/// FNV-1a, with its upper half folded into the lower.
+uint32_t hash_of(std::string_view name) {
+  uint64_t hash = 0xcbf2'9ce4'8422'2325;
+  for (char c : name) hash = (hash ^ uint8_t(c)) * 0x100'0000'01b3;
+  return uint32_t(hash ^ hash >> 32);
+}
+
+constexpr uint32_t units(uint64_t position) { return uint32_t(position / 4); }
+
+}  // namespace
+
+NameIndex::~NameIndex() { heap_free(slots_); }
+
+bool NameIndex::resize(uint32_t capacity) {
+  if (capacity > kMaxCapacity) return false;
+  auto* slots = static_cast<Slot*>(heap_allocate(capacity * sizeof(Slot)));
+  if (slots == nullptr) return false;
+  for (uint32_t i = 0; i < capacity; i++) slots[i] = {0, kFree};
+  Slot* old = slots_;
+  uint32_t old_capacity = capacity_;
+  slots_ = slots;
+  capacity_ = capacity;
+  filled_ = names_ = 0;
+  for (uint32_t i = 0; i < old_capacity; i++) {
+    if (old[i].where < kRemoved) put(old[i]);
+  }
+  heap_free(old);
+  return true;
+}
+
+void NameIndex::put(Slot slot) {
+  uint32_t at = slot.hash & mask();
+  while (slots_[at].where != kFree) at = (at + 1) & mask();
+  slots_[at] = slot;
+  filled_++;
+  names_++;
+}
+
+bool NameIndex::insert(std::string_view name, uint64_t position) {
+  // At most two thirds full, marks included; if most are marks, the same size will do.
+  if (filled_ >= capacity_ / 3 * 2) {
+    uint32_t wanted = names_ >= capacity_ / 2 ? capacity_ * 2 : capacity_;
+    if (!resize(wanted)) return false;
+  }
+  put({hash_of(name), units(position)});
+  return true;
+}
+
+void NameIndex::remove(std::string_view name, uint64_t position) {
+  uint32_t hash = hash_of(name);
+  for (uint32_t at = hash & mask(); slots_[at].where != kFree; at = (at + 1) & mask()) {
+    if (slots_[at].hash != hash || slots_[at].where != units(position)) continue;
+    slots_[at].where = kRemoved;
+    names_--;
+    return;
+  }
+}
+
+Result<EntryPlace> NameIndex::find(Ext2Inode& directory, std::string_view name) const {
+  uint32_t hash = hash_of(name);
+  for (uint32_t at = hash & mask(); slots_[at].where != kFree; at = (at + 1) & mask()) {
+    if (slots_[at].hash != hash || slots_[at].where == kRemoved) continue;
+    EntryPlace place = TRY(entry_at(directory, uint64_t(slots_[at].where) * 4));
+    if (place && place.raw().inode != 0 && place.name() == name) return place;
+  }
+  return Errno::kENOENT;
+}
+
+namespace {
+
+/// Puts all names of a directory into its index. EUCLEAN, EIO, ENOMEM.
+Result<void> insert_all(NameIndex& index, Ext2Inode& directory) REQUIRES_SHARED(directory.lock) {
+  EntryPlace place = TRY(entry_at(directory, 0));
+  while (place) {
+    bool used = place.raw().inode != 0;
+    if (used && !index.insert(place.name(), place.position)) return Errno::kENOMEM;
+    place = TRY(next_entry(directory, place));
+  }
+  return {};
+}
+
+}  // namespace
+
+NameIndex* NameIndex::make(Ext2Inode& directory) {
+  auto* index = new_object<NameIndex>();
+  if (index == nullptr) return nullptr;
+  if (index->resize(kFirstCapacity) && insert_all(*index, directory).ok()) return index;
+  delete index;
+  return nullptr;
+}
+
+Result<EntryPlace> find_name(Ext2Inode& directory, std::string_view name) {
+  if (directory.size.load() < NameIndex::kSmallest) return find_entry(directory, name);
+  NameIndex* index = directory.name_index.load(std::memory_order_acquire);
+  if (index == nullptr) {
+    NameIndex* made = NameIndex::make(directory);
+    if (made == nullptr) return find_entry(directory, name);
+    index_made_count.increment();
+    // Others may search the directory, too: the first index stays.
+    if (directory.name_index.compare_exchange_strong(index, made)) {
+      index = made;
+    } else {
+      delete made;
+    }
+  }
+  return index->find(directory, name);
+}
+
+void note_entry_put(Ext2Inode& directory, std::string_view name, uint64_t position) {
+  NameIndex* index = directory.name_index.load(std::memory_order_relaxed);
+  if (index == nullptr || index->insert(name, position)) return;
+  delete directory.name_index.exchange(nullptr);
+}
+
+void note_entry_cleared(Ext2Inode& directory, const EntryPlace& place) {
+  NameIndex* index = directory.name_index.load(std::memory_order_relaxed);
+  if (index != nullptr) index->remove(place.name(), place.position);
+}
+
+}  // namespace cairn::ext2

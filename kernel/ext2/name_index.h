@@ -1,0 +1,57 @@
+// Where the names of a large directory are: a hash table in memory beside the list on the device, so
+// that finding one name among 100,000 reads one block. It is made when a large directory is searched
+// for the first time, kept as long as the inode is in memory, and told of every change.
+#pragma once
+
+#include "ext2/directory.h"
+
+namespace cairn::ext2 {
+
+class NameIndex {
+ public:
+  /// Directories below this many bytes are searched from end to end.
+  static constexpr uint64_t kSmallest = 32 << 10;
+
+  ~NameIndex();
+
+  /// All names of the directory. Null if memory is short, the directory is larger than a table can be,
+  /// or damaged: then the list on the device is searched, which says what is wrong. May sleep.
+  static NameIndex* make(Ext2Inode& directory) REQUIRES_SHARED(directory.lock);
+
+  /// The entry of the name; ENOENT, EUCLEAN, EIO. May sleep.
+  Result<EntryPlace> find(Ext2Inode& directory, std::string_view name) const
+      REQUIRES_SHARED(directory.lock);
+
+  // The directory's lock is held for writing. `position`: of the entry, in bytes.
+  /// False: no memory, and the index is wrong from now on.
+  bool insert(std::string_view name, uint64_t position);
+  void remove(std::string_view name, uint64_t position);
+
+ private:
+  /// A name: 32 bits of its hash, and where its entry begins, in units of 4 bytes.
+  struct Slot {
+    uint32_t hash;
+    uint32_t where;
+  };
+  static constexpr uint32_t kFree = UINT32_MAX, kRemoved = UINT32_MAX - 1;  // Slot::where
+
+  bool resize(uint32_t capacity);
+  void put(Slot slot);
+  uint32_t mask() const { return capacity_ - 1; }
+
+  Slot* slots_ = nullptr;
+  uint32_t capacity_ = 0;  // a power of two
+  uint32_t filled_ = 0;    // slots that aren't free: names and removed ones
+  uint32_t names_ = 0;
+};
+
+/// find_entry(), through the index where the directory is large enough to have one. ENOENT, EUCLEAN,
+/// EIO. May sleep.
+Result<EntryPlace> find_name(Ext2Inode& directory, std::string_view name)
+    REQUIRES_SHARED(directory.lock);
+/// Keeps the index, if there is one, in step with an entry that was put in or is being taken out.
+void note_entry_put(Ext2Inode& directory, std::string_view name, uint64_t position)
+    REQUIRES(directory.lock);
+void note_entry_cleared(Ext2Inode& directory, const EntryPlace& place) REQUIRES(directory.lock);
+
+}  // namespace cairn::ext2
