@@ -80,8 +80,8 @@ void balance_dirty_pages() {
   if (unwritten_page_count() <= limit || !running.load()) return;
   throttled_count.increment();
   throttled.fetch_add(1);
-  // The second round from now began after this call. If there is still too much, the pages belong to
-  // somebody whom the flusher can't help.
+  // The second round from now began after this call. If there is still too much, the pages belong
+  // to somebody whom the flusher can't help.
   uint64_t enough = rounds.load() + 2;
   throttle_queue.wait_until([=] {
     if (unwritten_page_count() <= limit || rounds.load() >= enough) return true;

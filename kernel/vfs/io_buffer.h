@@ -34,8 +34,8 @@ class IoBuffer {
   Result<void> put(const void* from, uint64_t count);  // into the buffer: a file's bytes read
   Result<void> take(void* to, uint64_t count);         // out of it: bytes to be written
   Result<void> put_zeros(uint64_t count);
-  // The same as far as the memory goes: bytes moved, less than `count` where it can't be accessed. The
-  // buffer goes on after them.
+  // The same as far as the memory goes: bytes moved, less than `count` where it can't be accessed.
+  // The buffer goes on after them.
   uint64_t put_some(const void* from, uint64_t count);
   uint64_t take_some(void* to, uint64_t count);
   /// Touches the next `count` bytes so that a take() of them most likely won't fault.

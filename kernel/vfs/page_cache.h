@@ -7,15 +7,14 @@
 //
 // Locks: lookups take one bucket's spinlock for a few instructions, never a global one. Nothing
 // here holds a lock across I/O: whoever needs a page that is being read waits for that page alone.
-// Pins keep a page in memory, they don't lock its content. While a page is being read or written its
-// owner may be asked locate_page(), so nobody waits for a page with a lock that locate_page() takes.
+// Pins keep a page in memory, they don't lock its content. While a page is under I/O its owner may be
+// asked locate_page(), so nobody waits for a page with a lock that locate_page() takes.
 #pragma once
 
 #include <atomic>
 #include <span>
 #include <utility>
 
-#include "address_space/region.h"
 #include "arch/layout.h"
 #include "block/block_device.h"
 #include "lib/list.h"
@@ -93,7 +92,6 @@ struct ReadAhead {
   std::atomic<uint32_t> window{0};      // pages fetched at once; 0: not sequential so far
   std::atomic<uint64_t> fetched_to{0};  // first page not asked of the device yet
 };
-inline constexpr uint32_t kFirstWindow = 4, kMaxWindow = 32;  // pages
 
 /// Whose pages: a file's data, or a device's blocks.
 class CacheOwner {
@@ -107,13 +105,12 @@ class CacheOwner {
   CacheOwner& operator=(const CacheOwner&) = delete;
 
   /// Where the blocks of page `index` are: kPageSize / block_size sector numbers of `device`, or
-  /// kHole. Called before reads (a hole reads as zeros) and writes (a hole isn't written), and while
-  /// the page counts as under I/O: it must take no lock whose holders wait for the owner's pages. EIO.
-  /// May sleep; called without spinlocks.
+  /// kHole. Called before reads (a hole reads as zeros) and writes (a hole isn't written), while
+  /// the page counts as under I/O: see "Locks" above. EIO. May sleep; called without spinlocks.
   virtual Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) = 0;
-  /// Pages from this index on don't exist: reading ahead stops there, and they read as zeros. Who cuts
-  /// a file lowers this first, then drops the pages, then frees the blocks: so no page is ever read
-  /// from a block that belongs to another file by then.
+  /// Pages from this index on don't exist: reading ahead stops there, and they read as zeros. Who
+  /// cuts a file lowers this first, then drops the pages, then frees the blocks: so no page is ever
+  /// read from a block that belongs to another file by then.
   virtual uint64_t page_limit() = 0;
   /// The first page became dirty. Called without spinlocks; must not sleep.
   virtual void on_dirty() {}
@@ -146,32 +143,31 @@ Result<PageRef> new_page(CacheOwner& owner, uint64_t index);
 /// The page if it is in the cache and up to date, else null.
 PageRef find_page(CacheOwner& owner, uint64_t index);
 
-/// The page's content was changed and is to be written back some time. Pages without a device ignore
-/// it. No spinlocks held.
+/// The page's content was changed and is to be written back some time. Without a device: nothing.
 void mark_dirty(CachePage& page);
 
 /// Starts writing the owner's dirty pages [first, first + count) in order of index, merged into few
-/// requests, and waits for all that were dirty at the call. EIO if one of them failed: its page stays
-/// in the cache, but counts as clean, so that a broken device is not written to for ever; the error is
-/// also left for take_write_error(). A page that changes while it is written is dirty again.
+/// requests, and waits for all that were dirty at the call. EIO if one of them failed: its page
+/// stays in the cache, but counts as clean, so that a broken device is not written to for ever; the
+/// error is left for take_write_error(), too. A page that changes meanwhile is dirty again.
 Result<void> write_back(CacheOwner& owner, uint64_t first = 0, uint64_t count = UINT64_MAX);
 /// EIO if a write-back of the owner failed since the last call.
 Result<void> take_write_error(CacheOwner& owner);
 
-/// Removes the pages from `first` on, dirty or not, after waiting for I/O on them. Those that somebody
-/// has pinned live on, outside the cache, until the pins go. O(pages removed).
+/// Removes the pages from `first` on, dirty or not, after waiting for I/O on them. Those that
+/// somebody has pinned live on, outside the cache, until the pins go. O(pages removed).
 void drop_pages(CacheOwner& owner, uint64_t first = 0);
 
-/// Copies what [offset, offset + buffer.left()) of the owner holds, up to `size` bytes of it in all,
-/// into the buffer; bytes copied, or the first error if none were. One copy, page to buffer.
+/// Copies what [offset, offset + buffer.left()) of the owner holds, up to `size` bytes of it in
+/// all, into the buffer; bytes copied, or the first error if none were. One copy, page to buffer.
 Result<uint64_t> read_cached(CacheOwner& owner, IoBuffer& buffer, uint64_t offset, uint64_t size,
                              ReadAhead* pattern = nullptr);
 /// Copies the buffer into the owner's pages and marks them dirty. Blocks exist already. Pages that
-/// are overwritten only partly are read first, unless they lie at or beyond `size` (the old end). So
-/// who gives blocks to a hole below `size` and then fills only part of the page pins it first, by
-/// read_page() before the blocks are there (it reads as zeros) or by new_page(): what lies in new
-/// blocks is undefined. Bytes copied, or the first error if none were; where the buffer's memory ends
-/// early, nothing behind what was copied has changed.
+/// are overwritten only partly are read first, unless they lie at or beyond `size` (the old end).
+/// So who gives blocks to a hole below `size` and then fills only part of the page pins it first,
+/// by read_page() before the blocks are there (it reads as zeros) or by new_page(): what lies in
+/// new blocks is undefined. Bytes copied, or the first error if none were; where the buffer's
+/// memory ends early, nothing behind what was copied has changed.
 Result<uint64_t> write_cached(CacheOwner& owner, IoBuffer& buffer, uint64_t offset, uint64_t size);
 /// Zeros [start, end) of the page that holds both, if it is in the cache or has to be read.
 Result<void> zero_cached(CacheOwner& owner, uint64_t start, uint64_t end);
@@ -181,7 +177,7 @@ Result<CacheOwner*> device_pages(BlockDevice& device);
 /// Writes back the dirty pages of those owners; the first error.
 Result<void> write_back_devices();
 
-/// Takes up to `wanted` clean pages out of the cache and frees them; how many. Takes only spinlocks.
+/// Takes up to `wanted` clean pages out of the cache; how many. Takes only spinlocks.
 uint64_t evict_pages(uint64_t wanted);
 
 struct PageCacheUsage {
@@ -190,16 +186,15 @@ struct PageCacheUsage {
   uint64_t limit_dirty;  // writers wait for write-back beyond this many
 };
 PageCacheUsage page_cache_usage();
-/// Waits while too many pages are dirty: called after writes, no locks held. Wakes the flusher.
+/// After writes: waits while too many pages are dirty. No lock held that `write_back_all` takes.
 void balance_dirty_pages();
-/// Starts the thread that writes back, by calling `write_back_all` and then for the devices' own
-/// pages: five seconds after something became dirty, and when wake_flusher() is called. While nothing
-/// is dirty it sleeps without a timer. ENOMEM.
+/// Starts the thread that writes back, by `write_back_all` and write_back_devices(): five seconds
+/// after something became dirty, or at wake_flusher(). Until then it sleeps, without a timer. ENOMEM.
 Result<void> start_flusher(void (*write_back_all)());
 /// Now. Any context that holds no lock of rank kWaitQueue or below.
 void wake_flusher();
-/// Within five seconds. Pages that become dirty see to it themselves; file systems call it when they
-/// change what is in no dirty page.
+/// Within five seconds. Pages that become dirty see to it themselves; file systems call it when
+/// they change what is in no dirty page.
 void flush_soon();
 
 }  // namespace cairn

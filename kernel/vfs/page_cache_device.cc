@@ -8,8 +8,8 @@ namespace cairn {
 
 namespace {
 
-/// Pages by their place on the device. One that doesn't end with a whole page goes by sectors, so that
-/// the rest of the last page is a hole.
+/// Pages by their place on the device. One that doesn't end with a whole page goes by sectors, so
+/// that the rest of the last page is a hole.
 class DevicePages final : public CacheOwner {
  public:
   explicit DevicePages(BlockDevice& device)

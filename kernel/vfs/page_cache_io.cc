@@ -1,6 +1,6 @@
 // Pages to and from the device: blocks that follow each other there travel in one request, across
-// pages. A page's I/O has ended when its last piece has; until then `pieces` counts them, and one more
-// while its submitter still adds some.
+// pages. A page's I/O has ended when its last piece has; until then `pieces` counts them, and one
+// more while its submitter still adds some.
 #include <algorithm>
 
 #include "lib/string.h"

@@ -4,10 +4,10 @@
 //
 //   allocate_page()  ─▶  insert_page()  ─▶  remove_page()  ─▶  free_cache_page(), by the last pin
 //
-// A page is found through its bucket, through the list in order of use, and through its owner; so it is
-// removed with all three locks held, and whoever finds it takes a pin before leaving the lock.
-// Pages under I/O (kReading, kWriting) are not removed. Their requests hold no pins: what ends a request
-// runs in interrupt handlers, where nothing can be freed.
+// A page is found through its bucket, through the list in order of use, and through its owner; so
+// it is removed with all three locks held, and whoever finds it takes a pin before leaving the
+// lock. Pages under I/O (kReading, kWriting) are not removed. Their requests hold no pins: what
+// ends a request runs in interrupt handlers, where nothing can be freed.
 #pragma once
 
 #include "metrics/counter.h"
@@ -54,8 +54,8 @@ inline PageRef lookup_page(CacheOwner& owner, uint64_t index) {
 Result<CachePage*> allocate_page(CacheOwner& owner, uint64_t index);
 /// Puts it into the cache, unless another of that index is there: that one, pinned.
 PageRef insert_page(CachePage& fresh);
-/// Takes it out of the cache if nothing is read into it or written from it, and if it meets `allowed`
-/// (called with all its locks held); the cache's pin goes to the caller. Whether it did.
+/// Takes it out of the cache if nothing is read into it or written from it, and if it meets
+/// `allowed` (called with all its locks held); the cache's pin goes to the caller. Whether it did.
 bool remove_page(CachePage& page, bool (*allowed)(const CachePage& page));
 
 uint64_t cached_page_count();
@@ -131,7 +131,7 @@ void finish_reading(CachePage& page);
 /// Waits until the page is neither kReading nor kWriting.
 void wait_for_io(CachePage& page);
 
-// ---- Reading (page_cache_read.cc, read_ahead.cc) -------------------------------------------------
+// ---- Reading (page_cache_read.cc, read_ahead.cc) ------------------------------------------------
 
 /// What hit_page() does for a page that isn't used as most are.
 CachePage* hit_page_slowly(CachePage& pinned, ReadAhead* pattern);
@@ -151,6 +151,8 @@ inline PageRef hit_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern) {
 /// The page for a caller that hit_page() gave none, and that will want `wanted` pages from here on.
 Result<PageRef> get_missing_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern,
                                  uint64_t wanted);
+
+inline constexpr uint32_t kFirstWindow = 4, kMaxWindow = 32;  // pages
 
 /// What to fetch, and which of it to mark kReadOn.
 struct FetchPlan {

@@ -9,8 +9,8 @@ CAIRN_COUNTER(cache_read_ahead_count, "cache.read_ahead");
 
 namespace {
 
-/// Puts a page into the cache, kReading, and adds its blocks to `run`. `pinned`, if not null, receives
-/// a pin on it; or on the page that another thread has put there meanwhile. ENOMEM.
+/// Puts a page into the cache, kReading, and adds its blocks to `run`. `pinned`, if not null,
+/// receives a pin on it; or on the page that another thread has put there meanwhile. ENOMEM.
 Result<void> start_page(IoRun& run, CacheOwner& owner, uint64_t index, uint32_t marks,
                         PageRef* pinned) {
   CachePage* fresh = TRY(allocate_page(owner, index));

@@ -1,5 +1,5 @@
-// For the cache's kernel tests: a disk in memory that counts, fails and waits on demand, and a file on
-// it whose blocks lie where the test says.
+// For the cache's kernel tests: a disk in memory that counts, fails and waits on demand, and a file
+// on it whose blocks lie where the test says.
 #pragma once
 
 #include <algorithm>

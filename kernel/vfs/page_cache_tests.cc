@@ -1,5 +1,5 @@
-// Kernel tests of the page cache: reading, read-ahead, eviction (`ktest` in the monitor). Writing is
-// in page_cache_write_tests.cc.
+// Kernel tests of the page cache: reading, read-ahead, eviction (`ktest` in the monitor). Writing
+// is in page_cache_write_tests.cc.
 #include "memory/frame_allocator.h"
 #include "vfs/page_cache_test_disk.h"
 
@@ -95,6 +95,19 @@ KERNEL_TEST(cache_reads_a_page_once_for_two) {
   EXPECT(good == 2 && disk.reads == 1);
 }
 
+KERNEL_TEST(cache_holds_an_index_once) {
+  Disk disk;
+  TestFile file(&disk), other_file(&disk);
+  auto first = allocate_page(file, 3), second = allocate_page(file, 3);
+  auto other = allocate_page(other_file, 3);
+  EXPECT(first.ok() && second.ok() && other.ok());
+  for (CachePage* page : {*first, *second, *other}) page->state = CachePage::kUpToDate;
+  EXPECT(!insert_page(**first) && !insert_page(**other));
+  PageRef there = insert_page(**second);
+  EXPECT(there && &*there == *first && file.page_count == 1 && other_file.page_count == 1);
+  free_cache_page(**second);
+}
+
 KERNEL_TEST(cache_reports_read_errors_and_tries_again) {
   Disk disk;
   TestFile file(&disk);
@@ -168,13 +181,15 @@ KERNEL_TEST(cache_survives_lack_of_memory) {
   EXPECT(read_page(file, 0).ok());
   evict_pages(UINT64_MAX);
   uint64_t frames = frames_in_use(FrameUse::kCache);
-  for (uint64_t n = 1; n <= 1; n++) {
-    fail_frame_allocation(n);
-    EXPECT(read_page(file, 1).error() == Errno::kENOMEM);
-    fail_frame_allocation(n);
-    EXPECT(new_page(file, 2).error() == Errno::kENOMEM);
-    fail_frame_allocation(0);
-  }
+  uint64_t word = 0;
+  IoBuffer buffer = IoBuffer::kernel(&word, sizeof(word));
+  fail_frame_allocation(1);
+  EXPECT(read_page(file, 1).error() == Errno::kENOMEM);
+  fail_frame_allocation(1);
+  EXPECT(new_page(file, 2).error() == Errno::kENOMEM);
+  fail_frame_allocation(1);
+  EXPECT(write_cached(file, buffer, 0, 0).error() == Errno::kENOMEM);
+  EXPECT(buffer.left() == sizeof(word));
   EXPECT(frames_in_use(FrameUse::kCache) == frames && file.page_count == 0 && disk.reads == 1);
   // Reading ahead goes as far as memory does.
   ReadAhead pattern;

@@ -15,9 +15,9 @@ constinit std::atomic<uint64_t> dirty_total{0};
 constinit std::atomic<uint64_t> writing_total{0};
 constinit WaitQueue turn_queue{"disk"};
 
-/// Takes up to kBatch dirty pages with an index in [first, first + count) off the owner's list and makes
-/// them kWriting. Looks at no more than `budget` pages, which it lowers; those out of range go to the
-/// list's end, so that no call looks at them again.
+/// Takes up to kBatch dirty pages with an index in [first, first + count) off the owner's list and
+/// makes them kWriting. Looks at no more than `budget` pages, which it lowers; those out of range
+/// go to the list's end, so that no call looks at them again.
 uint32_t take_dirty(CacheOwner& owner, uint64_t first, uint64_t count, uint64_t& budget,
                     CachePage** taken) {
   uint32_t n = 0;
@@ -86,8 +86,8 @@ void mark_dirty(CachePage& page) {
 }
 
 Result<void> write_back(CacheOwner& owner, uint64_t first, uint64_t count) {
-  // Pages that are being written now may have been dirty at the call, so this waits for its turn even
-  // with nothing to do itself.
+  // Pages that are being written now may have been dirty at the call, so this waits for its turn
+  // even with nothing to do itself.
   if (owner.device == nullptr) return {};
   if (owner.dirty_count.load() == 0 && !owner.writing_back.load()) return {};
   turn_queue.wait_until([&owner] { return !owner.writing_back.exchange(true); });

@@ -59,6 +59,10 @@ KERNEL_TEST(cache_partial_overwrite_reads_first) {
   EXPECT(page.ok() && word_of(*page, 792) == 99 && word_of(*page, 808) == 7);
   EXPECT(word_of(*page, 816) == 102);
   EXPECT(write_back(file).ok() && disk.word(800) == 7 && disk.word(816) == 102);
+  // From a page's first byte, but not to the end of what was there.
+  EXPECT(write_words(file, 3 * kPageSize, 2, 7, 3 * kPageSize + 24));
+  auto last = read_page(file, 3);
+  EXPECT(last.ok() && word_of(*last, 8) == 7 && word_of(*last, 16) == (3 * kPageSize + 16) / 8);
 }
 
 KERNEL_TEST(cache_writes_behind_the_end_without_reading) {
@@ -109,7 +113,7 @@ KERNEL_TEST(cache_reports_write_errors) {
 KERNEL_TEST(cache_writes_again_what_changes_meanwhile) {
   Disk disk;
   TestFile file(&disk);
-  EXPECT(change(file, 0, 5));
+  EXPECT(change(file, 0, 5) && change(file, 1, 5));
   disk.holding = true;
   Result<void> first, second;
   {
@@ -119,8 +123,8 @@ KERNEL_TEST(cache_writes_again_what_changes_meanwhile) {
     EXPECT(change(file, 0, 6) && file.dirty_count == 1);
     // Whoever asks now waits for the write under way, and for the new one.
     TestThread late([&] { second = write_back(file); });
-    EXPECT(evict_pages(UINT64_MAX) != UINT64_MAX && is_cached(file, 0));
-    EXPECT(disk.writes == 1);
+    evict_pages(UINT64_MAX);
+    EXPECT(is_cached(file, 0) && is_cached(file, 1) && disk.writes == 1);
     disk.release();
   }
   EXPECT(first.ok() && second.ok() && disk.writes == 2);

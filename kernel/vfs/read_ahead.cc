@@ -1,7 +1,8 @@
-// When to fetch pages before they are asked for. A file that is read in order is fetched in windows,
-// each twice as long as the one before, from 4 to 32 pages. A page at the start of the newest window is
-// marked; the reader that gets there has the next window fetched, so the device works while the reader
-// goes through the pages at hand. A cached file costs nothing for that: its pages have no marks.
+// When to fetch pages before they are asked for. A file that is read in order is fetched in
+// windows, each twice as long as the one before, from 4 to 32 pages. A page at the start of the
+// newest window is marked; the reader that gets there has the next window fetched, so the device
+// works while the reader goes through the pages at hand. A cached file costs nothing for that: its
+// pages have no marks.
 #include <algorithm>
 
 #include "vfs/page_cache_parts.h"
