@@ -3,8 +3,8 @@
 
 A mutant is one small change to the reference: `grading/mutants/a.toml` says in which file which
 text becomes which, and which of the rubric's tests must notice (`kills`). The suite runs them
-(suite/test_mutants.py). Mutants with `isolation = true` misbehave in a way that a user program
-can see; the students' own isolation tests are scored by how many of them they catch.
+(suite/test_mutants.py). Mutants with `visible = true` misbehave in a way that a user program
+can see; the students' own tests are scored by how many of them they catch.
 
 Students don't get the mutants: where the file is absent, the lists here are empty.
 
@@ -46,7 +46,7 @@ class Mutant:
     find: str  # stands exactly once in `file`
     replace: str
     kills: tuple[str, ...]  # rubric tests of which at least one must fail
-    isolation: bool = False  # whether user programs can see it
+    visible: bool = False  # whether user programs can see it
 
 
 def load_mutants(letter: str, root: Path = ROOT) -> list[Mutant]:
@@ -67,9 +67,9 @@ def load_mutants(letter: str, root: Path = ROOT) -> list[Mutant]:
     return mutants
 
 
-def isolation_mutants(letter: str, root: Path = ROOT) -> list[Mutant]:
+def visible_mutants(letter: str, root: Path = ROOT) -> list[Mutant]:
     """The mutants that user programs can see; [] in the students' tree. Raises MutantError."""
-    return [mutant for mutant in load_mutants(letter, root) if mutant.isolation]
+    return [mutant for mutant in load_mutants(letter, root) if mutant.visible]
 
 
 def mutated_text(mutant: Mutant, root: Path = ROOT) -> str:
@@ -185,7 +185,7 @@ def main() -> int:
     try:
         mutants = {mutant.name: mutant for mutant in load_mutants(arguments.lab)}
         for mutant in mutants.values() if not arguments.names else ():
-            mark = "user" if mutant.isolation else ""
+            mark = "user" if mutant.visible else ""
             print(f"{mutant.item:4}{mark:5}{mutant.name:36}{mutant.description}", flush=True)
         for name in arguments.names:
             if name not in mutants:

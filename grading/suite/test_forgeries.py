@@ -36,7 +36,7 @@ def test_a_forgery_gets_nothing(letter: str, forgery: Path, built: Path, rubric,
                                 tmp_path: Path) -> None:
     tests = sample(rubric[letter], SAMPLE)
     if (forgery / "tests").is_dir():
-        tests += [test for test in rubric[letter] if "isolation_tests" in test and test not in tests]
+        tests += [test for test in rubric[letter] if ("isolation_tests" in test or "own_tests" in test) and test not in tests]
     choice = "|".join(f"^{re.escape(test)}$" for test in tests)
     folder = submission(letter, tmp_path / "forged", forgery, solved=False)
     start = time.monotonic()

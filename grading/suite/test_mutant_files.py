@@ -34,12 +34,12 @@ def test_a_mutant_changes_one_place(tree) -> None:
 def test_students_have_no_mutants(tree) -> None:
     top = tree({"labs/a-paging/walk.cc": SOURCE})
     assert mutants.load_mutants("a", top) == []
-    assert mutants.isolation_mutants("a", top) == []
+    assert mutants.visible_mutants("a", top) == []
 
 
-def test_isolation_mutants_are_those_marked(tree) -> None:
-    top = made_up(tree, ENTRY.format(name="up"), ENTRY.format(name="seen") + "isolation = true\n")
-    assert [mutant.name for mutant in mutants.isolation_mutants("a", top)] == ["seen"]
+def test_visible_mutants_are_those_marked(tree) -> None:
+    top = made_up(tree, ENTRY.format(name="up"), ENTRY.format(name="seen") + "visible = true\n")
+    assert [mutant.name for mutant in mutants.visible_mutants("a", top)] == ["seen"]
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [

@@ -10,12 +10,12 @@ import pytest
 
 from grading.check import check, check_that
 from grading.machine import Machine
-from grading.mutants import Mutant, isolation_mutants
+from grading.mutants import Mutant, visible_mutants
+from grading.own_tests import catchers, complaints, notice_anything
 from grading.rubric import item
 from grading.run import Run
 from grading.tests.a import outside
 from grading.tests.a.disk import disk_image
-from grading.tests.a.isolation import catchers, complaints, notice_anything
 from grading.tests.a.pattern import PAGE, area_sum
 from grading.tests.a.puppets import Puppets
 from grading.tests.a.tables import FRAME_MASK, draw_word
@@ -89,17 +89,17 @@ def test_the_processor_uses_each_process_table(machine: Machine, rng: random.Ran
 @item("A5", points=2)
 def test_isolation_tests_accept_a_correct_kernel(cairn_run: Run, boot: Callable[..., Machine]) -> None:
     """Your tests in tests/isolation_*.c exit with 0 on a correct kernel, three times, and not on every kernel."""
-    check(expected=[], seen=complaints(cairn_run, boot), what="your isolation tests that fail on a correct kernel",
+    check(expected=[], seen=complaints(cairn_run, boot, "A5"), what="your isolation tests that fail on a correct kernel",
           hint="a test exits with 0 when memory is isolated as it should be, otherwise with 1")
-    check_that(not isolation_mutants("a") or notice_anything(cairn_run, boot), expected="a failure on at least one",
+    check_that(not visible_mutants("a") or notice_anything(cairn_run, boot), expected="a failure on at least one",
                seen="success on all", what="your isolation tests on the hidden kernels, each of which has a mistake")
 
 
-@pytest.mark.parametrize("mutant", isolation_mutants("a") or [None], ids=lambda mutant: mutant.name if mutant else "hidden")
+@pytest.mark.parametrize("mutant", visible_mutants("a") or [None], ids=lambda mutant: mutant.name if mutant else "hidden")
 @item("A5", points=1)
 def test_isolation_tests_catch(mutant: Mutant | None, cairn_run: Run, boot: Callable[..., Machine]) -> None:
     """Your isolation tests fail on a kernel with a known mistake (which they may find by any symptom)."""
-    check(expected=[], seen=complaints(cairn_run, boot), what="your isolation tests that fail on a correct kernel, where they must pass")
+    check(expected=[], seen=complaints(cairn_run, boot, "A5"), what="your isolation tests that fail on a correct kernel, where they must pass")
     if mutant is None:
         return  # the hidden kernels are the instructor's; there your tests meet them
     check_that(catchers(cairn_run, boot, mutant) and notice_anything(cairn_run, boot), expected="at least one test exits with 1",

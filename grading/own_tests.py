@@ -1,4 +1,4 @@
-"""The student's isolation tests: run on a correct kernel, and on kernels with a known mistake."""
+"""The student's own tests, labs/<lab>/tests/: run on a correct kernel, and on kernels with a known mistake."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from grading import mutants
 from grading.failures import GuestFailure, HarnessFault, NotImplementedInLab
+from grading.lab import load_lab
 from grading.machine import Machine
 from grading.run import Run
 
@@ -38,7 +39,8 @@ class Verdict:
 
 def test_names(run: Run) -> list[str]:
     """The student's tests, as programs are named."""
-    return sorted(path.stem for path in (run.student_files / "tests").glob("isolation_*.c"))
+    files = load_lab(run.lab).student_files(run.student_files.parent)
+    return sorted(path.stem for path in files if path.parts[0] == "tests")
 
 
 def run_tests(machine: Machine, names: list[str], times: int) -> list[Verdict]:
@@ -59,21 +61,21 @@ def correct_kernel(run: Run) -> Path:
     return reference if reference.exists() and mutants.load_mutants(run.lab) else run.kernel
 
 
-def complaints(run: Run, boot: Boot) -> list[str]:
+def complaints(run: Run, boot: Boot, item: str) -> list[str]:
     """What is wrong with the tests on a correct kernel; [] if nothing. Runs once for all workers.
 
-    Raises NotImplementedInLab when a test says that it isn't written.
+    Raises NotImplementedInLab for the item when a test says that it isn't written.
     """
     names = test_names(run)
     if not names:
-        return ["there is no file tests/isolation_*.c"]
+        return [f"there is no test in labs/{load_lab(run.lab).folder.name}/tests"]
 
     def run_all() -> list[list[str]]:
         return [[verdict.test, verdict.ending] for verdict in run_tests(boot(kernel=correct_kernel(run)), names, RUNS)]
 
     verdicts = [Verdict(test, ending) for test, ending in _once(run, "correct", run_all)]
     if any(verdict.ending == f"exited status={NOT_IMPLEMENTED}" for verdict in verdicts):
-        raise NotImplementedInLab("A5")
+        raise NotImplementedInLab(item)
     return [str(verdict) for verdict in verdicts if not verdict.passed]
 
 
@@ -89,7 +91,7 @@ def notice_anything(run: Run, boot: Boot) -> bool:
     """
     def look() -> bool:
         return any(all(verdict.passed for verdict in _run_on(run, boot, mutant, [CONTROL] * RUNS)) and catchers(run, boot, mutant)
-                   for mutant in mutants.isolation_mutants(run.lab))
+                   for mutant in mutants.visible_mutants(run.lab))
 
     return bool(_once(run, "mutants", look))
 
@@ -111,7 +113,7 @@ def _once(run: Run, what: str, compute: Callable[[], Any]) -> Any:
     kernels = correct_kernel(run).read_bytes() + run.programs.read_bytes()
     key = hashlib.sha256(repr((run.seed, test_names(run))).encode() + kernels).hexdigest()
     run.logs.mkdir(parents=True, exist_ok=True)
-    with open(run.logs / f"isolation-tests-{what}.json", "a+") as file:
+    with open(run.logs / f"own-tests-{what}.json", "a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         known = json.loads(file.read() or "{}")

@@ -1,0 +1,70 @@
+// LAB B, item B2 (handouts/b-files.md#b2): a test of descriptors, dup and fork.
+//
+// Exit with 0 if descriptors behave as POSIX says, otherwise with 1. See files_data.c.
+// Run it: `run files_descriptors` at the monitor's prompt. Check: make grade LAB=b K=own_tests
+#include <fcntl.h>
+
+#include "cairn.h"
+
+// BEGIN SOLUTION B2
+// STARTER: int main(void) {
+// STARTER:   return 2;  // not implemented
+// STARTER: }
+enum { kMany = 100 };
+
+static void expect(int right) {
+  if (!right) exit(1);
+}
+
+static void lowest_is_taken(int file) {
+  int fds[4];
+  for (int i = 0; i < 4; i++) fds[i] = dup(file);
+  for (int i = 1; i < 4; i++) expect(fds[i] == fds[0] + i);
+  close(fds[1]);
+  expect(dup(file) == fds[1]);
+  for (int i = 0; i < 4; i++) close(fds[i]);
+  expect(close(fds[0]) < 0 && errno == EBADF);
+}
+
+static void flags_belong_to_descriptors(int file) {
+  int plain = dup(file);
+  int closing = fcntl(file, F_DUPFD_CLOEXEC, 0);
+  expect(fcntl(plain, F_GETFD) == 0 && fcntl(closing, F_GETFD) == FD_CLOEXEC);
+  expect(dup2(plain, closing) == closing && fcntl(closing, F_GETFD) == 0);
+  expect(fcntl(plain, F_SETFD, FD_CLOEXEC) == 0);
+  pid_t child = fork();
+  if (child == 0) exit(fcntl(plain, F_GETFD) == FD_CLOEXEC && fcntl(closing, F_GETFD) == 0 ? 0 : 1);
+  expect(wait_for(child) == 0);
+  close(plain);
+  close(closing);
+}
+
+static void fork_shares_open_files(int file) {
+  int fds[kMany];
+  char byte = 0;
+  for (int i = 0; i < kMany; i++) expect((fds[i] = dup(file)) >= 0);
+  expect(lseek(file, 2, SEEK_SET) == 2);
+  pid_t child = fork();
+  if (child == 0) {
+    if (read(fds[kMany - 1], &byte, 1) != 1 || byte != '2') exit(1);
+    for (int i = 0; i < kMany; i++) {
+      if (close(fds[i]) != 0) exit(1);
+    }
+    exit(0);
+  }
+  expect(wait_for(child) == 0);
+  expect(read(fds[0], &byte, 1) == 1 && byte == '3');
+  for (int i = 0; i < kMany; i++) expect(close(fds[i]) == 0);
+}
+
+int main(void) {
+  int file = open("/descriptors", O_RDWR | O_CREAT, 0644);
+  expect(file >= 0 && write(file, "0123456789", 10) == 10);
+  lowest_is_taken(file);
+  flags_belong_to_descriptors(file);
+  fork_shares_open_files(file);
+  close(file);
+  unlink("/descriptors");
+  return 0;
+}
+// END SOLUTION
