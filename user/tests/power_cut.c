@@ -43,7 +43,8 @@ static int write_content(const char* path, int flags, const char* length, const 
 static int sync_and_note(const char* path, const char* word, int journal) {
   int fd = open(path, O_RDONLY);
   if (fd < 0 || fsync(fd) != 0 || close(fd) != 0) return -1;
-  if (write_all(journal, word, (long)strlen(word)) != 0 || write_all(journal, "\n", 1) != 0) return -1;
+  if (write_all(journal, word, (long)strlen(word)) != 0 || write_all(journal, "\n", 1) != 0)
+    return -1;
   return fsync(journal);
 }
 
