@@ -291,6 +291,14 @@ bool MetadataStore::is_held(const MetadataBlock& block, uint32_t offset) {
   return state_.committing != nullptr && state_.committing->find_note(key) != nullptr;
 }
 
+void MetadataStore::retire(BlockNumber number) {
+  Guard guard(state_.lock);
+  Record* record = state_.current->find_record(number.value);
+  if (record != nullptr && record->kind != BlockKind::kNew) {
+    state_.current->remove_record(*record);
+  }
+}
+
 void MetadataStore::forget(BlockNumber number) {
   Guard guard(state_.lock);
   Record* record = state_.current->find_record(number.value);

@@ -137,7 +137,10 @@ class MetadataStore {
   /// A directory has a new block: names in it can be found once its inode is written. ENOMEM, before
   /// anything is changed.
   Result<void> directory_grew(InodeNumber directory) REQUIRES_SHARED(running_operation);
-  /// The block is no longer metadata (it is being freed): its changes are not written.
+  /// The block is no longer metadata: it is freed. Its changes are not written, but for a kNew block's:
+  /// the inode that had it may be frozen, and must not lead to what lay there before.
+  void retire(BlockNumber number) REQUIRES_SHARED(running_operation);
+  /// The same for a block that is given back to the allocator (give_back_block()): none is written.
   void forget(BlockNumber number) REQUIRES_SHARED(running_operation);
 
   /// Data that must be on the device before step 2: calls write_back() for all inodes that are dirty.

@@ -189,6 +189,25 @@ KERNEL_TEST(commit_replaces_a_name_in_one_write) {
   EXPECT(t.disk->flushes_before(dead) < t.disk->flushes_before(after));
 }
 
+KERNEL_TEST(commit_writes_new_blocks_that_are_freed_again) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  {
+    Operation operation(*t.store);
+    for (uint64_t block : {300, 310}) EXPECT(t.store->create_block(BlockNumber(block)).ok());
+    t.set(kFresh, 0, 7, BlockKind::kInodes);
+    t.set(kNames, 0, 7, BlockKind::kDirectory);
+    t.set(kInodes, 0, 7, BlockKind::kInodes);
+    t.store->retire(kFresh);
+    t.store->retire(kNames);
+    t.store->forget(BlockNumber(310));
+  }
+  EXPECT(t.good && t.commit());
+  EXPECT(t.disk->word(300, 0) == 7 && t.disk->word(303, 0) == 7);
+  EXPECT(t.disk->writes(301) == 0 && t.disk->writes(310) == 0);
+}
+
 KERNEL_TEST(commit_moves_a_directory_in_one_step) {
   Fixture t;
   EXPECT(t);

@@ -65,7 +65,7 @@ class Cutter {
     }
     if (levels > 0 && !TRY(cut_table(block, start, levels, all))) return false;
     if (!all) return true;
-    if (levels > 0 || is_metadata_) fs_.metadata.forget(block);
+    if (levels > 0 || is_metadata_) fs_.metadata.retire(block);
     fs_.allocator.free_block(block);
     pointer = 0;
     raw_.sectors -= fs_.geometry.sectors_per_block();
@@ -120,7 +120,7 @@ Result<void> free_attribute_block(Ext2Inode& inode) REQUIRES(inode.map_lock)
   TRY(fs.metadata.change(block, BlockKind::kInodes));
   // Two inodes that share it may be deleted at once.
   if (std::atomic_ref<uint32_t>(header.references).fetch_sub(1) <= 1) {
-    fs.metadata.forget(number);
+    fs.metadata.retire(number);
     fs.allocator.free_block(number);
   }
   inode.raw.file_acl = 0;
