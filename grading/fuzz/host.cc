@@ -130,6 +130,18 @@ bool is_seekable_device(const Inode&) { return false; }
 HostDisk::HostDisk(uint8_t* bytes, uint64_t size)
     : BlockDevice("host", size / kSectorSize, false), bytes_(bytes) {}
 
+void HostDisk::log_writes(const char* name) {
+  log_ = fopen(name, "wb");
+  log_write(0, sector_count() * kSectorSize);
+}
+
+void HostDisk::log_write(uint64_t first, uint64_t size) {
+  const uint64_t head[] = {first, size};
+  bool written = fwrite(head, sizeof(head), 1, log_) == 1 &&
+                 fwrite(bytes_ + first * kSectorSize, size, 1, log_) == 1 && fflush(log_) == 0;
+  if (!written) panic("the log can't be written");
+}
+
 void HostDisk::start(BlockRequest& request) {
   if (fail_after_ != 0 && --fail_after_ == 0) return complete(request, Errno::kEIO);
   uint8_t* at = bytes_ + request.disk_first.value * kSectorSize;
@@ -139,7 +151,8 @@ void HostDisk::start(BlockRequest& request) {
     if (request.operation == BlockOperation::kWrite) memcpy(at, memory, request.segments[i].size);
     at += request.segments[i].size;
   }
-  if (request.operation == BlockOperation::kWrite) writes_++;
+  bool is_write = request.operation == BlockOperation::kWrite;
+  if (is_write && log_ != nullptr) log_write(request.disk_first.value, request.size());
   complete(request, Errno::kOk);
 }
 

@@ -102,6 +102,7 @@ Result<Ext2Inode*> make_file(Ext2Inode& directory, std::string_view name, const 
     REQUIRES(directory.lock) REQUIRES_SHARED(running_operation) {
   Ext2FileSystem& fs = directory.fs();
   const bool is_directory = file.type == FileType::kDirectory;
+  TRY(check_new_name(directory, name));
   InodeNumber number = TRY(fs.allocator.allocate_inode(directory.number, is_directory));
   auto made = fs.make_unused_inode(number, new_raw_inode(directory, file));
   if (!made.ok()) {
@@ -110,6 +111,7 @@ Result<Ext2Inode*> make_file(Ext2Inode& directory, std::string_view name, const 
     return made.error();
   }
   Ext2Inode& fresh = **made;
+  fresh.making_epoch = fs.metadata.epoch();
   auto named = store_new_file(directory, fresh, file);
   if (named.ok()) {
     auto room = make_room(directory, name.size());

@@ -74,6 +74,16 @@ class Ext2Inode final : public Inode {
   /// Large directories, once searched: where their names are. Made by readers, changed with `lock` held.
   std::atomic<NameIndex*> name_index{nullptr};
 
+  /// Directories: names that were removed in epoch `removal_epoch`, as a set of hashes. The device has
+  /// them until that epoch is committed.
+  uint64_t removed_names[4] GUARDED_BY(lock) = {};
+  uint64_t removal_epoch GUARDED_BY(lock) = 0;
+
+  /// The epoch in which it was made: until its commit, the device has no name of it.
+  uint64_t making_epoch = 0;
+  /// Directories: the epoch in which it got another name: until its commit, the device has the old one.
+  uint64_t moving_epoch = 0;
+
   ListLink dirty_link;  // protected by the file system's dirty_lock_
 
   // Inode's and CacheOwner's; the files that implement them are named above.

@@ -12,7 +12,36 @@
 namespace cairn::ext2 {
 
 bool commit_would_help(Ext2FileSystem& fs, Errno error) {
-  return error == Errno::kENOSPC && fs.allocator.needs_commit();
+  return error == Errno::kEAGAIN || (error == Errno::kENOSPC && fs.allocator.needs_commit());
+}
+
+namespace {
+
+/// One of the 256 bits of Ext2Inode::removed_names. Source: Fowler, Noll, Vo, the FNV-1a hash.
+uint32_t hash_bit(std::string_view name) {
+  uint32_t hash = 0x811c'9dc5;
+  for (char character : name) hash = (hash ^ uint8_t(character)) * 0x0100'0193;
+  return hash >> 24;
+}
+
+}  // namespace
+
+Result<void> check_new_name(Ext2Inode& directory, std::string_view name) {
+  if (directory.removal_epoch != directory.fs().metadata.epoch()) return {};
+  uint32_t bit = hash_bit(name);
+  bool removed = (directory.removed_names[bit / 64] >> bit % 64 & 1) != 0;
+  return removed ? Errno::kEAGAIN : Result<void>();
+}
+
+void note_removed_name(Ext2Inode& directory, std::string_view name, const Ext2Inode& file) {
+  uint64_t epoch = directory.fs().metadata.epoch();
+  if (file.making_epoch == epoch) return;
+  if (directory.removal_epoch != epoch) {
+    for (uint64_t& word : directory.removed_names) word = 0;
+    directory.removal_epoch = epoch;
+  }
+  uint32_t bit = hash_bit(name);
+  directory.removed_names[bit / 64] |= 1ull << bit % 64;
 }
 
 Result<EntryPlace> entry_of(Ext2Inode& directory, std::string_view name, const Inode& file) {
@@ -25,7 +54,8 @@ uint32_t inode_field(const EntryPlace& place) {
   return place.offset + uint32_t(offsetof(RawEntry, inode));
 }
 
-void clear_entry(Ext2Inode& directory, const EntryPlace& place) {
+void clear_entry(Ext2Inode& directory, const EntryPlace& place, const Ext2Inode& file) {
+  note_removed_name(directory, place.name(), file);
   note_entry_cleared(directory, place);
   place.raw().inode = 0;
   uint64_t block_start = place.position - place.offset;
@@ -80,6 +110,7 @@ namespace {
 
 Result<void> add_link(Ext2Inode& directory, std::string_view name, Ext2Inode& file)
     REQUIRES(directory.lock) REQUIRES_SHARED(running_operation) {
+  TRY(check_new_name(directory, name));
   EntryRoom room = TRY(make_room(directory, name.size()));
   TRY(store_directory(directory, true));
   TRY(store_links(file, uint16_t(links_of(file) + 1)));
@@ -104,7 +135,7 @@ Result<void> remove_link(Ext2Inode& directory, const EntryPlace& place, Ext2Inod
     (void)store_links(file, links_before);
     return stored;
   }
-  clear_entry(directory, place);
+  clear_entry(directory, place, file);
   return {};
 }
 

@@ -44,17 +44,26 @@ Result<void> store_directory(Ext2Inode& directory, bool new_names)
 
 // ---- Names and links (names.cc) ---------------------------------------------------------------
 
-/// Whether an operation that failed should be tried once more after a commit, which makes room that
-/// this epoch has freed.
+/// An operation failed, but has a chance after a commit: what the epoch has freed can be used then
+/// (ENOSPC), and what it did to names is on the device (EAGAIN: only within this room).
 bool commit_would_help(Ext2FileSystem& fs, Errno error);
+
+/// EAGAIN if a file of that name may have lost it in this epoch. The device would have two entries of
+/// the name during the commit, which e2fsck doesn't repair by itself.
+Result<void> check_new_name(Ext2Inode& directory, std::string_view name)
+    REQUIRES_SHARED(directory.lock) REQUIRES_SHARED(running_operation);
+/// For check_new_name(): `file` is losing this name.
+void note_removed_name(Ext2Inode& directory, std::string_view name, const Ext2Inode& file)
+    REQUIRES(directory.lock) REQUIRES_SHARED(running_operation);
 
 /// The entry of a name, which must mean `file`. ENOENT, EUCLEAN, EIO.
 Result<EntryPlace> entry_of(Ext2Inode& directory, std::string_view name, const Inode& file)
     REQUIRES_SHARED(directory.lock);
 /// The offset of RawEntry::inode in the entry's block, for notes.
 uint32_t inode_field(const EntryPlace& place);
-/// The entry means nothing from now on. Its record has room for others once no note holds it.
-void clear_entry(Ext2Inode& directory, const EntryPlace& place) REQUIRES(directory.lock);
+/// The entry of `file` means nothing from now on. Its record has room for others once no note holds it.
+void clear_entry(Ext2Inode& directory, const EntryPlace& place, const Ext2Inode& file)
+    REQUIRES(directory.lock) REQUIRES_SHARED(running_operation);
 
 uint16_t links_of(const Ext2Inode& file);
 /// The links of a directory that loses a directory in it; a count that damage made too small stays

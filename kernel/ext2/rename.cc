@@ -45,16 +45,31 @@ Result<void> note_move(const Move& move, const EntryPlace& old, const EntryField
                                      Step::kRemove);
 }
 
+/// Notes that the victim's name goes over to an entry in the same block.
+Result<void> note_swap(const Move& move, const EntryPlace& slot, const EntryPlace& old)
+    REQUIRES_SHARED(running_operation) {
+  // A victim that the device doesn't know needs no care: both names change in one write.
+  if (move.victim->making_epoch == move.metadata().epoch()) {
+    return move.metadata().change(slot.block, BlockKind::kDirectory);
+  }
+  return move.metadata().replace_in_block(slot.block, slot.offset, old.offset);
+}
+
 /// The victim's entry becomes the moved file's.
 Result<void> replace_entry(const Move& move, const EntryPlace& old) REQUIRES(move.to.lock)
     REQUIRES(move.from.lock) REQUIRES_SHARED(running_operation) {
   EntryPlace slot = TRY(entry_of(move.to, move.new_name, *move.victim));
+  // The victim keeps the name until late in the commit, and a new file must have one earlier.
+  const uint64_t epoch = move.metadata().epoch();
+  if (move.moved.making_epoch == epoch && move.victim->making_epoch != epoch) {
+    return Errno::kEAGAIN;
+  }
   const bool one_block = slot.block.number() == old.block.number();
   const bool is_directory = move.victim->type == FileType::kDirectory;
   const uint16_t links_before = links_of(*move.victim);
   Step death = is_directory ? Step::kDeaths : Step::kRemove;
   TRY(drop_link(*move.victim, one_block ? Step::kVictims : death));
-  auto noted = one_block ? move.metadata().replace_in_block(slot.block, slot.offset, old.offset)
+  auto noted = one_block ? note_swap(move, slot, old)
                          : note_move(move, old, {slot.block, slot.offset}, move.victim->number);
   if (noted.ok()) noted = store_directory(move.to, false);
   if (noted.ok() && is_directory) noted = store_links(move.to, one_less(move.to));
@@ -64,7 +79,7 @@ Result<void> replace_entry(const Move& move, const EntryPlace& old) REQUIRES(mov
   }
   slot.raw().inode = old.raw().inode;
   slot.raw().file_type = entry_type(move.moved);
-  clear_entry(move.from, old);
+  clear_entry(move.from, old, move.moved);
   return {};
 }
 
@@ -76,6 +91,7 @@ Result<bool> change_name(const Move& move, const EntryPlace& old) REQUIRES(move.
   if (move.metadata().is_held(old.block, inode_field(old))) return false;
   TRY(move.metadata().change(old.block, BlockKind::kDirectory));
   TRY(store_directory(move.from, true));
+  note_removed_name(move.from, move.name, move.moved);
   note_entry_cleared(move.from, old);
   old.raw().name_length = uint8_t(move.new_name.size());
   memcpy(&old.raw() + 1, move.new_name.data(), move.new_name.size());
@@ -86,6 +102,7 @@ Result<bool> change_name(const Move& move, const EntryPlace& old) REQUIRES(move.
 /// The moved file gets an entry of its new name, and loses the old one.
 Result<void> move_entry(const Move& move, const EntryPlace& old) REQUIRES(move.to.lock)
     REQUIRES(move.from.lock) REQUIRES_SHARED(running_operation) {
+  TRY(check_new_name(move.to, move.new_name));
   if (TRY(change_name(move, old))) return {};
   EntryRoom room = TRY(make_room(move.to, move.new_name.size(), old.block.number()));
   // Within one block, which is written at once, both change at once: no note is needed. A directory's
@@ -95,7 +112,7 @@ Result<void> move_entry(const Move& move, const EntryPlace& old) REQUIRES(move.t
   }
   TRY(store_directory(move.to, true));
   put_entry(move.to, room, move.new_name, move.moved);
-  clear_entry(move.from, old);
+  clear_entry(move.from, old, move.moved);
   return {};
 }
 
@@ -110,12 +127,15 @@ Result<void> change_parent(const Move& move) REQUIRES_SHARED(running_operation) 
 Result<void> run(Move& move) REQUIRES(move.to.lock) REQUIRES(move.from.lock)
     REQUIRES_SHARED(running_operation) {
   EntryPlace old = TRY(entry_of(move.from, move.name, move.moved));
+  const uint64_t epoch = move.metadata().epoch();
+  if (move.moves_directory() && move.moved.moving_epoch == epoch) return Errno::kEAGAIN;
   if (move.changes_parent()) move.parent = TRY(parent_entry(move.moved));
   if (move.victim != nullptr) {
     TRY(replace_entry(move, old));
   } else {
     TRY(move_entry(move, old));
   }
+  move.moved.moving_epoch = epoch;
   // The names are changed: whatever fails from here on is told, but it is not undone.
   Result<void> first;
   if (move.parent) first = change_parent(move);
@@ -126,6 +146,17 @@ Result<void> run(Move& move) REQUIRES(move.to.lock) REQUIRES(move.from.lock)
   auto stored = store_links(move.moved, links_of(move.moved));  // its time of change
   move.metadata().inode_moved(move.moved.number, move.to.number);
   return first.ok() ? stored : first;
+}
+
+Result<void> run_in_operation(Move& move) REQUIRES(move.to.lock) REQUIRES(move.from.lock) {
+  for (bool again = false;; again = true) {
+    {
+      Operation operation(move.metadata());
+      auto done = run(move);
+      if (done.ok() || again || !commit_would_help(move.from.fs(), done.error())) return done;
+    }
+    TRY(move.metadata().commit());
+  }
 }
 
 }  // namespace
@@ -149,14 +180,12 @@ Result<void> Ext2Inode::rename(std::string_view name, Inode& moved, Inode& targe
   if (victim != nullptr && victim->type == FileType::kDirectory && !TRY(is_empty(*move.victim))) {
     return Errno::kENOTEMPTY;
   }
-  for (bool again = false;; again = true) {
-    {
-      Operation operation(fs().metadata);
-      auto done = run(move);
-      if (done.ok() || again || !commit_would_help(fs(), done.error())) return done;
-    }
-    TRY(fs().metadata.commit());
-  }
+  // A directory that goes to another one has two names, or a wrong "..", between two writes, whatever
+  // their order. It gets an epoch of its own, so that there are only these.
+  if (move.changes_parent()) TRY(fs().metadata.commit());
+  auto done = run_in_operation(move);
+  if (done.ok() && move.changes_parent()) return fs().metadata.commit();
+  return done;
 }
 
 }  // namespace cairn::ext2
