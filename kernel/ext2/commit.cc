@@ -164,7 +164,9 @@ bool MetadataStore::is_new(InodeNumber inode) {
 
 Result<void> MetadataStore::write_later(const MetadataBlock& block, uint32_t offset, uint32_t size,
                                         uint32_t value_until, Step step) {
-  if (size == 4 && step == Step::kReplace) {
+  // An entry's type goes with its inode, also when an entry that was replaced is removed then.
+  bool has_type_note = step == Step::kRemove && is_held(block, offset + kEntryType);
+  if (size == 4 && (step == Step::kReplace || has_type_note)) {
     TRY(state_.keep(block, BlockKind::kDirectory, offset + kEntryType, 1, moment_of(step)));
   }
   Note* note = new_note(block.number(), offset, size, moment_of(step));
