@@ -5,7 +5,7 @@
 
 # ---- What may be set on the command line ----------------------------------------------------------
 
-variables := LAB K TEST SEED GDB SUBMISSION REFERENCE UEFI MEMORY DEBUG V
+variables := LAB K TEST SEED GDB SUBMISSION REFERENCE UEFI MEMORY MINUTES DEBUG V
 $(foreach v,$(variables),$(if $(filter environment,$(origin $v)),$(eval $v :=)))
 
 LAB ?=#         stage: a lab and those before it; without it every lab is in
@@ -16,6 +16,7 @@ GDB ?=#         grade: 1 to run one test under the debugger
 SUBMISSION ?=#  grade: a folder with a student's tree, instead of this one
 REFERENCE ?=#   earlier labs to take precompiled instead of your own, such as a or a,b
 UEFI ?=#        image, qemu: 1 to boot with UEFI instead of BIOS
+MINUTES ?=#     soak: how long
 MEMORY ?=#      qemu: the machine's memory, such as 64M or 2G
 DEBUG ?=#       1 for a kernel with costly checks (poisoned heap, lock ranks)
 WERROR ?=#      1 to make warnings errors (CI)
@@ -69,9 +70,9 @@ tools := build
 tools += $(if $(filter qemu qemu-gdb image fresh-disk grade test test-all bench,$(goals)),disk run)
 tools += $(if $(UEFI)$(filter test test-all grade,$(goals)),uefi)
 tools += $(if $(filter gdb test test-all,$(goals)),debug)
-tools += $(if $(filter grade starter branches bench test test-all,$(goals)),grade)
+tools += $(if $(filter grade starter branches bench test test-all soak,$(goals)),grade)
 tools += $(if $(filter lint test test-all,$(goals)),lint)
-tools += $(if $(filter test test-all,$(goals)),test)
+tools += $(if $(filter test test-all soak,$(goals)),test)
 
 ifneq ($(filter-out $(quiet_goals),$(goals)),)
   ifneq ($(shell mkdir -p $(BUILD) 2>/dev/null && test -w $(BUILD) && echo yes),yes)
@@ -315,6 +316,10 @@ test-all: image programs lint ## The same without sampling
 	$(call course_only,grading/suite)
 	@$(pytest) --all
 
+soak: image programs ## Power cuts and damaged disks, a new seed each round, for MINUTES=10
+	$(call course_only,grading/suite)
+	@grading/suite/soak.py --minutes $(or $(MINUTES),10) $(SEED:%=--seed %)
+
 c_files := git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c'
 lint: $(filter %.tidy,$(kernel_sources:%.cc=$(BUILD)/lint/%.cc.tidy)) ## Check layout, mistakes, locking, the order of the rooms
 	$(Q)clang-format --dry-run -Werror $$($(c_files))
@@ -335,4 +340,4 @@ help: ## Show this list
 	@printf 'Cairn. make TARGET [LAB=a] [V=1]; without LAB every lab is in.\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1            \2/p' Makefile | LC_ALL=C sort | sed 's/^\(.\{13\}\) */\1/'
 
-.PHONY: always bench branches clean fresh-disk gdb grade help image kernel lint programs qemu qemu-gdb reference starter test test-all
+.PHONY: always bench branches clean fresh-disk gdb grade help image kernel lint programs qemu qemu-gdb reference soak starter test test-all
