@@ -20,6 +20,7 @@ struct Move {
   std::string_view new_name;
   Ext2Inode* victim;
   EntryPlace parent{};  // the moved directory's "..", if that changes
+  bool alone = false;   // it was tried before, and the epoch is a new one
 
   MetadataStore& metadata() const { return from.fs().metadata; }
   bool moves_directory() const { return moved.type == FileType::kDirectory; }
@@ -30,6 +31,10 @@ struct Move {
 Result<void> note_move(const Move& move, const EntryPlace& old, const EntryField& to,
                        InodeNumber replaced) REQUIRES_SHARED(running_operation) {
   if (move.moves_directory()) {
+    // Whatever the order of the writes, between two of them a directory that goes to another block has
+    // two names or none, or a wrong "..". It gets an epoch of its own, so that there are only these.
+    bool crosses_blocks = to.block.number() != old.block.number();
+    if (crosses_blocks && !move.alone) return Errno::kEAGAIN;
     EntryField dot_dot;
     if (move.parent) dot_dot = {move.parent.block, move.parent.offset};
     return move.metadata().directory_moved(move.moved.number, replaced, to, {old.block, old.offset},
@@ -149,14 +154,17 @@ Result<void> run(Move& move) REQUIRES(move.to.lock) REQUIRES(move.from.lock)
 }
 
 Result<void> run_in_operation(Move& move) REQUIRES(move.to.lock) REQUIRES(move.from.lock) {
-  for (bool again = false;; again = true) {
+  for (;; move.alone = true) {
     {
       Operation operation(move.metadata());
       auto done = run(move);
-      if (done.ok() || again || !commit_would_help(move.from.fs(), done.error())) return done;
+      if (done.ok() && move.alone && move.moves_directory()) break;
+      if (done.ok() || move.alone) return done;
+      if (!commit_would_help(move.from.fs(), done.error())) return done;
     }
     TRY(move.metadata().commit());
   }
+  return move.metadata().commit();
 }
 
 }  // namespace
@@ -180,12 +188,7 @@ Result<void> Ext2Inode::rename(std::string_view name, Inode& moved, Inode& targe
   if (victim != nullptr && victim->type == FileType::kDirectory && !TRY(is_empty(*move.victim))) {
     return Errno::kENOTEMPTY;
   }
-  // A directory that goes to another one has two names, or a wrong "..", between two writes, whatever
-  // their order. It gets an epoch of its own, so that there are only these.
-  if (move.changes_parent()) TRY(fs().metadata.commit());
-  auto done = run_in_operation(move);
-  if (done.ok() && move.changes_parent()) return fs().metadata.commit();
-  return done;
+  return run_in_operation(move);
 }
 
 }  // namespace cairn::ext2
