@@ -7,8 +7,8 @@
 //
 // Locks: lookups take one bucket's spinlock for a few instructions, never a global one. Nothing
 // here holds a lock across I/O: whoever needs a page that is being read waits for that page alone.
-// Pins keep a page in memory, they don't lock its content. While a page is under I/O its owner may be
-// asked locate_page(), so nobody waits for a page with a lock that locate_page() takes.
+// Pins keep a page in memory, they don't lock its content. While a page is under I/O its owner may
+// be asked locate_page(), so nobody waits for a page with a lock that locate_page() takes.
 #pragma once
 
 #include <atomic>
@@ -189,7 +189,7 @@ PageCacheUsage page_cache_usage();
 /// After writes: waits while too many pages are dirty. No lock held that `write_back_all` takes.
 void balance_dirty_pages();
 /// Starts the thread that writes back, by `write_back_all` and write_back_devices(): five seconds
-/// after something became dirty, or at wake_flusher(). Until then it sleeps, without a timer. ENOMEM.
+/// after something became dirty, or at wake_flusher(). It sleeps without a timer else. ENOMEM.
 Result<void> start_flusher(void (*write_back_all)());
 /// Now. Any context that holds no lock of rank kWaitQueue or below.
 void wake_flusher();
