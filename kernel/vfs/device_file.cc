@@ -94,6 +94,8 @@ BlockDevice* find_block_device_by_number(uint64_t number) {
   return at;
 }
 
+Result<uint64_t> block_device_size(Inode& inode) { return size_of(*TRY(block_device_of(inode))); }
+
 Result<void> sync_block_devices() {
   Result<void> result;
   for (BlockDevice* at = next_block_device(nullptr); at != nullptr; at = next_block_device(at)) {
@@ -188,13 +190,6 @@ bool is_seekable_device(const Inode& inode) {
   uint64_t number = const_cast<Inode&>(inode).attributes().device;
   CharacterDevice* driver = find_character_device(number);
   return driver != nullptr && driver->seekable;
-}
-
-DeviceInode::DeviceInode(FileSystem& file_system, InodeNumber number, const NewFile& file)
-    : MemoryInode(file_system, number, file) {
-  BlockDevice* device = nullptr;
-  if (file.type == FileType::kBlockDevice) device = find_block_device_by_number(file.device);
-  if (device != nullptr) size = size_of(*device);  // seeking to the end finds it
 }
 
 }  // namespace cairn

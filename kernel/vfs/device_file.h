@@ -41,6 +41,8 @@ CharacterDevice* next_character_device(const CharacterDevice* previous);
 uint64_t block_device_number(const BlockDevice& device);
 /// Null if there is none.
 BlockDevice* find_block_device_by_number(uint64_t number);
+/// How far the file of a block device reaches, in bytes. ENXIO.
+Result<uint64_t> block_device_size(Inode& inode);
 /// Writes back what was written through block devices' files; the first error. May sleep.
 Result<void> sync_block_devices();
 
@@ -63,7 +65,8 @@ bool is_seekable_device(const Inode& inode);
 /// The inode of a device that lives in memory only: devfs's, and a process's first console.
 class DeviceInode final : public MemoryInode {
  public:
-  DeviceInode(FileSystem& file_system, InodeNumber number, const NewFile& file);
+  DeviceInode(FileSystem& file_system, InodeNumber number, const NewFile& file)
+      : MemoryInode(file_system, number, file) {}
 };
 
 }  // namespace cairn

@@ -20,7 +20,7 @@ Attributes MemoryInode::attributes() {
     result = attributes_;
   }
   result.links = links.load();
-  result.size = type == FileType::kBlockDevice ? 0 : size.load();
+  result.size = size.load();
   result.sectors = page_count.load() * (kPageSize / 512);
   return result;
 }

@@ -7,6 +7,7 @@
 #include "process/signal.h"
 #include "syscalls/console_calls.h"
 #include "syscalls/files/user_files.h"
+#include "vfs/device_file.h"
 
 namespace cairn {
 
@@ -171,7 +172,7 @@ Result<uint64_t> send_file(TrapFrame& call) {
   return done;
 }
 
-/// SEEK_DATA and SEEK_HOLE as file systems answer that keep no account of holes: all up to the end is
+/// What vfs_seek() leaves to its caller: devices, whose end no inode knows, and SEEK_DATA and SEEK_HOLE, as file systems answer that keep no account of holes: all up to the end is
 /// data, and the end is a hole.
 Result<uint64_t> seek(TrapFrame& call) {
   constexpr uint32_t kSeekData = 3, kSeekHole = 4;
@@ -182,6 +183,11 @@ Result<uint64_t> seek(TrapFrame& call) {
   FileType type = file->inode().type;
   // Character devices that can be positioned at all (null, zero) are always at 0.
   if (type == FileType::kCharacterDevice) return vfs_seek(*file, 0, Whence::kSet);
+  if (type == FileType::kBlockDevice && whence == uint32_t(Whence::kEnd)) {
+    auto end = int64_t(TRY(block_device_size(file->inode())));
+    if (offset > INT64_MAX - end) return Errno::kEINVAL;
+    return vfs_seek(*file, end + offset, Whence::kSet);
+  }
   bool stored = type == FileType::kRegular || type == FileType::kDirectory;
   if (stored && (whence == kSeekData || whence == kSeekHole)) {
     uint64_t size = file->inode().size.load();
