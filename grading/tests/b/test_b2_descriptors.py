@@ -162,6 +162,7 @@ def test_dup2_and_dup3(process: Process, rng: random.Random) -> None:
     check(expected=texts[0], seen=process.pread(high, 100, 0), what="the content behind it")
     check(expected=max(fds) + 1, seen=process.dup(0), what="the lowest free descriptor: those below the number are still free")
     read_end, write_end = process.pipe()
+    process.fcntl(read_end, F_SETFL, os.O_NONBLOCK)
     process.dup2(fds[1], write_end)
     check(expected=b"", seen=process.read(read_end, 5), what="read() of a pipe whose writing end dup2() has replaced: its end",
           hint="dup2() closes the open file that the number referred to")

@@ -39,7 +39,8 @@ def test_reads_every_geometry(recipe: str, boot: Boot, make_image: MakeImage, rn
 @item("B4", points=1)
 def test_reads_other_trees(recipe: str, boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """Odd names, deep trees, chains of links, many groups, the format of revision 0, ext3 without its journal."""
-    image = make_image(recipe)
+    # Few inodes a group, so that files lie in many groups' tables.
+    image = make_image(recipe, **({"inodes": 400} if recipe == "many-groups" else {}))
     process = on_disk(boot, image.path, options="ro").process()
     paths = sorted(image.manifest)
     check_tree(process, image.path, image.manifest, only=rng.sample(paths, min(len(paths), 60)))
@@ -129,11 +130,12 @@ def test_features_that_are_unknown(boot: Boot, make_image: MakeImage, rng: rando
 
 
 # What no ext2 may say, and values to say it with. Of one that isn't refused, nothing may go wrong.
+NEAR = (1, 8)  # these are added to the right value
 LIES = [
     ("s_log_block_size", (7, 22, 31, 32, 0xFFFFFFFF)), ("s_blocks_per_group", (0, 8193, 1 << 31)),
-    ("s_inodes_per_group", (0, 8193, 1 << 31)), ("s_blocks_count", (0, 1, 1 << 20, 0xFFFFFFFF)),
-    ("s_inodes_count", (0, 1, 0xFFFFFFFF)), ("s_inode_size", (0, 64, 100, 2048, 0xFFFF)),
-    ("s_first_data_block", (0, 2, 0xFFFFFFFF)), ("s_rev_level", (2, 99)), ("s_magic", (0, 0xEF54)),
+    ("s_inodes_per_group", (0, 8193, 1 << 31)), ("s_blocks_count", (0, 2, 1 << 20, 0xFFFFFFFF)),
+    ("s_inodes_count", (0, 0xFFFFFFFF)), ("s_inode_size", (0, 64, 100, 2048, 0xFFFF)),
+    ("s_inodes_count", (-1, 1, 8)), ("s_r_blocks_count", (0xFFFFFFFF, 1 << 20)), ("s_first_data_block", (0, 2, 0xFFFFFFFF)), ("s_rev_level", (2, 99)), ("s_magic", (0, 0xEF54)),
 ]  # fmt: skip
 
 
@@ -142,24 +144,29 @@ def test_superblocks_that_lie(boot: Boot, make_image: MakeImage, rng: random.Ran
     """Sizes and counts that contradict each other are found before they are used: EUCLEAN or EINVAL, and nothing is written."""
     image = make_image("writable")
     disks, told = [], []
-    for field, values in LIES:
-        disk = image.path.with_name(f"lie-{field}.img")
+    for number, (field, values) in enumerate(LIES):
+        disk = image.path.with_name(f"lie-{number}.img")
         shutil.copy(image.path, disk)
         with patched(disk) as layout:
             value = rng.choice(values)
+            value += layout.superblock(field) if abs(value) in NEAR else 0
             told.append(f"{field} = {value:#x} instead of {layout.superblock(field):#x}")
             layout.set_superblock(field, value)
         disks.append(disk)
+    disks.append(image.path.with_name("short.img"))
+    shutil.copy(image.path, disks[-1])
+    os.truncate(disks[-1], image.path.stat().st_size - rng.randrange(1, 64) * 1024)
+    told.append("that it is longer than the disk")
     before = [digest_of(disk) for disk in disks]
     guest = on_tmpfs(boot, [*disks, image.path])
     process = guest.process()
     process.mkdir("/m")
     for number, lie in enumerate(told):
-        result = process.attempt().mount(f"/dev/vd{'abcdefghijk'[number]}", "/m")
+        result = process.attempt().mount(f"/dev/vd{'abcdefghijklmnop'[number]}", "/m")
         check_that(-result in (errno.EUCLEAN, errno.EINVAL), expected="EUCLEAN or EINVAL",
                    seen=error_name(-result) if result < 0 else "success", what=f"mount() of an ext2 whose superblock says {lie}",
                    hint="check every number of the superblock before anything is computed from it")
-    process.mount(f"/dev/vd{'abcdefghijk'[len(disks)]}", "/m")
+    process.mount(f"/dev/vd{'abcdefghijklmnop'[len(disks)]}", "/m")
     process.umount("/m")
     with guest.machine.stopped():
         for number, disk in enumerate(disks):

@@ -1,0 +1,175 @@
+// An alternative to labs/b-files/fd_table.cc: a chain of chunks, each with 32 descriptors, made as they
+// are needed and never moved.
+#include "vfs/fd_table.h"
+
+#include <bit>
+
+#include "memory/heap.h"
+#include "vfs/file_ops.h"
+
+namespace cairn {
+
+namespace {
+
+constexpr int kPerChunk = 32;
+
+struct Chunk {
+  uint32_t taken = 0, closing = 0;  // a bit for each: in use; to be closed by exec
+  RefPtr<File> files[kPerChunk];
+  Chunk* next = nullptr;
+};
+
+constexpr uint32_t bit(int fd) { return 1u << (fd % kPerChunk); }
+
+}  // namespace
+
+struct FdTable {
+  Spinlock guard{"descriptors", LockRank::kFdTable};
+  Chunk first;
+
+  /// The chunk that has `fd`; null if it wasn't made yet.
+  Chunk* chunk_of(int fd) NO_THREAD_SAFETY_ANALYSIS {
+    if (fd < 0 || fd >= kMaxFds) return nullptr;
+    Chunk* at = &first;
+    for (int i = fd / kPerChunk; i > 0 && at != nullptr; i--) at = at->next;
+    return at;
+  }
+  bool holds(int fd) {
+    Chunk* chunk = chunk_of(fd);
+    return chunk != nullptr && (chunk->taken & bit(fd)) != 0;
+  }
+  /// Makes chunks until the one with `fd` is there.
+  Result<void> reach(int fd) {
+    while (true) {
+      {
+        Guard hold(guard);
+        if (chunk_of(fd) != nullptr) return {};
+      }
+      auto* chunk = new_object<Chunk>();
+      if (chunk == nullptr) return Errno::kENOMEM;
+      Guard hold(guard);
+      Chunk* last = &first;
+      while (last->next != nullptr) last = last->next;
+      last->next = chunk;
+    }
+  }
+  void put(int fd, bool close) {
+    Chunk* chunk = chunk_of(fd);
+    chunk->taken |= bit(fd);
+    chunk->closing = close ? chunk->closing | bit(fd) : chunk->closing & ~bit(fd);
+  }
+};
+
+Result<FdTable*> create_fd_table() {
+  FdTable* made = new_object<FdTable>();
+  return made != nullptr ? Result<FdTable*>(made) : Errno::kENOMEM;
+}
+
+Result<FdTable*> copy_fd_table(FdTable& table) {
+  FdTable* copy = TRY(create_fd_table());
+  for (int fd = next_fd(table, 0); fd >= 0; fd = next_fd(table, fd + 1)) {
+    auto file = get_file_by_fd(table, fd);
+    auto closing = get_close_on_exec(table, fd);
+    if (!file.ok() || !closing.ok()) continue;
+    Result<void> placed = replace_fd(*copy, fd, file.take(), *closing);
+    if (placed.ok()) continue;
+    destroy_fd_table(copy);
+    return placed.error();
+  }
+  return copy;
+}
+
+void destroy_fd_table(FdTable* table) {
+  for (int fd = 0; fd < kMaxFds && (fd = next_fd(*table, fd)) >= 0; fd++) {
+    (void)close_fd(*table, fd);
+  }
+  for (Chunk* chunk = table->first.next; chunk != nullptr;) {
+    Chunk* gone = chunk;
+    chunk = chunk->next;
+    delete gone;
+  }
+  delete table;
+}
+
+Result<int> allocate_fd(FdTable& table, RefPtr<File> file, bool close_on_exec, int lowest) {
+  if (lowest < 0 || lowest >= kMaxFds) return Errno::kEINVAL;
+  for (int base = lowest - lowest % kPerChunk; base < kMaxFds; base += kPerChunk) {
+    TRY(table.reach(base));
+    Guard hold(table.guard);
+    Chunk& chunk = *table.chunk_of(base);
+    uint32_t usable = base < lowest ? ~(bit(lowest) - 1) : ~0u;
+    uint32_t vacant = ~chunk.taken & usable;
+    if (vacant == 0) continue;
+    int fd = base + std::countr_zero(vacant);
+    table.put(fd, close_on_exec);
+    chunk.files[fd % kPerChunk] = std::move(file);
+    return fd;
+  }
+  return Errno::kEMFILE;
+}
+
+Result<void> replace_fd(FdTable& table, int fd, RefPtr<File> file, bool close_on_exec) {
+  if (fd < 0 || fd >= kMaxFds) return Errno::kEBADF;
+  TRY(table.reach(fd));
+  RefPtr<File> old;
+  {
+    Guard hold(table.guard);
+    RefPtr<File>& slot = table.chunk_of(fd)->files[fd % kPerChunk];
+    old = std::move(slot);
+    slot = std::move(file);
+    table.put(fd, close_on_exec);
+  }
+  if (old) {
+    auto ignored = vfs_close(std::move(old));
+    (void)ignored;
+  }
+  return {};
+}
+
+Result<RefPtr<File>> get_file_by_fd(FdTable& table, int fd) {
+  Guard hold(table.guard);
+  if (!table.holds(fd)) return Errno::kEBADF;
+  return RefPtr<File>(table.chunk_of(fd)->files[fd % kPerChunk]);
+}
+
+Result<void> close_fd(FdTable& table, int fd) {
+  RefPtr<File> old;
+  {
+    Guard hold(table.guard);
+    if (!table.holds(fd)) return Errno::kEBADF;
+    Chunk& chunk = *table.chunk_of(fd);
+    chunk.taken &= ~bit(fd);
+    old = std::move(chunk.files[fd % kPerChunk]);
+  }
+  return vfs_close(std::move(old));
+}
+
+Result<bool> get_close_on_exec(FdTable& table, int fd) {
+  Guard hold(table.guard);
+  if (!table.holds(fd)) return Errno::kEBADF;
+  return (table.chunk_of(fd)->closing & bit(fd)) != 0;
+}
+
+Result<void> set_close_on_exec(FdTable& table, int fd, bool close) {
+  Guard hold(table.guard);
+  if (!table.holds(fd)) return Errno::kEBADF;
+  table.put(fd, close);
+  return {};
+}
+
+void close_fds_on_exec(FdTable& table) {
+  for (int fd = 0; fd < kMaxFds; fd++) {
+    auto flag = get_close_on_exec(table, fd);
+    if (flag.ok() && *flag) (void)close_fd(table, fd);
+  }
+}
+
+int next_fd(FdTable& table, int from) {
+  Guard hold(table.guard);
+  for (int fd = from < 0 ? 0 : from; fd < kMaxFds; fd++) {
+    if (table.holds(fd)) return fd;
+  }
+  return -1;
+}
+
+}  // namespace cairn
