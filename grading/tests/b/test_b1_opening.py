@@ -34,7 +34,7 @@ def test_monitor_writes_and_reads_files(guest: Guest, rng: random.Random) -> Non
     files: dict[str, str] = {}
     for _ in range(12):
         name = rng.choice([draw_name(rng), *files])
-        words = " ".join(draw_name(rng, 40) for _ in range(rng.randint(1, 8)))
+        words = " ".join(draw_name(rng, 25) for _ in range(rng.randint(1, 5)))
         append = rng.random() < 0.5
         command(f"write {'-a ' if append else ''}/{name} {words}")
         files[name] = (files.get(name, "") if append else "") + words + "\n"
