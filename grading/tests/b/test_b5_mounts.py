@@ -281,6 +281,9 @@ def test_one_disk_in_two_places(boot: Boot, make_image: MakeImage, rng: random.R
     fd = process.open(f"{places[0]}/{name}", os.O_RDWR)
     process.umount(places[2])
     process.umount(places[1])
+    guest.sync()
+    with guest.machine.stopped():
+        check(expected=0, seen=Layout(image.path.read_bytes()).superblock("s_state"), what="s_state, the clean flag, while one of three mounts is left")
     process.fails("EBUSY").umount(places[0])
     data = rng.randbytes(50)
     process.pwrite(fd, data, 0)
