@@ -296,7 +296,7 @@ bool MetadataStore::is_held(const MetadataBlock& block, uint32_t offset) {
 void MetadataStore::retire(BlockNumber number) {
   Guard guard(state_.lock);
   Record* record = state_.current->find_record(number.value);
-  if (record != nullptr && record->kind != BlockKind::kNew) {
+  if (record != nullptr && record->kind == BlockKind::kInodes) {
     state_.current->remove_record(*record);
   }
 }

@@ -13,12 +13,12 @@
 //             New inodes whose name lies in a directory, or a block of one, that is new too are still
 //             written as deleted
 //   3 births  those inodes, level by level: a directory before the files in it
-//   4 deaths  inodes that must not go before all new names can be found (removed directories)
-//   5 names   replaced: names that now mean another file
-//   6 victims inodes whose only name was replaced
-//   7 names   directory blocks as they are: removed names are gone
+//   4 names   replaced: names that now mean another file
+//   5 deaths  inodes that must not go before all new names can be found: removed directories, files
+//             whose only name was replaced
+//   6 names   directory blocks as they are: removed names are gone
 //
-// Most commits have only steps 1 and 2, or 1, 2 and 7: a step without blocks costs nothing.
+// Most commits have only steps 1 and 2, or 1, 2 and 6: a step without blocks costs nothing.
 // A step writes a block as it is with every *later* change undone: whoever removes a name or makes
 // an inode notes the old value and the step at which the new one takes effect (write_later()).
 // What an epoch frees (blocks, inodes, entry slots) can be used again only after its commit, so no
@@ -70,10 +70,10 @@ enum class BlockKind : uint8_t {
 
 /// When a noted change takes effect.
 enum class Step : uint8_t {
-  kDeaths,   // step 4
-  kReplace,  // step 5
-  kVictims,  // step 6
-  kRemove,   // step 7
+  kReplace,  // step 4
+  kDeaths,   // step 5: removed directories
+  kVictims,  // step 5: replaced files
+  kRemove,   // step 6
 };
 
 /// What clang's analysis of locks calls being within an Operation: one name for the epochs of all
@@ -137,8 +137,9 @@ class MetadataStore {
   /// A directory has a new block: names in it can be found once its inode is written. ENOMEM, before
   /// anything is changed.
   Result<void> directory_grew(InodeNumber directory) REQUIRES_SHARED(running_operation);
-  /// The block is no longer metadata: it is freed. Its changes are not written, but for a kNew block's:
-  /// the inode that had it may be frozen, and must not lead to what lay there before.
+  /// The block is no longer metadata: it is freed. Changes of a block of pointers that was there before
+  /// are not written; others are: until the inode is deleted, it must not lead to what lay in a new
+  /// block before, and a directory's names may be the only ones of files that were moved elsewhere.
   void retire(BlockNumber number) REQUIRES_SHARED(running_operation);
   /// The same for a block that is given back to the allocator (give_back_block()): none is written.
   void forget(BlockNumber number) REQUIRES_SHARED(running_operation);

@@ -12,22 +12,14 @@ namespace cairn::ext2 {
 /// is undone in what is written at this one.
 using Moment = uint32_t;
 inline constexpr unsigned kMomentShift = 16;
-enum Stage : uint32_t {
-  kNewBlocks = 1,
-  kInodeBlocks,
-  kBirths,
-  kDeaths,
-  kReplace,
-  kVictims,
-  kRemove
-};
+enum Stage : uint32_t { kNewBlocks = 1, kInodeBlocks, kBirths, kReplace, kDeaths, kRemove };
 constexpr Moment moment(Stage stage, uint32_t level = 0) { return stage << kMomentShift | level; }
 constexpr Stage stage_of(Moment at) { return Stage(at >> kMomentShift); }
 constexpr Moment moment_of(Step step) {
   switch (step) {
     case Step::kDeaths: return moment(kDeaths);
     case Step::kReplace: return moment(kReplace);
-    case Step::kVictims: return moment(kVictims);
+    case Step::kVictims: return moment(kDeaths);
     case Step::kRemove: return moment(kRemove);
   }
   return moment(kRemove);

@@ -109,7 +109,7 @@ Result<void> MetadataStore::State::write_epoch(Epoch& epoch, bool& inodes_writte
   for (uint32_t level = 1; level <= epoch.levels + 1; level++) {
     TRY(write_moment(epoch, moment(kBirths, level)));
   }
-  for (Stage stage : {kDeaths, kReplace, kVictims, kRemove}) {
+  for (Stage stage : {kReplace, kDeaths, kRemove}) {
     TRY(write_moment(epoch, moment(stage)));
   }
   return {};

@@ -40,10 +40,10 @@ Result<void> note_move(const Move& move, const EntryPlace& old, const EntryField
     return move.metadata().directory_moved(move.moved.number, replaced, to, {old.block, old.offset},
                                            dot_dot);
   }
-  if (replaced.value != 0) {
+  if (replaced.value != 0 && !move.metadata().is_new(replaced)) {
     TRY(move.metadata().write_later(to.block, to.offset, 4, uint32_t(replaced.value),
                                     Step::kReplace));
-  } else if (move.metadata().is_new(move.moved.number)) {
+  } else if (replaced.value == 0 && move.metadata().is_new(move.moved.number)) {
     return move.metadata().change(old.block, BlockKind::kDirectory);
   }
   return move.metadata().write_later(old.block, inode_field(old), 4, old.raw().inode,
@@ -73,6 +73,11 @@ Result<void> replace_entry(const Move& move, const EntryPlace& old) REQUIRES(mov
   const bool is_directory = move.victim->type == FileType::kDirectory;
   const uint16_t links_before = links_of(*move.victim);
   Step death = is_directory ? Step::kDeaths : Step::kRemove;
+  // It may be found on the device once more, so what it leads to must be its own.
+  if (one_block && !move.metadata().is_new(move.victim->number) &&
+      move.victim->dirty_count.load() != 0) {
+    TRY(write_back(*move.victim));
+  }
   TRY(drop_link(*move.victim, one_block ? Step::kVictims : death));
   auto noted = one_block ? note_swap(move, slot, old)
                          : note_move(move, old, {slot.block, slot.offset}, move.victim->number);
