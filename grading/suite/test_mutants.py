@@ -33,7 +33,7 @@ def test_a_named_test_kills_the_mutant(letter: str, mutant: Mutant, built: Path,
     results = run_tests(letter, kernel, tests, tmp_path, seed, stop_at_first=not everything)
     faults = [result for result in results if result.status == FAULT]
     assert not faults, f"the harness failed: {faults}"
-    killers = [result.name for result in results if result.status == FAILED]
+    killers = [result.name.partition("[")[0] for result in results if result.status == FAILED]  # "test_x[1024]"
     if everything:
         kernel.with_name("killed-by.txt").write_text("".join(f"{name}\n" for name in killers))
     assert set(killers) & set(mutant.kills), (
