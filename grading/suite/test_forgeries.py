@@ -20,7 +20,7 @@ FORGERIES = [pytest.param(lab.letter, folder, id=f"{lab.letter}-{folder.name}")
              for lab in all_labs()
              for folder in sorted((ROOT / "grading" / "forgeries" / lab.letter).glob("*/"))
              if folder.is_dir()]
-LEAST = {"a": 5}
+LEAST = {"a": 5, "b": 5}
 SAMPLE = 5  # tests of the rubric
 LONGEST_S = 45  # for a test of the rubric: what the limits on silence and CPU time allow, and slack
 

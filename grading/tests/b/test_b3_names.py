@@ -43,6 +43,7 @@ def test_paths(process: Process, rng: random.Random) -> None:
                         ("n" * 256, "ENAMETOOLONG"), (f"{missing}/" + "n" * 256, "ENOENT"), ("./" * 2048 + "x", "ENAMETOOLONG"),
                         (f"{'m' * 255}", "ENOENT")):
         process.fails(error).stat(path)
+    check(expected=sorted([file, "link", three]), seen=process.names(".."), what='the names in ".."')
     process.mkdir("slash/")
     process.fails("EEXIST").mkdir("slash")
     process.rename("slash/", "slashed")
@@ -181,6 +182,7 @@ def test_directories_that_come_again(process: Process, rng: random.Random) -> No
         process.fails("ENOENT").openat(fd, names[0], os.O_RDONLY)
         process.fails("ENOENT").openat(fd, names[0], CREATE)
         process.close(fd)
+    check(expected=[], seen=process.names(top), what="the names left at the end")
 
 
 @item("B3", points=3)
