@@ -28,8 +28,12 @@ Result<EntryPlace> entry_from(Ext2Inode& directory, uint64_t position)
   return place;
 }
 
+/// One loop and no call: directories are read one name at a time.
 bool is_proper_name(std::string_view name) {
-  return name.find('/') == name.npos && name.find('\0') == name.npos;
+  for (char c : name) {
+    if (c == '/' || c == '\0') return false;
+  }
+  return true;
 }
 
 /// Looks for room in the block at `start` of the directory, or from an entry in it on.
@@ -84,12 +88,17 @@ Result<EntryRoom> grow_directory(Ext2Inode& directory) REQUIRES(directory.lock)
 }  // namespace
 
 Result<MetadataBlock> directory_block(Ext2Inode& directory, uint64_t file_block) {
+  const uint64_t known = directory.known_block.load(std::memory_order_relaxed);
+  if (known != 0 && known >> 32 == file_block) {
+    return directory.fs().metadata.read(BlockNumber(uint32_t(known)));
+  }
   BlockNumber block;
   {
     SharedGuard guard(directory.map_lock);
     block = TRY(map_block(directory, file_block));
   }
   if (block.value == 0) return directory.fs().damaged("hole in directory", directory.number.value);
+  directory.known_block.store(file_block << 32 | block.value, std::memory_order_relaxed);
   return directory.fs().metadata.read(block);
 }
 

@@ -68,6 +68,9 @@ class Ext2Inode final : public Inode {
 
   /// Directories: an entry surely begins here (bytes): read_entry() needn't look for its beginning.
   std::atomic<uint64_t> known_entry{0};
+  /// Of a directory: a block of it that was read (upper half), and where that lies on the device (lower
+  /// half, never 0). Blocks of directories stay where they are until the directory goes.
+  std::atomic<uint64_t> known_block{0};
   /// Directories: the entry (bytes) where somebody found room last; what lies before it has hardly any.
   uint64_t room_hint GUARDED_BY(lock) = 0;
 

@@ -10,7 +10,7 @@ namespace cairn::ext2 {
 class NameIndex {
  public:
   /// Directories below this many bytes are searched from end to end.
-  static constexpr uint64_t kSmallest = 32 << 10;
+  static constexpr uint64_t kSmallest = (8 << 10) + 1;
 
   ~NameIndex();
 
