@@ -29,7 +29,8 @@ def test_positions(process: Process, rng: random.Random) -> None:
     for start in range(0, len(content), 37):
         part = content[start : start + 37]
         check(expected=len(part), seen=process.write(writer, part), what="the result of write()")
-        check(expected=start + len(part), seen=process.lseek(writer, 0, CUR), what=f"the position after write() of {len(part)} bytes")
+        check(expected=start + len(part), seen=process.lseek(writer, 0, CUR),
+              what=f"the position after write() of {len(part)} bytes")
     check(expected=b"", seen=process.read(writer, 10), what="read() at the end of the file")
     readers = {process.open(name): 0 for _ in range(3)}
     for _ in range(20):
@@ -67,7 +68,8 @@ def test_seeking(process: Process, rng: random.Random) -> None:
         if position:
             wrong.lseek(fd, MAX_OFFSET - position + 1, CUR)
         check(expected=position, seen=process.lseek(fd, 0, CUR), what="the position after lseek() calls that failed")
-    check(expected=size, seen=process.fstat(fd).size, what="the file's size after seeking beyond its end: lseek() doesn't change it")
+    check(expected=size, seen=process.fstat(fd).size,
+          what="the file's size after seeking beyond its end: lseek() doesn't change it")
     process.fails("EINVAL").pread(fd, 5, -1 - rng.randrange(9))
     process.fails("EINVAL").pwrite(fd, b"x", -1 - rng.randrange(9))
     ends = process.pipe()

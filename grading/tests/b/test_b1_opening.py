@@ -118,7 +118,8 @@ def test_access_modes(process: Process, rng: random.Random) -> None:
             process.fails("EBADF").pread(fd, 1, 0)
         if writable:
             text += draw_text(rng, 10)
-            check(expected=len(text), seen=process.pwrite(fd, text, 0) if not flags & APPEND else len(text), what=f"pwrite() {shown}")
+            check(expected=len(text), seen=process.pwrite(fd, text, 0) if not flags & APPEND else len(text),
+                  what=f"pwrite() {shown}")
             process.write(fd, b"") if flags & APPEND else process.lseek(fd, len(text))
             text += (more := draw_text(rng, 10))
             check(expected=len(more), seen=process.write(fd, more), what=f"write() {shown}")
@@ -151,7 +152,8 @@ def test_an_open_file_outlives_its_name(process: Process, rng: random.Random) ->
     process.write(process.open(new, WRONLY | CREAT | EXCL), two)
     process.write(fd, three)
     check(expected=one + three, seen=process.pread(fd, 200, 0), what="an unlinked file's content through its descriptor")
-    check(expected=(inode, 0), seen=(process.fstat(fd).inode, process.fstat(fd).links), what="inode and links of the unlinked file")
+    check(expected=(inode, 0), seen=(process.fstat(fd).inode, process.fstat(fd).links),
+          what="inode and links of the unlinked file")
     check(expected=two, seen=process.read(process.open(new), 100), what="the content of the new file of the same name")
     process.close(fd)
     fd = process.open("/" + draw_name(rng), WRONLY | CREAT)

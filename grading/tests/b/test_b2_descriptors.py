@@ -48,7 +48,8 @@ def test_the_lowest_free_descriptor(process: Process, rng: random.Random) -> Non
             seen = process.fcntl(rng.choice(sorted(used)), rng.choice((F_DUPFD, F_DUPFD_CLOEXEC)), least)
         else:
             pair = (expected, lowest(used | {expected}))
-            check(expected=pair, seen=process.pipe(), what=f"the descriptors from pipe() with {sorted(used)} in use", hint=LOWEST_HINT)
+            check(expected=pair, seen=process.pipe(),
+                  what=f"the descriptors from pipe() with {sorted(used)} in use", hint=LOWEST_HINT)
             used |= set(pair)
             continue
         check(expected=expected, seen=seen, what=f"the descriptor from {kind} with {sorted(used)} in use", hint=LOWEST_HINT)
@@ -72,7 +73,8 @@ def test_growth_up_to_the_limit(process: Process, rng: random.Random) -> None:
     middle = rng.randrange(60, LIMIT - 200)
     process.each(0, middle, ("dup", fds[0]))
     process.each(0, LIMIT - FIRST - 2 - middle, ("dup", fds[1]))
-    check(expected=0, seen=process.attempt().each(0, 1, ("dup", 0)), what=f"dup() calls that succeed when {LIMIT} descriptors are in use")
+    check(expected=0, seen=process.attempt().each(0, 1, ("dup", 0)),
+          what=f"dup() calls that succeed when {LIMIT} descriptors are in use")
     process.fails("EMFILE").dup(0)
     process.fails("EMFILE").open(names[0])
     process.fails("EMFILE").call("pipe", ">8")
@@ -87,7 +89,8 @@ def test_growth_up_to_the_limit(process: Process, rng: random.Random) -> None:
     check(expected=texts[0], seen=process.read(hole, 100), what=f"the content of the file open as {hole}, used again")
     process.fails("EMFILE").dup(0)
     process.each(FIRST, LIMIT - FIRST, ("close", "#"))
-    check(expected=FIRST, seen=process.open(names[1]), what="the descriptor from open() after all but the first three were closed")
+    check(expected=FIRST, seen=process.open(names[1]),
+          what="the descriptor from open() after all but the first three were closed")
     check(expected=texts[1], seen=process.read(FIRST, 100), what="what it reads")
     process.fails("EBADF").close(LIMIT - 1)
 
@@ -138,8 +141,10 @@ def test_dup_shares_the_open_file(process: Process, rng: random.Random) -> None:
               hint="dup() copies the reference to the open file; the position is the file's")
         check(expected=0, seen=process.lseek(other, 0, CUR), what="the position of another open() of the same file")
     process.fcntl(twins[0], F_SETFL, os.O_APPEND)
-    check(expected=os.O_APPEND, seen=process.fcntl(twins[1], F_GETFL) & os.O_APPEND, what="O_APPEND at a duplicate, after F_SETFL")
-    check(expected=0, seen=process.fcntl(other, F_GETFL) & os.O_APPEND, what="O_APPEND at another open() of the file, after F_SETFL")
+    check(expected=os.O_APPEND, seen=process.fcntl(twins[1], F_GETFL) & os.O_APPEND,
+          what="O_APPEND at a duplicate, after F_SETFL")
+    check(expected=0, seen=process.fcntl(other, F_GETFL) & os.O_APPEND,
+          what="O_APPEND at another open() of the file, after F_SETFL")
     rng.shuffle(twins)
     while len(twins) > 1:
         process.close(twins.pop())
@@ -167,7 +172,8 @@ def test_dup2_and_dup3(process: Process, rng: random.Random) -> None:
     check(expected=b"", seen=process.read(read_end, 5), what="read() of a pipe whose writing end dup2() has replaced: its end",
           hint="dup2() closes the open file that the number referred to")
     check(expected=texts[1], seen=process.pread(write_end, 100, 0), what="the content behind the replaced descriptor")
-    check(expected=texts[0], seen=process.pread(high, 100, 0), what="the content behind a descriptor that has nothing to do with it")
+    check(expected=texts[0], seen=process.pread(high, 100, 0),
+          what="the content behind a descriptor that has nothing to do with it")
     process.fcntl(high, F_SETFD, FD_CLOEXEC)
     check(expected=high, seen=process.dup2(high, high), what="dup2() of a descriptor onto itself")
     check(expected=FD_CLOEXEC, seen=process.fcntl(high, F_GETFD), what="its close-on-exec flag after that: as before")
@@ -218,7 +224,8 @@ def test_close_on_exec_belongs_to_the_descriptor(process: Process, rng: random.R
     if flags:
         fd = rng.choice(list(flags))
         child.fcntl(fd, F_SETFD, 1 - flags[fd])
-        check(expected=flags[fd], seen=process.fcntl(fd, F_GETFD), what=f"the parent's flag of {fd} after the child changed its own")
+        check(expected=flags[fd], seen=process.fcntl(fd, F_GETFD),
+              what=f"the parent's flag of {fd} after the child changed its own")
     child.exit()
     process.reap(child)
 

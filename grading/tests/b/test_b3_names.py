@@ -60,7 +60,8 @@ def test_paths(process: Process, rng: random.Random) -> None:
     process.fails("ELOOP").stat(links[40])
     check(expected="symlink", seen=process.lstat(links[41]).kind, what="what lstat() says of the last of 42 symbolic links")
     longest = ("./" * 2047 + draw_name(rng))[:4095]
-    check(expected=-errno.ENOENT, seen=process.attempt().stat(longest), what="stat() of a path of 4,095 bytes to a name that is free")
+    check(expected=-errno.ENOENT, seen=process.attempt().stat(longest),
+          what="stat() of a path of 4,095 bytes to a name that is free")
 
 
 class Names:
@@ -166,15 +167,18 @@ def test_directories_that_come_again(process: Process, rng: random.Random) -> No
         process.mkdir(folder)
         here = rng.sample(names, 3)
         for name in names:
-            check(expected=False, seen=process.exists(f"{folder}/{name}"), what=f'whether "{name}" is in a new directory, number {turn + 1}',
+            check(expected=False, seen=process.exists(f"{folder}/{name}"),
+                  what=f'whether "{name}" is in a new directory, number {turn + 1}',
                   hint="the cache knows directories by Inode::serial, which no other inode in memory ever had")
         for name in here:
             process.close(process.open(f"{folder}/{name}", CREATE | os.O_EXCL))
         moved = f"{top}/{draw_name(rng)}-moved"
         process.rename(folder, moved)
         for name in names:
-            check(expected=False, seen=process.exists(f"{folder}/{name}"), what=f'whether "{name}" is where the directory was before rename()')
-            check(expected=name in here, seen=process.exists(f"{moved}/{name}"), what=f'whether "{name}" is in the renamed directory')
+            check(expected=False, seen=process.exists(f"{folder}/{name}"),
+                  what=f'whether "{name}" is where the directory was before rename()')
+            check(expected=name in here, seen=process.exists(f"{moved}/{name}"),
+                  what=f'whether "{name}" is in the renamed directory')
         for name in here:
             process.unlink(f"{moved}/{name}")
         fd = process.open(moved, os.O_RDONLY | os.O_DIRECTORY)
@@ -227,13 +231,15 @@ def test_the_cache_is_bounded(guest: Guest, rng: random.Random) -> None:
     for start in range(0, 40_000, 10_000):
         good, error = process.tally(start, 10_000, ("chdir", f"'{tail}#{tail}"))
         check(expected=(0, errno.ENOENT), seen=(good, error), what="chdir() calls to missing names that succeeded, and the error")
-        check(expected=inode, seen=process.stat("kept").inode, what="the inode of a name that is there, after thousands of others")
+        check(expected=inode, seen=process.stat("kept").inode,
+              what="the inode of a name that is there, after thousands of others")
     grown = guest.frames()[1] - before
     check_that(grown < HEAP_LIMIT, expected=f"fewer than {HEAP_LIMIT}", seen=grown,
                what="frames by which the kernel's heap grew over lookups of 40,000 names of 200 bytes",
                hint=f"the cache holds at most kMaxDentries ({MAX_DENTRIES}) entries; then the ones unused for longest go")
     entries = guest.machine.channel.command("cache").number("dentries")
-    check_that(entries <= MAX_DENTRIES, expected=f"at most {MAX_DENTRIES}", seen=entries, what="entries that dentry_cache_usage() reports")
+    check_that(entries <= MAX_DENTRIES, expected=f"at most {MAX_DENTRIES}", seen=entries,
+               what="entries that dentry_cache_usage() reports")
     guest.drop_caches()
     check(expected=inode, seen=process.stat("kept").inode, what="the inode of a name after the caches were emptied")
     process.fails("ENOENT").stat(f"{tail}1{tail}")

@@ -55,7 +55,8 @@ def test_reads_sparse_files(recipe: str, boot: Boot, make_image: MakeImage, rng:
     entry = image.manifest[path]
     process = on_disk(boot, image.path, options="ro").process()
     fd = process.open(path)
-    check(expected=(entry.size, entry.sectors), seen=((seen := process.fstat(fd)).size, seen.sectors), what="size and sectors (st_blocks)")
+    check(expected=(entry.size, entry.sectors), seen=((seen := process.fstat(fd)).size, seen.sectors),
+          what="size and sectors (st_blocks)")
     for offset, count, digest in entry.pieces:
         data = b"".join(process.pread(fd, min(2048, count - at), offset + at) for at in range(0, count, 2048))
         check(expected=digest, seen=hashlib.sha256(data).hexdigest(), what=f"the SHA-256 of {count} bytes at {offset:#x}",
@@ -65,7 +66,8 @@ def test_reads_sparse_files(recipe: str, boot: Boot, make_image: MakeImage, rng:
         if start - end > 64:
             for at in {end, start - 32, rng.randrange(end, start - 32)}:
                 check(expected=bytes(32), seen=process.pread(fd, 32, at), what=f"32 bytes of a hole, at {at:#x}")
-    check(expected=entry.size % 100, seen=len(process.pread(fd, 500, entry.size - entry.size % 100)), what="bytes read at the file's end")
+    check(expected=entry.size % 100, seen=len(process.pread(fd, 500, entry.size - entry.size % 100)),
+          what="bytes read at the file's end")
     check(expected=b"", seen=process.pread(fd, 10, entry.size + rng.randrange(1 << 33)), what="bytes read beyond it")
 
 
@@ -83,7 +85,8 @@ def test_many_names_of_one_file(boot: Boot, make_image: MakeImage, rng: random.R
     check(expected=(count, *sums), seen=seen, what="entries of the directory, and the sums of their names, types and inodes")
     inside = rng.sample([path for path in image.manifest if path.startswith(folder + "/")], 3)
     for path in inside:
-        check(expected=(image.manifest[file].inode, 32000), seen=((seen_stat := process.stat(path)).inode, seen_stat.links), what=f"inode and links of {path!r}")
+        check(expected=(image.manifest[file].inode, 32000), seen=((seen_stat := process.stat(path)).inode, seen_stat.links),
+              what=f"inode and links of {path!r}")
     process.fails("EMLINK").link(file, "/one-more")
     process.unlink(inside[0])
     process.link(inside[1], "/one-more")
@@ -126,7 +129,8 @@ def test_features_that_are_unknown(boot: Boot, make_image: MakeImage, rng: rando
     guest.sync()
     with guest.machine.stopped():
         for number, image in enumerate(images):
-            check(expected=before[number], seen=digest_of(image.path), what=f"the SHA-256 of the disk with {image.path.name}, which must not be written")
+            check(expected=before[number], seen=digest_of(image.path),
+                  what=f"the SHA-256 of the disk with {image.path.name}, which must not be written")
 
 
 # What no ext2 may say, and values to say it with. Of one that isn't refused, nothing may go wrong.
@@ -170,7 +174,8 @@ def test_superblocks_that_lie(boot: Boot, make_image: MakeImage, rng: random.Ran
     process.umount("/m")
     with guest.machine.stopped():
         for number, disk in enumerate(disks):
-            check(expected=before[number], seen=digest_of(disk), what=f"the SHA-256 of the disk whose superblock says {told[number]}")
+            check(expected=before[number], seen=digest_of(disk),
+                  what=f"the SHA-256 of the disk whose superblock says {told[number]}")
         judge(image.path, image.manifest)
 
 
@@ -210,13 +215,16 @@ def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) 
                    what=f"pread() through {part}", hint="check each pointer with Geometry::is_data_block()")
         process.close(fd)
     fd = process.open(direct)
-    check(expected=100, seen=len(process.pread(fd, 100, PAGE)), what="bytes read from a page of the same file whose pointers are right")
+    check(expected=100, seen=len(process.pread(fd, 100, PAGE)),
+          what="bytes read from a page of the same file whose pointers are right")
     fd = process.open(folder, DIRECTORY)
     answer = process.puppets.ask(process.pid, "list", fd, 2048)
-    check_that(answer.errno in DAMAGE, expected="EUCLEAN", seen=answer.words, what=f"reading a directory with a damaged entry ({what})",
+    check_that(answer.errno in DAMAGE, expected="EUCLEAN", seen=answer.words,
+               what=f"reading a directory with a damaged entry ({what})",
                hint="entry_at() and next_entry() check an entry before anybody looks at it")
     result = process.attempt().lstat(f"{folder}/missing")
-    check_that(isinstance(result, int) and -result in (*DAMAGE, errno.ENOENT), expected="EUCLEAN or ENOENT", seen=result, what="a lookup in that directory")
+    check_that(isinstance(result, int) and -result in (*DAMAGE, errno.ENOENT), expected="EUCLEAN or ENOENT", seen=result,
+               what="a lookup in that directory")
     healthy = [path for path in manifest if not path.startswith((folder, direct, indirect)) and manifest[path].kind == "file"]
     for path in rng.sample(healthy, 5):
         check(expected=manifest[path].size, seen=process.stat(path).size, what=f"the size of {path!r}, which isn't damaged")

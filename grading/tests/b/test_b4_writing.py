@@ -56,7 +56,8 @@ def test_growth_on_every_level(block: int, boot: Boot, make_image: MakeImage, rn
               hint=LEVELS_HINT)
     for index in rng.sample(sorted(indexes), 6):
         if index + 1 not in indexes and (index + 2) * block < size:
-            check(expected=bytes(40), seen=process.pread(fd, 40, (index + 1) * block + 7), what=f"bytes of block {index + 1}, a hole")
+            check(expected=bytes(40), seen=process.pread(fd, 40, (index + 1) * block + 7),
+                  what=f"bytes of block {index + 1}, a hole")
     sectors = process.fstat(fd).sectors
     expected = copied(image.manifest)
     expected[name] = Entry("file", 0o644, size=size, digest=content_digest(size, sorted(pieces.items())))
@@ -113,7 +114,8 @@ def test_holes_are_filled(boot: Boot, make_image: MakeImage, rng: random.Random)
         process.pwrite(fd, wrote[at], at)
     guest.drop_caches()
     for offset, data in {**before, **wrote}.items():
-        check(expected=data, seen=process.pread(fd, len(data), offset), what=f"{len(data)} bytes at {offset:#x} after writes into holes")
+        check(expected=data, seen=process.pread(fd, len(data), offset),
+              what=f"{len(data)} bytes at {offset:#x} after writes into holes")
     guest.check_disk()
     content = ext2_judge.run_debugfs(image.path, [f"blocks {path}"])
     check_that(content, expected="its blocks", seen=content, what="debugfs about the file")
@@ -189,7 +191,8 @@ def test_a_full_disk(boot: Boot, make_image: MakeImage, rng: random.Random) -> N
     guest.sync()
     more = min(4096, process.statfs("/").free_blocks * KIB // 2)
     buffer.fill(seed, size, more)
-    check(expected=more, seen=process.write_from(fd, buffer, more, size), what=f"the result of pwrite() of {more} bytes after a file was deleted")
+    check(expected=more, seen=process.write_from(fd, buffer, more, size),
+          what=f"the result of pwrite() of {more} bytes after a file was deleted")
     expected[name] = file_entry(stream(seed, 0, size + more))
     guest.check_disk(expected, what="after a file made room", hint=GIVE_BACK_HINT)
 
@@ -262,12 +265,15 @@ def test_directories_grow(boot: Boot, make_image: MakeImage, rng: random.Random)
     gone = {i * step for i in range(count // step)}
     for number in (12, *rng.sample(range(count), 10)):  # 12 is gone, and 120 begins like it
         for where in (own, folder):
-            check(expected=number not in gone, seen=process.exists(f"{where}/{prefix}{number}"), what=f"whether {prefix}{number} is in {where}")
+            check(expected=number not in gone, seen=process.exists(f"{where}/{prefix}{number}"),
+                  what=f"whether {prefix}{number} is in {where}")
     names = {f"{prefix}{i}" for i in range(count) if i not in gone}
-    check(expected=sorted(names | {f"again-{i}" for i in range(count // step // 2)}), seen=process.names(own), what="the names in the new directory")
+    check(expected=sorted(names | {f"again-{i}" for i in range(count // step // 2)}), seen=process.names(own),
+          what="the names in the new directory")
     old = [path for path in expected if path.startswith(folder + "/")]
     for path in rng.sample(old, 4):
-        check(expected=image.manifest[path].inode, seen=process.stat(path).inode, what=f"the inode of {path!r}, which was there before")
+        check(expected=image.manifest[path].inode, seen=process.stat(path).inode,
+              what=f"the inode of {path!r}, which was there before")
     for where, others in ((own, {f"again-{i}" for i in range(count // step // 2)}), (folder, set())):
         for name in names | others:
             expected[f"{where}/{name}"] = file_entry(b"", 0o600)
@@ -345,11 +351,13 @@ def test_a_second_read_costs_no_read(boot: Boot, make_image: MakeImage, rng: ran
             check(expected=image.manifest[path].size, seen=answer.number("size"), what=f"bytes read from {path!r}")
             process.names(path.rpartition("/")[0])
             counts.append(guest.reads() - before)
-        check_that(counts[0] > 0, expected="some", seen=counts[0], what=f"reads that QEMU counted for the first reading of {path!r}")
+        check_that(counts[0] > 0, expected="some", seen=counts[0],
+                   what=f"reads that QEMU counted for the first reading of {path!r}")
         check(expected=[0, 0], seen=counts[1:], what=f"reads that QEMU counted for the second and third reading of {path!r}",
               hint="data goes through the page cache, metadata through MetadataStore::read()")
         limit = image.manifest[path].size // KIB // 4 + 12
-        check_that(counts[0] <= limit, expected=f"at most {limit}", seen=counts[0], what="reads for the first reading: blocks are read together")
+        check_that(counts[0] <= limit, expected=f"at most {limit}", seen=counts[0],
+                   what="reads for the first reading: blocks are read together")
     guest.drop_caches()
     before = guest.reads()
     process.sum_file(files[0])
@@ -390,13 +398,15 @@ def test_processes_at_once(boot: Boot, make_image: MakeImage, rng: random.Random
     for name, seed, size in zip(own, seeds, sizes, strict=True):
         expected[name] = file_entry(stream(seed, 0, records * size))
     size = rng.randrange(500, 1500)
-    together("records", [(appending, records, size, seed) for seed in seeds], records, "whole writes of each of four processes to a common log")
+    together("records", [(appending, records, size, seed) for seed in seeds], records,
+             "whole writes of each of four processes to a common log")
     check(expected=4 * records * size, seen=parent.stat(log).size, what="the size of the log that four processes appended to")
     guest.sync()
     with guest.machine.stopped():
         seen = ext2_judge.read_file(image.path, log)
     found = {seen[i : i + size] for i in range(0, len(seen), size)}
     wanted = {stream(seed, i * size, size) for seed in seeds for i in range(records)}
-    check(expected=0, seen=len(wanted - found), what=f"records of {size} bytes, each appended by one write(), that aren't in the log whole")
+    check(expected=0, seen=len(wanted - found),
+          what=f"records of {size} bytes, each appended by one write(), that aren't in the log whole")
     expected[log] = file_entry(seen)
     guest.check_disk(expected)

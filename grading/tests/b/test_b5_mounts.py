@@ -47,7 +47,8 @@ def test_mounts_cover_and_uncover(guest: Guest, rng: random.Random) -> None:
         for path in folders:
             names = process.names(path)
             if path in mounted:
-                check_that(len(names) == 1 and names[0].endswith("-inside"), expected="the one file made since it was mounted", seen=names,
+                check_that(len(names) == 1 and names[0].endswith("-inside"), expected="the one file made since it was mounted",
+                           seen=names,
                            what=f"the names in {path}, which is a mount point")
                 process.fails("ENOENT").stat(f"{path}/below")
             else:
@@ -55,7 +56,8 @@ def test_mounts_cover_and_uncover(guest: Guest, rng: random.Random) -> None:
     for folder in mounted:
         process.umount(folder)
     for path, text in texts.items():
-        check(expected=text, seen=process.read(process.open(path), 100), what=f"the content of {path} after everything was unmounted")
+        check(expected=text, seen=process.read(process.open(path), 100),
+              what=f"the content of {path} after everything was unmounted")
 
 
 @item("B5", points=3)
@@ -131,8 +133,10 @@ def test_who_keeps_a_mount_busy(guest: Guest, rng: random.Random) -> None:
 
     def busy(why: str) -> None:
         process.fails("EBUSY").umount(folder)
-        check(expected=[(folder, "tmpfs")], seen=table(guest)[:1], what=f"the mount table after umount() failed because of {why}", hint=BUSY_HINT)
-        check(expected=sorted([name, "file"]), seen=process.names(folder), what=f"the names in {folder} after umount() failed because of {why}")
+        check(expected=[(folder, "tmpfs")], seen=table(guest)[:1],
+              what=f"the mount table after umount() failed because of {why}", hint=BUSY_HINT)
+        check(expected=sorted([name, "file"]), seen=process.names(folder),
+              what=f"the names in {folder} after umount() failed because of {why}")
 
     busy("an open file")
     twin = process.dup(fd)
@@ -226,7 +230,8 @@ def test_disks_come_and_go(boot: Boot, make_image: MakeImage, rng: random.Random
             # Both disks have the same inode numbers: the caches must not take one's for the other's.
             check_tree(process, images[number].path, copied(manifests[number]), where, only=rng.sample(sorted(manifests[number]), 8))
             for name in names:
-                check(expected=f"/{name}" in manifests[number], seen=process.exists(f"{where}/{name}"), what=f"whether {name} is on disk {number + 1}",
+                check(expected=f"/{name}" in manifests[number], seen=process.exists(f"{where}/{name}"),
+                      what=f"whether {name} is on disk {number + 1}",
                       hint="umount() of a file system's last mount forgets its names and inodes")
             model = Model(process, rng, images[number].path, manifests[number], where)
             for _ in range(5):
@@ -242,7 +247,8 @@ def test_disks_come_and_go(boot: Boot, make_image: MakeImage, rng: random.Random
         with guest.machine.stopped():
             for number, image in enumerate(images):
                 judge(image.path, manifests[number], what=f"number {number + 1} right after umount()")
-                check(expected=1, seen=Layout(image.path.read_bytes()).superblock("s_state"), what="s_state, the clean flag, after umount()",
+                check(expected=1, seen=Layout(image.path.read_bytes()).superblock("s_state"),
+                      what="s_state, the clean flag, after umount()",
                       hint="the last umount() of a file system shuts it down")
                 manifests[number] = _as_read(image.path)
 
@@ -271,11 +277,13 @@ def test_one_disk_in_two_places(boot: Boot, make_image: MakeImage, rng: random.R
         check(expected=False, seen=process.exists(f"{other}/{name}"), what="whether a file is there before it is made")
         process.write_file(f"{one}/{name}", seed, count)
         process.check_stream(f"{other}/{name}", seed, count)
-        check(expected=process.stat(f"{one}/{name}").inode, seen=process.stat(f"{other}/{name}").inode, what="the inode at both places")
+        check(expected=process.stat(f"{one}/{name}").inode, seen=process.stat(f"{other}/{name}").inode,
+              what="the inode at both places")
         expected[f"/{name}"] = file_entry(stream(seed, 0, count))
     process.mount("none", f"{places[1]}/lost+found", "tmpfs")
     process.close(process.open(f"{places[1]}/lost+found/covering", CREATE))
-    check(expected=[], seen=process.names(f"{places[0]}/lost+found"), what="the names in a directory that is covered at another mount of its disk",
+    check(expected=[], seen=process.names(f"{places[0]}/lost+found"),
+          what="the names in a directory that is covered at another mount of its disk",
           hint="a mount covers a place, not an inode")
     process.umount(f"{places[1]}/lost+found")
     fd = process.open(f"{places[0]}/{name}", os.O_RDWR)
@@ -283,7 +291,8 @@ def test_one_disk_in_two_places(boot: Boot, make_image: MakeImage, rng: random.R
     process.umount(places[1])
     guest.sync()
     with guest.machine.stopped():
-        check(expected=0, seen=Layout(image.path.read_bytes()).superblock("s_state"), what="s_state, the clean flag, while one of three mounts is left")
+        check(expected=0, seen=Layout(image.path.read_bytes()).superblock("s_state"),
+              what="s_state, the clean flag, while one of three mounts is left")
     process.fails("EBUSY").umount(places[0])
     data = rng.randbytes(50)
     process.pwrite(fd, data, 0)
@@ -294,7 +303,8 @@ def test_one_disk_in_two_places(boot: Boot, make_image: MakeImage, rng: random.R
     process.umount(places[0])
     with guest.machine.stopped():
         judge(image.path, expected, what="after the last umount()")
-        check(expected=1, seen=Layout(image.path.read_bytes()).superblock("s_state"), what="s_state, the clean flag, after the last umount()")
+        check(expected=1, seen=Layout(image.path.read_bytes()).superblock("s_state"),
+              what="s_state, the clean flag, after the last umount()")
 
 
 @item("B5", points=2)
@@ -325,7 +335,8 @@ def test_read_only_mounts(boot: Boot, make_image: MakeImage, rng: random.Random)
     process.close(fd)
     process.umount("/m")
     with guest.machine.stopped():
-        check_that(image.path.read_bytes() == before, expected="not one", seen="some", what="bytes of a disk that changed while it was mounted read-only")
+        check_that(image.path.read_bytes() == before, expected="not one", seen="some",
+                   what="bytes of a disk that changed while it was mounted read-only")
 
 
 @item("B5", points=2)
@@ -344,7 +355,8 @@ def test_mounting_leaks_nothing(boot: Boot, make_image: MakeImage, rng: random.R
                      ("umount2", "'/t/d#", 0), ("umount2", "'/t", 0))
         guest.drop_caches()
         free.append(guest.frames()[0])
-    check_that(free[2] >= free[1] - 8, expected=f"about {free[1]}", seen=free[2], what="free frames after 85 more mounts and umounts",
+    check_that(free[2] >= free[1] - 8, expected=f"about {free[1]}", seen=free[2],
+               what="free frames after 85 more mounts and umounts",
                hint="the mount, its root and what it covered lose their references when it goes")
     process.umount("/dev")
     guest.check_disk(disk=1)
