@@ -209,8 +209,9 @@ def test_cached_names_are_cheap(boot: Boot, make_image: MakeImage, rng: random.R
             ticks.append(answer.number("ticks"))
         return min(ticks[1:])
 
+    missing = [f"{folder}/{draw_name(rng)}?" for _ in range(4)]
     for there, error, base, others in (("names", 0, f"{small}/here", rng.sample(inside, 4)),
-                                       ("names that aren't there", errno.ENOENT, f"{small}/gone", [f"{folder}/{draw_name(rng)}?" for _ in range(4)])):
+                                       ("names that aren't there", errno.ENOENT, f"{small}/gone", missing)):
         limit = SMALL_FACTOR * cost(base, error) + SMALL_EXTRA
         costs = [cost(path, error) for path in others]
         check_that(max(costs) <= limit, expected=f"at most {limit}: {SMALL_FACTOR} times that in a small directory, and {SMALL_EXTRA}",

@@ -108,8 +108,8 @@ def test_holes_are_filled(boot: Boot, make_image: MakeImage, rng: random.Random)
     wrote: dict[int, bytes] = {}
     for offset in rng.sample(sorted(pieces), min(len(pieces), 8)):
         at = (offset // KIB + rng.choice((2, 3, 100, 300))) * KIB + rng.randrange(900)
-        if any(abs(at - other) < 8 * KIB for other in (*pieces, *wrote)) and any(start <= at < start + 4096 + KIB for start in pieces):
-            continue
+        if any(start <= at < start + 5 * KIB for start in pieces):
+            continue  # no hole
         wrote[at] = rng.randbytes(64)
         process.pwrite(fd, wrote[at], at)
     guest.drop_caches()
@@ -117,8 +117,6 @@ def test_holes_are_filled(boot: Boot, make_image: MakeImage, rng: random.Random)
         check(expected=data, seen=process.pread(fd, len(data), offset),
               what=f"{len(data)} bytes at {offset:#x} after writes into holes")
     guest.check_disk()
-    content = ext2_judge.run_debugfs(image.path, [f"blocks {path}"])
-    check_that(content, expected="its blocks", seen=content, what="debugfs about the file")
 
 
 @item("B4", points=2)
@@ -226,7 +224,7 @@ def test_no_inode_is_left(boot: Boot, make_image: MakeImage, rng: random.Random)
 
 @item("B4", points=4)
 def test_many_changes(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
-    """Files, directories and links made, written, renamed and removed at random: the disk has exactly that, also after a second boot."""
+    """Files, directories and links made, written, renamed and removed at random: the disk has just that, also at a second boot."""
     image = make_image("writable", block_size=rng.choice((1024, 4096)), inode_size=rng.choice((128, 256)))
     guest = on_disk(boot, image.path)
     model = Model(guest.process(), rng, image.path, image.manifest)
