@@ -290,7 +290,7 @@ grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder
 	@for lab in $(wanted_labs); do grading/grade $$lab $(if $(K)$(TEST),-k '$(or $(K),$(TEST))') \
 	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(references:%=--reference %) $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
 
-bench: image ## Count the instructions of the operations of LAB
+bench: image ## Measure the operations of LAB; lab b's beside Linux in the same QEMU
 	@for lab in $(wanted_labs); do $(PYTHON) grading/bench.py $$lab --stage $(STAGE) || exit; done
 
 # Students' trees have neither the generators nor the project's own tests.

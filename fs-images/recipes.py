@@ -198,6 +198,21 @@ def htree(builder: Builder, image: Path, geometry: Geometry) -> None:
     _big(builder, image, geometry, 6000, index=True)
 
 
+@recipe("bench", "what user/bench/files.c measures: a file of 8 MiB, 100,000 files in a folder, a path of ten names", 64 * MIB,
+        block_size=4096, inodes=102400)
+def bench(builder: Builder, image: Path, geometry: Geometry) -> None:
+    builder.file("/data", builder.bytes(8 * MIB), 0o644)
+    folder = builder.directory("/deep")
+    for level in range(1, 9):
+        folder = builder.directory(f"{folder}/{level}")
+    builder.file(f"{folder}/file", b"", 0o644)
+    names = [f"entry-{i:06}" for i in range(100_000)]
+    many = big_directory.placeholder(builder, "/many", names, geometry.block_size)
+    builder.make(image, geometry)
+    big_directory.fill(builder, image, many, names)
+    big_directory.index_directories(image)
+
+
 def _lengths(builder: Builder, count: int) -> list[int]:
     return builder.rng.choices(range(1, 25), k=count)
 

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""What the operations of a lab cost, in instructions: `grading/bench.py a`, or `make bench LAB=a`.
+"""What the operations of a lab cost: `grading/bench.py a`, or `make bench LAB=a`.
 
-The machine runs under QEMU's instruction counting (`-icount shift=0`), where the time stamp counter
-counts instructions, so that the figures are the same on every host. The kernel's `bench` command
-measures its own functions, the program user/programs/bench.c what a process sees. Prints a table and
-writes build/bench/LAB.json; exits 0, or 2 when the machine could not be run.
+Lab a's are measured in instructions, on a machine that counts them (`-icount shift=0`, where the time
+stamp counter counts instructions), so that the figures are the same on every host. The kernel's `bench`
+command measures its own functions, the program user/programs/bench.c what a process sees. From lab b on
+the same program also runs on Linux in the same machine, see bench_files.py. Prints a table and writes
+build/bench/LAB.json; exits 0, 1 when an operation failed, 2 when the machine could not be run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,13 +24,15 @@ from rich.table import Table
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from grading.channel import Channel, Value  # noqa: E402 - needs the path above
+from grading import bench_files  # noqa: E402 - needs the path above
+from grading.channel import Channel, Value  # noqa: E402
 from grading.failures import GuestFailure, HarnessFault  # noqa: E402
 from grading.lab import ROOT, LabError, load_lab  # noqa: E402
 from grading.machine import Machine  # noqa: E402
+from grading.progress_line import ProgressLine  # noqa: E402
 
 BUILD = ROOT / "build"
-WIDTH = 110  # columns where standard output is no terminal
+WIDTH = 140  # columns where standard output is no terminal
 PROGRAM_LINE = r"bench: name=(\w+) instructions=(\d+)"
 
 
@@ -115,28 +119,68 @@ def row_json(row: Operation) -> dict[str, Value | None]:
     return {"name": row.name, "instructions": row.instructions, **asdict(row.reference)}
 
 
+@dataclass(frozen=True)
+class Report:
+    """What a lab's benchmark found, to be printed and to be written."""
+
+    table: Table
+    json: dict[str, object]
+    failed: bool = False  # an operation could not be measured
+
+
+def bench_operations(kernel: Path, arguments: argparse.Namespace, show: Callable[[str], None]) -> Report:
+    """Lab a's operations. Raises GuestFailure and HarnessFault."""
+    show("counting instructions")
+    with Machine(kernel, initrd=BUILD / "user" / "programs.cpio", icount=0) as machine:
+        rows = measure(machine)
+    return Report(table(rows), {"lab": "a", "unit": "instructions", "operations": [row_json(row) for row in rows]})
+
+
+def bench_files_report(kernel: Path, arguments: argparse.Namespace, show: Callable[[str], None]) -> Report:
+    """Lab b's file calls, on Cairn and on Linux. Raises GuestFailure and HarnessFault."""
+    found = bench_files.measure(kernel, show, runs=arguments.runs, rows=arguments.rows, with_linux=not arguments.no_linux)
+    return Report(bench_files.table(found), bench_files.as_json(found), any(row.cairn.error for row in found.rows))
+
+
+BENCHMARKS = {"a": bench_operations, "b": bench_files_report}
+
+
+def write_json(target: Path, content: dict[str, object]) -> None:
+    """Writes the file whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".part")
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(partial, target)
+
+
 def main() -> int:
     """Command line; see --help."""
-    parser = argparse.ArgumentParser(description="Counts the instructions of a lab's operations.")
+    parser = argparse.ArgumentParser(description="Measures a lab's operations.")
     parser.add_argument("lab", help="the lab's letter, as in labs/")
     parser.add_argument("--stage", help="the stage whose kernel is measured, a … or all (default: the lab's own)")
+    parser.add_argument("--runs", type=int, default=bench_files.RUNS, metavar="N",
+                        help=f"from lab b on: runs of each kind, the smallest figure counts (default {bench_files.RUNS})")
+    parser.add_argument("--rows", nargs="+", choices=bench_files.ROWS, default=[], metavar="ROW",
+                        help=f"lab b: only these of {', '.join(bench_files.ROWS)}")
+    parser.add_argument("--no-linux", action="store_true", help="from lab b on: Cairn's figures alone")
     arguments = parser.parse_args()
+    if arguments.runs < 1:
+        parser.error("--runs must be at least 1")
     try:
         lab = load_lab(arguments.lab)
-        folder = BUILD / (arguments.stage or lab.letter)
-        with Machine(folder / "kernel.elf", initrd=BUILD / "user" / "programs.cpio", icount=0) as machine:
-            rows = measure(machine)
+        benchmark = BENCHMARKS.get(lab.letter)
+        if benchmark is None:
+            print(f"bench: there is nothing to measure for lab {lab.letter} yet")
+            return 0
+        kernel = BUILD / (arguments.stage or lab.letter) / "kernel.elf"
+        with ProgressLine("bench") as progress:
+            report = benchmark(kernel, arguments, progress.show)
     except (LabError, GuestFailure, HarnessFault) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 2
-    Console(width=WIDTH if not sys.stdout.isatty() else None, highlight=False, markup=False).print(table(rows))
-    target = BUILD / "bench" / f"{lab.letter}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
-    measured = {"lab": lab.letter, "unit": "instructions", "operations": [row_json(row) for row in rows]}
-    partial.write_text(json.dumps(measured, indent=2) + "\n")
-    os.replace(partial, target)
-    return 0
+    Console(width=WIDTH if not sys.stdout.isatty() else None, highlight=False, markup=False).print(report.table)
+    write_json(BUILD / "bench" / f"{lab.letter}.json", report.json)
+    return 1 if report.failed else 0
 
 
 if __name__ == "__main__":

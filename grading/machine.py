@@ -54,7 +54,8 @@ class Machine:
     partition's image ("uefi"); disks: further disks, written to in place (or as qemu.DataDisk says;
     with boot="pvh" the first is vda); options: kernel command line; icount: see qemu.machine(); sandbox: run
     QEMU in a bubblewrap cell; log_folder: for console.log, channel.log, qemu.stderr (a temporary
-    folder by default); gdb_socket: offer GDB this socket, wait for it, and apply no limits.
+    folder by default); gdb_socket: offer GDB this socket, wait for it, and apply no limits;
+    extra_arguments: for QEMU, such as instruction_count.plugin().
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Machine:
         log_folder: Path | None = None,
         gdb_socket: Path | None = None,
         disks: Sequence[Path | qemu.DataDisk] = (),
+        extra_arguments: Sequence[str] = (),
     ) -> None:
         self.memory_mib = memory_mib
         self._options = options
@@ -90,7 +92,7 @@ class Machine:
             + qemu.graded()
             + qemu.fw_cfg(fw_cfg or {})
         )
-        self._arguments += _boot_arguments(boot, kernel, initrd, disk, esp, options)
+        self._arguments += [*_boot_arguments(boot, kernel, initrd, disk, esp, options), *extra_arguments]
         self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
         self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]
         self._stops = 0

@@ -20,7 +20,7 @@ from grading.failures import HarnessFault
 
 ALL_FIELDS = (*ext2_judge.FIELDS, "atime", "ctime", "inode", "sectors")
 NOT_FOR_E2FSCK = ("unknown-incompat",)  # it refuses them, as a kernel must
-SLOW = ("huge-directory", "huge-linear", "hard-links")
+SLOW = ("bench", "huge-directory", "huge-linear", "hard-links")
 QUICK = [name for name in recipes.RECIPES if name not in SLOW]
 
 

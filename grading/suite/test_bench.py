@@ -1,0 +1,120 @@
+"""`make bench LAB=b`: the figures, the table and the JSON; and a few rows measured on Cairn."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from grading import bench_files, linux_vm
+from grading.bench_files import Comparison, Cost, Row, Sample, samples
+from grading.failures import GuestFailure, HarnessFault
+from grading.instruction_count import Mark
+from grading.suite.conftest import ROOT, run_make
+
+TEXT = ("cairn> files: row=create count=1000 ns=5000000 ticks=9\r\n"
+        "files: row=unlink error=No space left on device\r\nfiles: done\r\n")
+MARKS = [Mark(number, instructions, 0) for number, instructions in
+         ((linux_vm.START_MARK, 5), (1, 10), (2, 70_010), (1, 80_000), (2, 80_100), (linux_vm.END_MARK, 90_000))]
+
+
+def printed(comparison: Comparison) -> str:
+    console = Console(width=150, record=True, markup=False, highlight=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(bench_files.table(comparison))
+    return console.export_text()
+
+
+def test_lines_and_marks_give_samples() -> None:
+    assert samples(TEXT, MARKS) == {"create": Sample(1000, 5_000_000, 70_000),
+                                    "unlink": Sample(0, 0, 100, "No space left on device")}
+    assert samples(TEXT, None)["create"] == Sample(1000, 5_000_000, 0)
+
+
+def test_marks_that_do_not_fit_are_the_harnesss_fault() -> None:
+    for marks in (MARKS[:3], [*MARKS[:2], *MARKS[1:3], *MARKS[4:]]):
+        with pytest.raises(HarnessFault, match="2 rows passed"):
+            samples(TEXT, marks)
+    with pytest.raises(GuestFailure, match="measured nothing; it said: usage"):
+        samples("usage: files FOLDER", None)
+
+
+def test_the_smallest_of_several_runs_counts() -> None:
+    def runs(*figures: tuple[int, int]) -> list[bench_files.Samples]:
+        return [{"create": Sample(10, ns, instructions)} for ns, instructions in figures]
+
+    row = bench_files.row("create", {"Cairn": runs((0, 500), (0, 400)), "Linux": runs((0, 900), (0, 1000))},
+                          {"Cairn": runs((70, 0), (90, 0)), "Linux": runs((60, 0), (50, 0))})
+    assert row == Row("create", 10, Cost(40, 7), Cost(90, 5))
+    assert (row.instruction_ratio, row.time_ratio) == (40 / 90, 7 / 5) and row.missed == ["time"]
+
+
+def test_an_error_in_any_run_is_told() -> None:
+    good, bad = {"create": Sample(10, 50, 60)}, {"create": Sample(error="ENOSPC")}
+    row = bench_files.row("create", {"Cairn": [good, bad], "Linux": [good]}, {"Cairn": [good], "Linux": [good]})
+    assert row.cairn == Cost(error="ENOSPC") and row.instruction_ratio is None and row.missed == []
+    row = bench_files.row("create", {"Cairn": [good]}, {"Cairn": [{}]})
+    assert row.cairn.error == "not measured" and row.linux is None
+    text = printed(Comparison([row], 1, missing="no mirror"))
+    assert "[Cairn: not measured]" in text and "no Linux to compare with: no mirror" in text
+
+
+def test_aims_at_their_edges() -> None:
+    def missed(instructions: float, ns: float) -> list[str]:
+        return Row("create", 1, Cost(instructions, ns), Cost(100, 100)).missed
+
+    assert missed(50, 100) == [] and missed(50.1, 100) == ["instructions"] and missed(50, 100.1) == ["time"]
+
+
+def test_table_and_json_have_the_same_figures() -> None:
+    found = Comparison([Row("create", 1000, Cost(123456.7, 45678), Cost(100000, 50000)),
+                        Row("unlink", 1000, Cost(2000, 3000), Cost(8000, 6000))], 3, "6.1.0-test")
+    text = printed(found)
+    created = next(line for line in text.splitlines() if line.strip().startswith("create"))
+    for figure in ("123,457", "100,000", "1.23", "45.68", "50.00", "0.91", "[misses: instructions]"):
+        assert figure in created
+    assert "6.1.0-test" in text and text.count("misses") == 1
+    told = json.loads(json.dumps(bench_files.as_json(found)))
+    assert told["linux_release"] == "6.1.0-test" and told["linux_missing"] is None
+    assert told["operations"][0] | {"what": ""} == {
+        "name": "create", "what": "", "count": 1000, "cairn": {"instructions": 123456.7, "ns": 45678},
+        "linux": {"instructions": 100000, "ns": 50000}, "instruction_ratio": 1.235, "time_ratio": 0.914,
+        "missed": ["instructions"]}
+
+
+def test_every_row_of_the_program_is_described() -> None:
+    source = (ROOT / "user" / "bench" / "files.c").read_text()
+    for name in bench_files.ROWS:
+        assert f'{{"{name}", ' in source
+
+
+def test_without_a_mirror_cairn_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch() -> None:
+        raise HarnessFault("the mirror can't be reached")
+
+    def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str]) -> bench_files.Samples:
+        return {name: Sample(10, 100, 200 if counting else 0) for name in rows}
+
+    monkeypatch.setattr(linux_vm, "fetch", fetch)
+    monkeypatch.setattr(bench_files, "on_cairn", on_cairn)
+    found = bench_files.measure(Path("kernel.elf"), lambda text: None, runs=1, rows=["create"])
+    assert found.rows == [Row("create", 10, Cost(20, 10), None)]
+    assert found.missing == "the mirror can't be reached" and bench_files.as_json(found)["linux_release"] is None
+
+
+def test_cairn_is_measured(complete: Path) -> None:
+    """A few rows; what they cost is bounded widely, so that only a scan or a lost cache shows."""
+    run_make(ROOT, "programs")
+    done = subprocess.run([sys.executable, "grading/bench.py", "b", "--stage", complete.name, "--no-linux", "--runs", "1",
+                           "--rows", "create", "unlink", "lookup_cold", "read_2k_cached"],
+                          cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((ROOT / "build" / "bench" / "b.json").read_text())
+    limits = {"create": 60_000, "unlink": 15_000, "lookup_cold": 60_000, "read_2k_cached": 1500}
+    assert [row["name"] for row in told["operations"]] == list(limits)
+    for row in told["operations"]:
+        assert 0 < row["cairn"]["instructions"] < limits[row["name"]], row
+        assert row["cairn"]["ns"] > 0 and row["linux"] is None and row["name"] in done.stdout
