@@ -89,7 +89,9 @@ class Walk {
     if (name == "..") return step_up(context_.root, at_);
     RefPtr<Inode> inode = TRY(look_up(*at_.inode, name));
     if (follow && inode->type == FileType::kSymlink) return expand(*inode);
-    return cross_mounts({at_.mount, inode});
+    Place found{at_.mount, std::move(inode)};
+    if (found.inode->mount_count.load() == 0) return found;
+    return cross_mounts(std::move(found));
   }
 
   Result<Place> expand(Inode& link) {
@@ -132,7 +134,7 @@ Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name) {
   if (directory.type != FileType::kDirectory) return Errno::kENOTDIR;
   if (auto known = dentry_cache_find(directory, name)) {
     if (!known->inode) return Errno::kENOENT;
-    return known->inode;
+    return std::move(known->inode);
   }
   SharedGuard guard(directory.lock);
   if (directory.links.load() == 0) return Errno::kENOENT;  // removed
