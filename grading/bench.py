@@ -159,7 +159,7 @@ def main() -> int:
     parser.add_argument("lab", help="the lab's letter, as in labs/")
     parser.add_argument("--stage", help="the stage whose kernel is measured, a … or all (default: the lab's own)")
     parser.add_argument("--runs", type=int, default=bench_files.RUNS, metavar="N",
-                        help=f"from lab b on: runs of each kind, the smallest figure counts (default {bench_files.RUNS})")
+                        help=f"from lab b on: runs by the clock, of which the smallest figure is told (default {bench_files.RUNS})")
     parser.add_argument("--rows", nargs="+", choices=bench_files.ROWS, default=[], metavar="ROW",
                         help=f"lab b: only these of {', '.join(bench_files.ROWS)}")
     parser.add_argument("--no-linux", action="store_true", help="from lab b on: Cairn's figures alone")
