@@ -31,10 +31,11 @@ def host_is_to_blame(error: BaseException, second_try: bool) -> bool:
 
 def explain(error: BaseException, item: pytest.Item, run: Run, lab: Lab, machines: Sequence[Machine]) -> Failure:
     """The Failure that the reports show."""
-    failure = _explain_error(error, run, lab)
-    failure.expected, failure.seen = failure.expected[:SEEN_LIMIT], failure.seen[:SEEN_LIMIT]
     marker = item.get_closest_marker("rubric")
-    failure.handout = lab.section(marker.kwargs["item"]) if marker and marker.kwargs["item"] in lab.items else ""
+    own_item = marker.kwargs["item"] if marker else ""
+    failure = _explain_error(error, own_item, run, lab)
+    failure.expected, failure.seen = failure.expected[:SEEN_LIMIT], failure.seen[:SEEN_LIMIT]
+    failure.handout = lab.section(own_item) if own_item in lab.items else ""
     failure.reproduce = run.reproduce(item.name)
     failure.debug = "" if run.submission else f"{failure.reproduce} GDB=1"
     if machines:
@@ -44,9 +45,12 @@ def explain(error: BaseException, item: pytest.Item, run: Run, lab: Lab, machine
     return failure
 
 
-def _explain_error(error: BaseException, run: Run, lab: Lab) -> Failure:
+def _explain_error(error: BaseException, own_item: str, run: Run, lab: Lab) -> Failure:
     if isinstance(error, NotImplementedInLab):
-        return Failure(summary=_not_implemented(error.item, run, lab), not_implemented=True)
+        summary = _not_implemented(error.item, run, lab)
+        if own_item != error.item and _holes(own_item, run.student_files, lab):
+            summary = f"{_not_implemented(own_item, run, lab)}; it needs {error.item}, too: {summary}"
+        return Failure(summary=summary, not_implemented=True)
     if isinstance(error, CheckFailed):
         return Failure(
             summary=printable(f"wrong: {error.what}"),
@@ -75,19 +79,24 @@ def _not_implemented(item_id: str, run: Run, lab: Lab) -> str:
     return text + (f" ({', '.join(files)})" if files else "")
 
 
+def _holes(item_id: str, folder: Path, lab: Lab) -> list[str]:
+    """The lab's files that say they don't implement the item."""
+    return _files_with(rf'not_implemented\("{item_id}"\)', folder, lab)
+
+
 def _files_of(item_id: str, folder: Path, lab: Lab) -> list[str]:
     """The lab's files that hold the item: those that say they don't implement it, or else that name it."""
+    return _holes(item_id, folder, lab) or _files_with(rf"\b(LAB|ITEM|SOLUTION) {item_id}\b", folder, lab)
+
+
+def _files_with(pattern: str, folder: Path, lab: Lab) -> list[str]:
     texts = {}
     for path in lab.student_files():
         try:
             texts[f"labs/{lab.folder.name}/{path}"] = (folder / path).read_text(errors="replace")
         except OSError:
             continue
-    for pattern in (rf'not_implemented\("{item_id}"\)', rf"\b(LAB|ITEM|SOLUTION) {item_id}\b"):
-        found = [name for name, text in texts.items() if re.search(pattern, text)]
-        if found:
-            return found
-    return []
+    return [name for name, text in texts.items() if re.search(pattern, text)]
 
 
 def shown_path(path: Path) -> str:
