@@ -167,9 +167,27 @@ raw_copy_user:
 2:      rep movsb
         xor     eax, eax
         ret
-3:      lea     rcx, [rdx + rcx*8]      // bytes missing; the word at the fault may begin with good ones
+3:      lea     rcx, [rdx + rcx*8]      // bytes missing
+        // A word that reaches into another page may begin with good bytes: up to that page's start.
+        mov     eax, esi
+        neg     eax
+        and     eax, 4095
+        lea     r9d, [rax - 1]
+        cmp     r9d, 7
+        jb      6f
+        mov     eax, edi
+        neg     eax
+        and     eax, 4095
+        lea     r9d, [rax - 1]
+        cmp     r9d, 7
+        jae     4f
+6:      mov     r9, rcx
+        sub     r9, rax                 // bytes missing after them
+        mov     ecx, eax
 5:      rep movsb
-        xor     eax, eax
+        mov     rax, r9
+        ret
+7:      lea     rax, [r9 + rcx]
         ret
 4:      mov     rax, rcx
         ret
@@ -177,5 +195,5 @@ raw_copy_user:
         .section .user_access_table, "a"
         .quad   1b, 3b
         .quad   2b, 4b
-        .quad   5b, 4b
+        .quad   5b, 7b
         .section .note.GNU-stack, "", @progbits

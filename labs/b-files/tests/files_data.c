@@ -34,8 +34,6 @@ static void creation(void) {
   expect_content(cut, "");
   expect(write(cut, "abc", 3) == 3);
   expect_content(fd, "abc");
-  close(cut);
-  close(fd);
 }
 
 static void positions(void) {
@@ -47,7 +45,6 @@ static void positions(void) {
   expect(pread(fd, piece, 2, 1) == 2 && memcmp(piece, "12", 2) == 0);
   expect(read(fd, piece, 8) == 1 && piece[0] == '9' && read(fd, piece, 8) == 0);
   expect(lseek(fd, -11, SEEK_END) < 0 && errno == EINVAL && lseek(fd, 0, SEEK_CUR) == 10);
-  close(fd);
 }
 
 static void appending(void) {
@@ -56,17 +53,12 @@ static void appending(void) {
   expect(write(fd, "one ", 4) == 4 && write(other, "two ", 4) == 4 && write(fd, "three", 5) == 5);
   expect(lseek(fd, 0, SEEK_CUR) == 13);
   expect_content(fd, "one two three");
-  close(fd);
-  close(other);
 }
 
 int main(void) {
   creation();
   positions();
   appending();
-  unlink("/data");
-  unlink("/positions");
-  unlink("/log");
-  return 0;
+  return unlink("/data") | unlink("/positions") | unlink("/log");
 }
 // END SOLUTION

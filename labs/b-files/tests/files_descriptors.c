@@ -35,8 +35,6 @@ static void flags_belong_to_descriptors(int file) {
   pid_t child = fork();
   if (child == 0) exit(fcntl(plain, F_GETFD) == FD_CLOEXEC && fcntl(closing, F_GETFD) == 0 ? 0 : 1);
   expect(wait_for(child) == 0);
-  close(plain);
-  close(closing);
 }
 
 static void fork_shares_open_files(int file) {
@@ -52,9 +50,7 @@ static void fork_shares_open_files(int file) {
     }
     exit(0);
   }
-  expect(wait_for(child) == 0);
-  expect(read(fds[0], &byte, 1) == 1 && byte == '3');
-  for (int i = 0; i < kMany; i++) expect(close(fds[i]) == 0);
+  expect(wait_for(child) == 0 && read(fds[0], &byte, 1) == 1 && byte == '3');
 }
 
 int main(void) {
@@ -63,8 +59,6 @@ int main(void) {
   lowest_is_taken(file);
   flags_belong_to_descriptors(file);
   fork_shares_open_files(file);
-  close(file);
-  unlink("/descriptors");
-  return 0;
+  return unlink("/descriptors");
 }
 // END SOLUTION
