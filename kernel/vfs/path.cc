@@ -4,9 +4,12 @@
 
 #include "lib/string.h"
 #include "memory/heap.h"
+#include "metrics/counter.h"
 #include "vfs/dentry_cache.h"
 
 namespace cairn {
+
+CAIRN_COUNTER(directory_lookup_count, "vfs.directory_lookups");  // the cache didn't know
 
 namespace {
 
@@ -138,6 +141,7 @@ Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name) {
   }
   SharedGuard guard(directory.lock);
   if (directory.links.load() == 0) return Errno::kENOENT;  // removed
+  directory_lookup_count.increment();
   auto found = directory.lookup(name);
   if (found.ok()) {
     dentry_cache_add(directory, name, found->get());

@@ -190,6 +190,30 @@ def test_directories_that_come_again(process: Process, rng: random.Random) -> No
 
 
 @item("B3", points=3)
+def test_known_names_are_not_looked_up_again(guest: Guest, rng: random.Random) -> None:
+    """Once a name was looked up, found or not, the file system isn't asked again."""
+    process = guest.process()
+    folder = f"/{draw_name(rng)}"
+    process.mkdir(folder)
+    here, gone = ([f"{folder}/{draw_name(rng)}{kind}{number}" for number in range(20)] for kind in "hg")
+    for path in here:
+        process.close(process.open(path, CREATE))
+
+    def lookups() -> int:
+        values = guest.machine.channel.command("metrics vfs.directory_lookups").values()
+        return sum(int(value) for line in values for value in line.values())
+
+    for paths, there, what in ((here, True, "names that are there"), (gone, False, "names that aren't there")):
+        for turn in range(3):
+            before = lookups()
+            for path in rng.sample(paths, len(paths)):
+                check(expected=there, seen=process.exists(path), what=f"whether there is {path}")
+            if turn > 0:
+                check(expected=0, seen=lookups() - before, what=f"Inode::lookup() calls for {what}, each looked up before",
+                      hint="dentry_cache_add() remembers what the lookup found, also that there is nothing")
+
+
+@item("B3", points=3)
 def test_cached_names_are_cheap(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """The second lookup in a directory of 6,000 costs hardly more instructions than one in a small directory, found or not."""
     image = make_image("htree")
