@@ -94,9 +94,7 @@ Result<size_t> read_console_line(std::span<char> buffer) {
   return count;
 }
 
-bool console_has_input() {
-  return pending.start < pending.length || console_uart.has_input();
-}
+bool console_has_input() { return pending.start < pending.length || console_uart.has_input(); }
 
 char read_console_byte() {
   int byte = -1;

@@ -34,8 +34,8 @@ Result<uint64_t> vfs_write(File& file, IoBuffer& buffer);
 Result<uint64_t> vfs_read_at(File& file, IoBuffer& buffer, uint64_t offset);
 Result<uint64_t> vfs_write_at(File& file, IoBuffer& buffer, uint64_t offset);
 
-/// Moves the position; the new one. Beyond the end is fine. EINVAL (below 0, beyond INT64_MAX, an
-/// unknown whence), ESPIPE, EBADF (O_PATH).
+/// Moves the position; the new one. Beyond the end is fine. EINVAL (below 0, beyond Inode::max_size(),
+/// an unknown whence), ESPIPE, EBADF (O_PATH).
 Result<uint64_t> vfs_seek(File& file, int64_t offset, Whence whence);
 
 /// Gives up one reference; what a failed write-back left to report: EIO.

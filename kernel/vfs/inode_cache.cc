@@ -9,7 +9,7 @@
 namespace cairn {
 
 Result<void> InodeCache::start(uint32_t buckets) {
-  auto** table = static_cast<Inode**>(heap_allocate(buckets * sizeof(Inode*)));
+  auto** table = static_cast<Inode**>(heap_allocate(buckets * sizeof(void*)));
   if (table == nullptr) return Errno::kENOMEM;
   for (uint32_t i = 0; i < buckets; i++) table[i] = nullptr;
   IrqGuard guard(lock_);

@@ -135,7 +135,8 @@ Node* make_node(uint64_t hash, const Inode& directory, std::string_view name, In
 Result<void> start_dentry_cache() {
   // BEGIN SOLUTION B3
   // STARTER: return {};
-  auto* buckets = static_cast<std::atomic<Node*>*>(heap_allocate(kBuckets * sizeof(Node*)));
+  auto* buckets =
+      static_cast<std::atomic<Node*>*>(heap_allocate(kBuckets * sizeof(std::atomic<Node*>)));
   if (buckets == nullptr) return Errno::kENOMEM;
   for (uint32_t i = 0; i < kBuckets; i++) new (&buckets[i]) std::atomic<Node*>(nullptr);
   dentry_cache.buckets = buckets;
