@@ -1,5 +1,6 @@
 // What the rest of the kernel does with the mount table (labs/b-files/mount.cc).
 #include "debug/log.h"
+#include "memory/heap.h"
 #include "vfs/mount.h"
 
 namespace cairn {
@@ -8,8 +9,29 @@ bool same_place(const Place& left, const Place& right) {
   return left.inode.get() == right.inode.get() && left.mount.get() == right.mount.get();
 }
 
+namespace {
+// The root while lab B's mount table isn't written: so that the other items can be tried before it.
+constinit Mount* root_without_table = nullptr;
+
+/// ENOMEM, EIO.
+Result<void> mount_root_without_table(RefPtr<FileSystem> file_system, std::string_view source,
+                                      bool read_only) {
+  RefPtr<Inode> root = TRY(file_system->root());
+  auto* made = new_object<Mount>();
+  if (made == nullptr) return Errno::kENOMEM;
+  made->file_system = std::move(file_system);
+  made->root = std::move(root);
+  made->read_only = read_only;
+  source.copy(made->source, sizeof(made->source) - 1);
+  root_without_table = made;
+  return {};
+}
+
+}  // namespace
+
 Place root_place() {
   RefPtr<Mount> first = next_mount(nullptr);
+  if (!first) first = RefPtr<Mount>::share(root_without_table);
   if (!first) return {};
   Place root{first, first->root};
   return cross_mounts(std::move(root));
@@ -63,13 +85,18 @@ Result<void> mount_device(const Place& where, std::string_view device_name, std:
   }
   if (!file_system && device != nullptr) TRY(forget_device_pages(*device));
   if (!file_system) file_system = TRY(kind->open(device, read_only));
-  auto mounted = mount(where, file_system, device_name, read_only || file_system->read_only);
+  read_only |= file_system->read_only;
+  auto mounted = mount(where, file_system, device_name, read_only);
+  if (!where && mounted.error() == Errno::kENOSYS) {
+    mounted = mount_root_without_table(file_system, device_name, read_only);
+  }
   if (!mounted.ok() && file_system->references() == 1) (void)file_system->shut_down();
   return mounted;
 }
 
 Result<void> sync_all() {
   Result<void> first;
+  if (root_without_table != nullptr) first = root_without_table->file_system->sync();
   for (auto mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
     auto synced = mount->file_system->sync();
     if (!synced.ok()) {

@@ -80,6 +80,7 @@ Result<Entry*> take_out(const Place& where) {
 Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::string_view source,
                    bool read_only) {
   // BEGIN SOLUTION B5
+  // STARTER: if (!where) return Errno::kENOSYS;  // the root is there without a table (mount_points.cc)
   // STARTER: return not_implemented("B5");
   RefPtr<Inode> root = TRY(file_system->root());
   if (where && where.inode->type != FileType::kDirectory) return Errno::kENOTDIR;

@@ -45,7 +45,7 @@ bool find_root() {
 
 void mount_devices() {
   Place root = root_place();
-  if (!root) return;
+  if (!root || !next_mount(nullptr)) return;  // without a mount table there is the root alone
   PathContext context{root, root};
   // Fails where it is there already, and on a disk that can't be written.
   (void)vfs_mkdir(context, "/dev", 0755);
