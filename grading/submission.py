@@ -37,6 +37,7 @@ SHARED = (
     *("grading/__init__.py", "grading/lab.py", "grading/folders.py", "grading/reference.py"),
 )
 OBJECTS = ("build/{stage}/obj/kernel", "build/{stage}/obj/flags", "build/user/start", "build/user/flags")
+HALF_WRITTEN = ("*.part", "*.part.*")  # names of the Makefile's that another make takes away at any moment
 
 
 class Refused(Exception):
@@ -222,11 +223,11 @@ class Overlay:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copies a file or folder with its times; does nothing when there is none."""
+    """Copies a file or folder with its times; does nothing when there is none or it is half written."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.exists():
+        shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*HALF_WRITTEN))
+    elif source.exists() and not any(source.match(pattern) for pattern in HALF_WRITTEN):
         shutil.copy2(source, target)
 
 
