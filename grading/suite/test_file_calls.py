@@ -51,7 +51,6 @@ class Answers:
     disk: Path
 
 
-
 def lines(text: str) -> list[str]:
     """The programs' own lines, as `[section] text`."""
     return [f"[{match[1]}] {match[2]}" for match in LINE.finditer(text)]
@@ -150,7 +149,7 @@ def cairn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         for name in PROGRAMS:
             before = len(machine.console.text)
             machine.channel.command(f"run {name} /{name} &")
-            machine.console.wait_for(rf"calls: \[end\] {name} done")
+            machine.console.wait_for(rf"calls: \[end\] {name} done\r?\n")
             answers[name] = lines(machine.console.text[before:])
         machine.channel.command("sync")
     return Answers(answers, disk.path)
