@@ -13,7 +13,7 @@ import pytest
 from grading.check import check, check_that
 from grading.rubric import item
 from grading.tests.b.conftest import MakeImage
-from grading.tests.b.disk_tools import check_tree, patched
+from grading.tests.b.disk_tools import Layout, check_tree, patched
 from grading.tests.b.guest import Boot, check_statistics, judge, on_disk, on_tmpfs
 from grading.tests.b.process import PAGE
 from grading.tests.b.structures import error_name
@@ -180,6 +180,33 @@ def test_superblocks_that_lie(boot: Boot, make_image: MakeImage, rng: random.Ran
         judge(image.path, image.manifest)
 
 
+# What no entry of a directory may say, as a field's offset and a value.
+RECORD_LENGTH, INODE, NAME_LENGTH = 4, 0, 6
+ENTRY_FIELDS = {RECORD_LENGTH: ("record length", 2), INODE: ("inode", 4), NAME_LENGTH: ("name length", 1)}  # bytes of each
+
+
+def damage_entry(layout: Layout, rng: random.Random, directory: int, field: int, value: int | None) -> str:
+    """Makes an entry of a directory lie; a value of None is slightly more than may be. In words.
+
+    A name that is longer than its record goes on with letters and ends in the next entry's inode number: nothing but the
+    length says that it is none.
+    """
+    entries = [entry for entry in layout.entries(directory) if entry.inode]
+    near = [(entry, following) for entry, following in zip(entries, entries[1:]) if entry.name not in (b".", b"..")
+            and following.position == entry.position + entry.length and following.inode % 256 not in (0, ord("/"))
+            and entry.length < 8 + 255]  # fmt: skip
+    entry, _ = rng.choice(near)
+    if value is None and field == NAME_LENGTH:
+        value = entry.length - 8 + 1
+        for position in range(entry.position + 8 + len(entry.name), entry.position + entry.length):
+            layout.put(position, 1, ord("x"))
+    elif value is None:
+        value = entry.length + 2
+    name, size = ENTRY_FIELDS[field]
+    layout.put(entry.position + field, size, value)
+    return f"entry {entry.name[:20]!r}: {name} {value}"
+
+
 @item("B4", points=3)
 def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """Pointers, entries and inode numbers that lead nowhere give EUCLEAN, and everything else can still be read."""
@@ -189,23 +216,18 @@ def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) 
     with patched(image.path) as layout:
         folders = [path for path, entry in manifest.items() if entry.kind == "directory" and path not in ("/", "/lost+found")
                    and sum(other.startswith(path + "/") for other in manifest) > 6]  # fmt: skip
-        folder = rng.choice(folders)
+        broken = rng.sample([path for path in folders if not any(other.startswith(path + "/") for other in folders)], 2)
+        inside = tuple(path + "/" for path in broken)
         large = [path for path, entry in manifest.items() if entry.kind == "file" and entry.links == 1 and entry.size > 13 * 1024
-                 and not path.startswith(folder + "/")]  # fmt: skip
+                 and not path.startswith(inside)]  # fmt: skip
         direct, indirect = rng.sample(large, 2)
         wrong = rng.choice((0xFFFFFFFF, blocks, blocks + rng.randrange(1000), 1 << 31))
         layout.set_inode(manifest[direct].inode, "i_block[0]", wrong)
         layout.set_inode(manifest[direct].inode, "i_block[9]", 1)  # the superblock's own
         layout.set_inode(manifest[indirect].inode, "i_block[12]", rng.choice((0xFFFFFFFF, blocks, 1 << 30)))
-        entries = [entry for entry in layout.entries(manifest[folder].inode) if entry.name not in (b".", b"..") and entry.inode]
-        broken = rng.choice(entries)
-        field, value = rng.choice(((4, 0), (4, 7), (4, 5000), (4, broken.length + 2), (0, 0xFFFFFFFF), (0, layout.inodes + 1), (6, 255)))
-        size = {4: 2, 0: 4, 6: 1}[field]
-        if field == 6:  # a name longer than its record
-            value = 255 if broken.length < 255 else 254
-            layout.put(broken.position + 4, 2, broken.length if broken.length < 255 else 12)
-        layout.put(broken.position + field, size, value)
-    what = f"entry {broken.name[:20]!r}: {'record length' if field == 4 else 'inode' if field == 0 else 'name length'} {value}"
+        lies = [rng.choice(((RECORD_LENGTH, 0), (RECORD_LENGTH, 7), (RECORD_LENGTH, 5000), (RECORD_LENGTH, None),
+                            (NAME_LENGTH, 255), (INODE, 0xFFFFFFFF), (INODE, layout.inodes + 1))), (NAME_LENGTH, None)]  # fmt: skip
+        damage = {folder: damage_entry(layout, rng, manifest[folder].inode, *lie) for folder, lie in zip(broken, lies, strict=True)}
     process = on_disk(boot, image.path, options="ro").process()
     for path, at, part in ((direct, rng.randrange(1024), "a direct pointer beyond the disk"),
                            (direct, 9 * 1024 + rng.randrange(1024), "a direct pointer to the superblock"),
@@ -218,14 +240,15 @@ def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) 
     fd = process.open(direct)
     check(expected=100, seen=len(process.pread(fd, 100, PAGE)),
           what="bytes read from a page of the same file whose pointers are right")
-    fd = process.open(folder, DIRECTORY)
-    answer = process.puppets.ask(process.pid, "list", fd, 2048)
-    check_that(answer.errno in DAMAGE, expected="EUCLEAN", seen=answer.words,
-               what=f"reading a directory with a damaged entry ({what})",
-               hint="entry_at() and next_entry() check an entry before anybody looks at it")
-    result = process.attempt().lstat(f"{folder}/missing")
-    check_that(isinstance(result, int) and -result in (*DAMAGE, errno.ENOENT), expected="EUCLEAN or ENOENT", seen=result,
-               what="a lookup in that directory")
-    healthy = [path for path in manifest if not path.startswith((folder, direct, indirect)) and manifest[path].kind == "file"]
+    for folder, what in damage.items():
+        fd = process.open(folder, DIRECTORY)
+        answer = process.puppets.ask(process.pid, "list", fd, 2048)
+        check_that(answer.errno in DAMAGE, expected="EUCLEAN", seen=answer.words,
+                   what=f"reading a directory with a damaged entry ({what})",
+                   hint="entry_at() and next_entry() check an entry before anybody looks at it")
+        result = process.attempt().lstat(f"{folder}/missing")
+        check_that(isinstance(result, int) and -result in (*DAMAGE, errno.ENOENT), expected="EUCLEAN or ENOENT", seen=result,
+                   what="a lookup in that directory")
+    healthy = [path for path in manifest if not path.startswith((*broken, direct, indirect)) and manifest[path].kind == "file"]
     for path in rng.sample(healthy, 5):
         check(expected=manifest[path].size, seen=process.stat(path).size, what=f"the size of {path!r}, which isn't damaged")
