@@ -121,6 +121,34 @@ def test_mounts_on_mounts(guest: Guest, rng: random.Random) -> None:
     process.rmdir(folder)
 
 
+MANY = 100  # mounts at once: more than a table may have buckets
+
+
+@item("B5", points=3)
+def test_a_hundred_mounts(guest: Guest, rng: random.Random) -> None:
+    """A hundred mounts at once, taken away in random order: those that are left stay where they are."""
+    process = guest.process()
+    top = "/" + draw_name(rng)
+    process.mkdir(top)
+    process.each(0, MANY, ("mkdir", f"'{top}/#", 0o755), ("mount", "'none", f"'{top}/#", "'tmpfs", 0, 0),
+                 ("mkdir", f"'{top}/#/inside", 0o755))
+    left = list(range(MANY))
+    while left:
+        gone = rng.sample(left, min(len(left), rng.randint(5, 15)))
+        for number in gone:
+            process.umount(f"{top}/{number}")
+        left = [number for number in left if number not in gone]
+        check(expected=[f"{top}/{number}" for number in left], seen=[where for where, _ in table(guest)],
+              what=f"where something is mounted after {gone} went")
+        good, _ = process.tally(0, MANY, ("access", f"'{top}/#/inside", 0))
+        if good != len(left):
+            for number in range(MANY):
+                check(expected=["inside"] if number in left else [], seen=process.names(f"{top}/{number}"),
+                      what=f"the names in {top}/{number}, where {'still' if number in left else 'no longer'} something is mounted",
+                      hint="taking one mount out of the table leaves those beside it")
+        check(expected=len(left), seen=good, what=f"directories of {MANY} that show what is mounted on them")
+
+
 @item("B5", points=3)
 def test_who_keeps_a_mount_busy(guest: Guest, rng: random.Random) -> None:
     """Open files, current directories and mounts inside make umount() say EBUSY and change nothing; without them it works."""
@@ -206,6 +234,10 @@ def test_errors_of_mounting(boot: Boot, make_image: MakeImage, rng: random.Rando
     process.fails("EBUSY").rename(folder, f"{missing}-new")
     process.fails("EBUSY").rmdir(folder)
     process.umount(folder)
+    process.chdir(folder)
+    process.rmdir(folder)
+    process.fails("ENOENT").mount("none", ".", "tmpfs")
+    process.fails("ENOENT").mount("/dev/vda", ".")
     check(expected=before, seen=guest.mounts(), what="the mount table at the end")
     guest.machine.channel.command("sync")
     with guest.machine.stopped():
@@ -330,6 +362,38 @@ def test_read_only_mounts(boot: Boot, make_image: MakeImage, rng: random.Random)
     with guest.machine.stopped():
         check_that(image.path.read_bytes() == before, expected="not one", seen="some",
                    what="bytes of a disk that changed while it was mounted read-only")
+
+
+@item("B5", points=2)
+def test_one_disk_to_write_and_to_read(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """A disk that is mounted twice, once with MS_RDONLY: it can be changed at one place, and at the other seen alone."""
+    image = make_image("writable")
+    guest = on_tmpfs(boot, [image.path])
+    process = guest.process()
+    writable, fixed = (f"/{draw_name(rng)}{number}" for number in range(2))
+    process.mkdir(writable)
+    process.mkdir(fixed)
+    process.mount("/dev/vda", writable)
+    process.mount("/dev/vda", fixed, "ext2", MS_RDONLY)
+    check(expected=[(writable, "rw"), (fixed, "ro")], seen=[(where, how) for _, where, _, how in guest.mounts()[-2:]],
+          what="the mount table's last lines")
+    name, text = draw_name(rng), draw_text(rng)
+    process.write(process.open(f"{writable}/{name}", CREATE), text)
+    wrong = process.fails("EROFS")
+    for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY | os.O_TRUNC, os.O_WRONLY | os.O_TRUNC):
+        wrong.open(f"{fixed}/{name}", flags)
+    wrong.open(f"{fixed}/{name}-new", CREATE)
+    for where in (fixed, writable):
+        check(expected=text, seen=process.read(process.open(f"{where}/{name}"), 100),
+              what=f"the content of {where}/{name} after calls with its other name, on the mount that is read-only, failed")
+    process.fails("ENOENT").stat(f"{writable}/{name}-new")
+    more = draw_text(rng)
+    process.write(process.open(f"{writable}/{name}", os.O_WRONLY | os.O_APPEND), more)
+    check(expected=text + more, seen=process.read(process.open(f"{fixed}/{name}"), 200),
+          what="what the read-only mount shows of a file that grew at the other")
+    expected = copied(image.manifest)
+    expected[f"/{name}"] = file_entry(text + more)
+    guest.check_disk(expected)
 
 
 @item("B5", points=2)
