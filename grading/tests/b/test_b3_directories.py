@@ -166,15 +166,21 @@ def test_errors_of_reading_directories(process: Process, rng: random.Random) -> 
     process.fails("ENOENT").open(folder)
 
 
-def manifest_sums(manifest: Manifest, folder: str) -> tuple[int, tuple[int, int, int]]:
-    """How many entries a directory on a disk has, "." and ".." included, and their listing_sums()."""
+def manifest_entries(manifest: Manifest, folder: str) -> dict[bytes, tuple[int, int]]:
+    """A directory on a disk, "." and ".." included: name -> d_type, inode."""
     parent = folder.rpartition("/")[0] or "/"
-    entries = [(b".", DT["directory"], manifest[folder].inode), (b"..", DT["directory"], manifest[parent].inode)]
+    entries = {b".": (DT["directory"], manifest[folder].inode), b"..": (DT["directory"], manifest[parent].inode)}
     prefix = folder.rstrip("/") + "/"
     for path, entry in manifest.items():
         if path.startswith(prefix) and "/" not in path[len(prefix) :] and path != "/":
-            entries.append((os.fsencode(path[len(prefix) :]), DT[entry.kind], entry.inode))
-    return len(entries), stream.listing_sums(entries)
+            entries[os.fsencode(path[len(prefix) :])] = DT[entry.kind], entry.inode
+    return entries
+
+
+def manifest_sums(manifest: Manifest, folder: str) -> tuple[int, tuple[int, int, int]]:
+    """How many entries a directory on a disk has, "." and ".." included, and their listing_sums()."""
+    entries = manifest_entries(manifest, folder)
+    return len(entries), stream.listing_sums((name, *meaning) for name, meaning in entries.items())
 
 
 @item("B3", points=3)
