@@ -51,7 +51,7 @@ def record(kernel: Path, folder: Path, workload: Workload, block_size: int) -> R
         for command in ("mkdir /mnt", "mount vda /mnt", "run power_cut /mnt/script /mnt/journal", "umount /mnt"):
             lines = machine.channel.command(command).lines
             if command.startswith("run"):
-                assert lines[-1].endswith("exited status=0"), f"{lines}: {machine.console.text()[-300:]}"
+                assert lines[-1].endswith("exited status=0"), f"{lines}: {machine.console.text[-300:]}"
     return Recording(workload, before, WriteLog(folder / "log"), disk)
 
 
