@@ -1,8 +1,9 @@
-// An alternative to labs/b-files/fd_table.cc: a chain of chunks, each with 32 descriptors, made as they
+// An alternative to labs/b-files/fd_table.cc: a table of chunks, each with 32 descriptors, made as they
 // are needed and never moved.
 #include "vfs/fd_table.h"
 
 #include <bit>
+#include <utility>
 
 #include "memory/heap.h"
 #include "vfs/file_ops.h"
@@ -12,11 +13,11 @@ namespace cairn {
 namespace {
 
 constexpr int kPerChunk = 32;
+constexpr int kChunks = kMaxFds / kPerChunk;
 
 struct Chunk {
   uint32_t taken = 0, closing = 0;  // a bit for each: in use; to be closed by exec
   RefPtr<File> files[kPerChunk];
-  Chunk* next = nullptr;
 };
 
 constexpr uint32_t bit(int fd) { return 1u << (fd % kPerChunk); }
@@ -25,35 +26,37 @@ constexpr uint32_t bit(int fd) { return 1u << (fd % kPerChunk); }
 
 struct FdTable {
   Spinlock guard{"descriptors", LockRank::kFdTable};
-  Chunk first;
+  Chunk* chunks[kChunks] GUARDED_BY(guard) = {};
+
+  ~FdTable() NO_THREAD_SAFETY_ANALYSIS {
+    for (Chunk* chunk : chunks) delete chunk;
+  }
 
   /// The chunk that has `fd`; null if it wasn't made yet.
-  Chunk* chunk_of(int fd) NO_THREAD_SAFETY_ANALYSIS {
-    if (fd < 0 || fd >= kMaxFds) return nullptr;
-    Chunk* at = &first;
-    for (int i = fd / kPerChunk; i > 0 && at != nullptr; i--) at = at->next;
-    return at;
+  Chunk* chunk_of(int fd) REQUIRES(guard) {
+    return fd < 0 || fd >= kMaxFds ? nullptr : chunks[fd / kPerChunk];
   }
-  bool holds(int fd) {
+  bool holds(int fd) REQUIRES(guard) {
     Chunk* chunk = chunk_of(fd);
     return chunk != nullptr && (chunk->taken & bit(fd)) != 0;
   }
-  /// Makes chunks until the one with `fd` is there.
+  /// Sees to it that the chunk with `fd` is there.
   Result<void> reach(int fd) {
-    while (true) {
-      {
-        Guard hold(guard);
-        if (chunk_of(fd) != nullptr) return {};
-      }
-      auto* chunk = new_object<Chunk>();
-      if (chunk == nullptr) return Errno::kENOMEM;
+    {
       Guard hold(guard);
-      Chunk* last = &first;
-      while (last->next != nullptr) last = last->next;
-      last->next = chunk;
+      if (chunk_of(fd) != nullptr) return {};
     }
+    auto* chunk = new_object<Chunk>();
+    if (chunk == nullptr) return Errno::kENOMEM;
+    {
+      Guard hold(guard);
+      // Unless somebody else was quicker: then theirs stays.
+      if (chunk_of(fd) == nullptr) std::swap(chunks[fd / kPerChunk], chunk);
+    }
+    delete chunk;
+    return {};
   }
-  void put(int fd, bool close) {
+  void put(int fd, bool close) REQUIRES(guard) {
     Chunk* chunk = chunk_of(fd);
     chunk->taken |= bit(fd);
     chunk->closing = close ? chunk->closing | bit(fd) : chunk->closing & ~bit(fd);
@@ -82,11 +85,6 @@ Result<FdTable*> copy_fd_table(FdTable& table) {
 void destroy_fd_table(FdTable* table) {
   for (int fd = 0; fd < kMaxFds && (fd = next_fd(*table, fd)) >= 0; fd++) {
     (void)close_fd(*table, fd);
-  }
-  for (Chunk* chunk = table->first.next; chunk != nullptr;) {
-    Chunk* gone = chunk;
-    chunk = chunk->next;
-    delete gone;
   }
   delete table;
 }
@@ -166,8 +164,10 @@ void close_fds_on_exec(FdTable& table) {
 
 int next_fd(FdTable& table, int from) {
   Guard hold(table.guard);
-  for (int fd = from < 0 ? 0 : from; fd < kMaxFds; fd++) {
-    if (table.holds(fd)) return fd;
+  for (int fd = from < 0 ? kMaxFds : from; fd < kMaxFds; fd += kPerChunk - fd % kPerChunk) {
+    Chunk* chunk = table.chunk_of(fd);
+    uint32_t there = chunk != nullptr ? chunk->taken & ~(bit(fd) - 1) : 0;
+    if (there != 0) return fd - fd % kPerChunk + std::countr_zero(there);
   }
   return -1;
 }
