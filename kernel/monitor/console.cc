@@ -15,6 +15,7 @@ constexpr char kInterruptByte = 3, kEndByte = 4, kEraseByte = 0x7f, kKillByte = 
 
 constinit std::atomic<unsigned> reading_processes{0};
 constinit std::atomic<Process*> foreground{nullptr};
+constinit std::atomic<bool> interrupt_typed{false};
 
 /// The line being handed to processes. `start` … `length` has not been read yet.
 struct PendingLine {
@@ -30,8 +31,10 @@ constinit PendingLine pending;
 
 /// ^C goes to the foreground process at once, whoever reads.
 bool on_byte(uint8_t byte) {
+  if (byte != kInterruptByte) return false;
+  interrupt_typed = true;
   Process* process = foreground.load();
-  if (byte != kInterruptByte || process == nullptr) return false;
+  if (process == nullptr) return false;
   send_signal(*process, kSigInterrupt);
   return true;
 }
@@ -106,6 +109,7 @@ char read_console_byte() {
 }
 
 void set_foreground_process(Process* process) { foreground = process; }
+bool take_console_interrupt() { return interrupt_typed.exchange(false); }
 void start_console_input() { console_uart.set_byte_hook(on_byte); }
 
 }  // namespace cairn

@@ -22,6 +22,9 @@ char read_console_byte();
 /// The process that ^C interrupts, while the monitor waits for it; null for none.
 void set_foreground_process(Process* process);
 
+/// Whether ^C was typed since the last call. For commands that may print without end.
+bool take_console_interrupt();
+
 /// Hooks ^C. Once, after the console's UART started.
 void start_console_input();
 

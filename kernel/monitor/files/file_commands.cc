@@ -1,5 +1,6 @@
 // mount, umount, ls, cat, stat, inode, cache: looking at files.
 #include "memory/heap.h"
+#include "monitor/console.h"
 #include "monitor/files/file_paths.h"
 #include "vfs/dentry_cache.h"
 #include "vfs/directory.h"
@@ -64,13 +65,21 @@ Result<void> mount_command(Session& session, Arguments arguments) {
   std::string_view type = typed ? arguments[2] : "ext2";
   Place where;
   if (root_place() || arguments[1] != "/") where = TRY(find_file(session, arguments[1]));
-  return name_error(session, arguments[0], mount_device(where, arguments[0], type, read_only));
+  auto mounted = mount_device(where, arguments[0], type, read_only);
+  if (mounted.error() == Errno::kEINVAL) {
+    return session.fail(Errno::kEINVAL, "{}: no {} that can be mounted", arguments[0], type);
+  }
+  return name_error(session, arguments[0], mounted);
 }
 
 Result<void> umount_command(Session& session, Arguments arguments) {
   TRY(need_arguments(session, arguments, 1, 1, "umount DIRECTORY"));
   Place where = TRY(find_file(session, arguments[0]));
-  return name_error(session, arguments[0], umount(where));
+  auto done = umount(where);
+  if (done.error() == Errno::kEINVAL) {
+    return session.fail(Errno::kEINVAL, "{}: nothing is mounted there", arguments[0]);
+  }
+  return name_error(session, arguments[0], done);
 }
 
 void print_attributes(Session& session, Inode& inode, std::string_view name) {
@@ -126,6 +135,7 @@ Result<void> print_file(Session& session, File& file) {
     uint64_t count = TRY(vfs_read(file, buffer));
     if (count == 0) return {};
     session.out.write({piece, count});
+    if (session.interactive && take_console_interrupt()) return Errno::kEINTR;
   }
 }
 
@@ -135,6 +145,7 @@ Result<void> cat(Session& session, Arguments arguments) {
   auto file = TRY(name_error(
       session, arguments[0],
       vfs_open(context, arguments[0], open_flag::kReadOnly | open_flag::kNonBlocking, 0)));
+  (void)take_console_interrupt();  // of an earlier command
   TRY(name_error(session, arguments[0], print_file(session, *file)));
   return vfs_close(std::move(file));
 }

@@ -10,10 +10,13 @@ namespace cairn {
 Result<PathContext> monitor_context(Session& session);
 /// The file at `path`, the error with a message that names it.
 Result<Place> find_file(Session& session, std::string_view path, LastLink last = LastLink::kFollow);
-/// Passes a result on; if it is an error, "PATH: ENOENT" becomes the message.
+/// "no such file or directory" for ENOENT; "failed" for errors that say nothing of files.
+const char* error_words(Errno error);
+/// Passes a result on; if it is an error, "PATH: what it means" becomes the message.
 template <class T>
 Result<T> name_error(Session& session, std::string_view path, Result<T> result) {
-  if (!result.ok()) return session.fail(result.error(), "{}: {}", path, errno_name(result.error()));
+  if (!result.ok())
+    return session.fail(result.error(), "{}: {}", path, error_words(result.error()));
   return result;
 }
 Result<void> need_arguments(Session& session, Arguments arguments, size_t least, size_t most,

@@ -129,7 +129,7 @@ Result<void> walk(Session& session, Arguments arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"walk", "DIRECTORY", "list and read everything below", walk},
+    {"walk", "DIRECTORY", "list everything below, read files (of large ones a part)", walk},
 };
 
 }  // namespace

@@ -1,0 +1,30 @@
+// What an error means for a file command, in words for people.
+#include "monitor/files/file_paths.h"
+
+namespace cairn {
+
+const char* error_words(Errno error) {
+  switch (error) {
+    case Errno::kEBUSY: return "in use";
+    case Errno::kEEXIST: return "there already";
+    case Errno::kEINVAL: return "not possible with this";
+    case Errno::kEINTR: return "interrupted";
+    case Errno::kEIO: return "the disk failed";
+    case Errno::kEISDIR: return "is a directory";
+    case Errno::kELOOP: return "too many symbolic links";
+    case Errno::kENAMETOOLONG: return "the name is too long";
+    case Errno::kENODEV: return "no such type; there are ext2, tmpfs, devfs";
+    case Errno::kENOENT: return "no such file or directory";
+    case Errno::kENOMEM: return "no memory";
+    case Errno::kENOSPC: return "the disk is full";
+    case Errno::kENOSYS: return "not written yet";
+    case Errno::kENOTBLK: return "no such disk; `disks` lists them";
+    case Errno::kENOTDIR: return "not a directory";
+    case Errno::kENOTEMPTY: return "the directory isn't empty";
+    case Errno::kEROFS: return "mounted read-only";
+    case Errno::kEUCLEAN: return "the file system is damaged; try e2fsck";
+    default: return "failed";
+  }
+}
+
+}  // namespace cairn
