@@ -3,9 +3,7 @@
 A Workload is a script for user/tests/power_cut.c and, for each of its marks, what the files are then.
 A mark is a word that the program adds to a journal file after an fsync() returned: once the word is
 among the bytes written to the disk, all that the mark stands for must be there at any later moment.
-What the lines after the mark do may be there or not, each as a whole. One thing is allowed beyond that:
-when a file of another directory replaces one, the cut may leave the new one under its old name, and
-nothing under the new name: the two names lie in two blocks, and the old file can't be without any.
+What the lines after the mark do may be there or not, each as a whole.
 """
 
 from __future__ import annotations
@@ -42,7 +40,6 @@ class Window:
     mark: str  # empty: before the first
     states: list[Tree]
     touched: set[str] = field(default_factory=set)  # paths that its lines name
-    replaced: set[str] = field(default_factory=set)  # those that got a file of another directory
 
     def note(self, state: Tree, *paths: str) -> None:
         self.touched.update(paths)
@@ -54,12 +51,12 @@ class Window:
 
 
 class Workload:
-    """A random script. move_directories: also between directories, which ext2 can't do in one write."""
+    """A random script. moves: mostly of what can't be done in one write, directories and files that replace others."""
 
-    def __init__(self, seed: int, lines: int, move_directories: bool = False) -> None:
+    def __init__(self, seed: int, lines: int, moves: bool = False) -> None:
         self._rng = random.Random(seed)
         self._seed = seed
-        self._moves = move_directories
+        self._moves = moves
         self._names = 0
         self._tree: Tree = {}
         self._links: dict[str, set[str]] = {}  # path -> all names of its file
@@ -76,9 +73,9 @@ class Workload:
 
     def _step(self) -> None:
         steps = {self._create: 8, self._append: 6, self._rename: 6, self._replace: 5, self._unlink: 4, self._mkdir: 3, self._rmdir: 1,
-                 self._link: 2, self._symlink: 1, self._truncate: 2, self._rename_directory: 1, self._mark: 5}
+                 self._link: 2, self._symlink: 1, self._truncate: 2, self._rename_directory: 1, self._move_directory: 2, self._mark: 5}
         if self._moves:
-            steps = {self._create: 3, self._mkdir: 3, self._move_directory: 5, self._mark: 2}
+            steps = {self._create: 4, self._mkdir: 3, self._move_directory: 5, self._replace: 4, self._append: 1, self._mark: 2}
         step = self._rng.choices(list(steps), list(steps.values()))[0]
         step()
 
@@ -172,18 +169,16 @@ class Workload:
         self._renamed(path, new)
 
     def _replace(self) -> None:
-        """A rename over another file, in three of four cases beside it, as editors do."""
+        """A rename over another file, mostly beside it, as editors do."""
         path = self._pick(bytes)
         others = [other for other in self._paths(bytes) if path is not None and other not in self._links[path]]
         beside = [other for other in others if path is not None and other.rpartition("/")[0] == path.rpartition("/")[0]]
-        if self._rng.random() < 0.75:
+        if self._rng.random() < (0.25 if self._moves else 0.75):
             others = beside
         if path is None or not others:
             return
         victim = self._rng.choice(others)
         self._do(f"rename {TOP}{path} {TOP}{victim}", {victim: self._tree[path]}, (path,))
-        if victim.rpartition("/")[0] != path.rpartition("/")[0]:
-            self.windows[-1].replaced.add(victim)
         self._forget(victim)
         self._renamed(path, victim)
 
@@ -286,7 +281,7 @@ def complaints(window: Window, seen: Tree) -> Iterator[str]:
             # It may be what it was at any moment, or what one of the files is that changed names with it.
             if not any(_fits(content, seen[path]) for content in contents):
                 yield f"{path} has a content that no file had: {_describe(seen[path])}"
-        elif path not in window.replaced and all(path in state for state in window.states):
+        elif all(path in state for state in window.states):
             yield f"{path} is gone, though it was only renamed over or changed"
     # A file that exists in every state exists under one of its names.
     for path, content in first.items():

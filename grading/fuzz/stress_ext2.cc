@@ -25,9 +25,6 @@ namespace {
 std::mt19937_64 rng;
 uint64_t below(uint64_t n) { return rng() % n; }
 
-/// Directories that go to others can't be moved so that any cut leaves what e2fsck repairs by itself.
-bool move_directories = true;
-
 /// What a file should be.
 struct Node {
   FileType type;
@@ -165,7 +162,6 @@ void do_rename(const At& from, const At& to) {
   if (to.node->names.count(new_name) != 0) old = to.node->names[new_name];
   if (old == node) return;
   bool directory = node->type == FileType::kDirectory;
-  if (directory && from.node != to.node && !move_directories) return;
   if (old != nullptr && (old->type == FileType::kDirectory) != directory) return;
   if (old != nullptr && contains(old, from.node)) return;
   RefPtr<Inode> moved = look_up(*from.inode, name);
@@ -352,7 +348,7 @@ void check_tree(const At& at) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) return fprintf(stderr, "stress_ext2 IMAGE SEED OPERATIONS [N]\n"), 2;
+  if (argc < 4) return fprintf(stderr, "stress_ext2 IMAGE SEED OPERATIONS [LOG]\n"), 2;
   rng.seed(strtoull(argv[2], nullptr, 10));
   uint64_t operations = strtoull(argv[3], nullptr, 10);
   FILE* stream = fopen(argv[1], "r+b");
@@ -362,7 +358,6 @@ int main(int argc, char** argv) {
   rewind(stream);
   if (fread(image.data(), 1, image.size(), stream) != image.size()) return 2;
 
-  move_directories = argc <= 4;
   start_memory();
   require(start_page_cache().ok(), "page cache");
   HostDisk disk(image.data(), image.size());

@@ -34,6 +34,7 @@ Result<Allocator*> Allocator::create(MetadataStore& metadata, const Geometry& ge
 Allocator::~Allocator() {
   state_.metadata.set_seal(nullptr, nullptr);
   state_.metadata.set_release(nullptr, nullptr);
+  state_.metadata.set_lender(nullptr, nullptr, BlockNumber());
   delete &state_;
 }
 
@@ -102,21 +103,21 @@ Result<uint32_t> Allocator::State::take_bit(Group& of, Resource& resource, uint3
   return bit;
 }
 
-/// Notes that a freed bit can't be taken before the commit.
-void Allocator::State::hold(Group& of, Resource& resource, uint32_t bit) {
-  Held*& held = resource.holds[kCurrent];
+/// Notes that a free bit can't be taken before the commit.
+void Allocator::State::hold(Group& of, Resource& resource, uint32_t bit, Generation generation) {
+  Held*& held = resource.holds[generation];
   if (held == nullptr) {
     size_t bytes = align_up(resource.count, kWordBits) / 8;
     void* memory = heap_allocate(sizeof(Held) + bytes);
     if (memory == nullptr) {
-      resource.all_held[kCurrent] = some_all_held = true;
+      resource.all_held[generation] = some_all_held = true;
       return;
     }
     held = new (memory) Held;
     memset(held->words(), 0, bytes);
     held->owner = &resource;
     held->total = &totals(of, resource);
-    held->next = std::exchange(held_list[kCurrent], held);
+    held->next = std::exchange(held_list[generation], held);
   }
   set_bit(held->words(), bit);
   held->count++;
@@ -137,7 +138,7 @@ bool Allocator::State::free_bit(Group& of, Resource& resource, uint32_t bit, con
         }
         auto marked = mark_changed(of, resource);
         if (!marked.ok()) break;
-        hold(of, resource, bit);
+        hold(of, resource, bit, kCurrent);
         clear_bit(resource.words(), bit);
         count_free(of, resource, 1);
         return true;
@@ -277,6 +278,28 @@ void Allocator::give_back_inode(InodeNumber inode, bool is_directory) NO_THREAD_
   uint64_t at = inode.value - 1;
   Group& group = s.group(uint32_t(at / s.geometry.inodes_per_group));
   s.give_back_bit(group, group.inodes, uint32_t(at % s.geometry.inodes_per_group), is_directory);
+}
+
+Result<void> Allocator::prepare_to_lend(uint64_t count) {
+  State& s = state_;
+  while (true) {
+    Group* unread = nullptr;
+    {
+      MutexGuard guard(s.lock);
+      uint64_t found = 0;
+      for (uint32_t i = 0; i < s.geometry.group_count && found < count; i++) {
+        Group& group = s.group(i);
+        if (group.blocks.bitmap) {
+          found += group.blocks.available();
+        } else if (group.blocks.available() != 0) {
+          unread = &group;
+        }
+      }
+      if (found >= count) return {};
+    }
+    if (unread == nullptr) return Errno::kENOSPC;
+    TRY(s.load_bitmap(*unread, unread->blocks));
+  }
 }
 
 bool Allocator::needs_commit() {

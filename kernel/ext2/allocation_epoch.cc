@@ -44,6 +44,29 @@ void Allocator::State::seal() {
   superblock().write_time = now();
 }
 
+/// Blocks that are free according to bitmaps in memory: held as if the epoch that is being committed had
+/// freed them. All or none.
+bool Allocator::State::lend(std::span<uint32_t> numbers) {
+  MutexGuard guard(lock);
+  size_t found = 0;
+  for (uint32_t i = geometry.group_count; i-- > 0 && found < numbers.size();) {
+    Resource& from = group(i).blocks;
+    if (!from.bitmap || from.available() == 0) continue;
+    uint32_t bit = find_clear_bit(from.view(), 0, from.count);
+    for (; bit != kNoBit && found < numbers.size();
+         bit = find_clear_bit(from.view(), bit + 1, from.count)) {
+      numbers[found++] = uint32_t(first_block(i) + bit);
+    }
+  }
+  if (found < numbers.size()) return false;
+  for (uint32_t number : numbers) {
+    uint32_t at = number - geometry.first_data_block;
+    Group& of = group(at / geometry.blocks_per_group);
+    hold(of, of.blocks, at % geometry.blocks_per_group, kSealed);
+  }
+  return true;
+}
+
 void Allocator::release_freed() {
   State& s = state_;
   MutexGuard guard(s.lock);

@@ -45,6 +45,24 @@ Result<void> Allocator::State::prepare() NO_THREAD_SAFETY_ANALYSIS {
     for (uint32_t j = 0; j < groups_per_chunk; j++) new (&chunk.groups[j]) Group;
   }
   for (uint32_t i = 0; i < geometry.group_count; i++) TRY(add_group(i));
+  return offer_blocks_for_journals();
+}
+
+/// Commits may make a journal of free blocks, unless there is one.
+Result<void> Allocator::State::offer_blocks_for_journals() NO_THREAD_SAFETY_ANALYSIS {
+  const uint32_t offset = (kJournalInode - 1) * geometry.inode_size;
+  BlockNumber number(group(0).table + offset / geometry.block_size);
+  MetadataBlock block = TRY(metadata.read(number));
+  const Superblock& raw = superblock();
+  bool has_journal = (raw.feature_compat & kCompatJournal) != 0 || raw.journal_inode != 0 ||
+                     raw.journal_device != 0 ||
+                     block.as<RawInode>(offset % geometry.block_size)->links_count != 0;
+  for (uint8_t byte : raw.journal_uuid) has_journal |= byte != 0;
+  if (has_journal || raw.revision == 0 || geometry.first_free_inode <= kJournalInode) return {};
+  auto lend_blocks = [](void* context, std::span<uint32_t> numbers) {
+    return static_cast<State*>(context)->lend(numbers);
+  };
+  metadata.set_lender(lend_blocks, this, number);
   return {};
 }
 

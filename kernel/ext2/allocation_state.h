@@ -106,6 +106,7 @@ struct Allocator::State {
 
   // allocation_groups.cc
   Result<void> prepare();
+  Result<void> offer_blocks_for_journals();
   Result<void> add_group(uint32_t index) REQUIRES(lock);
   bool has_superblock(uint32_t index) const;
   uint32_t descriptor_blocks() const;
@@ -130,7 +131,7 @@ struct Allocator::State {
   void count_free(Group& of, Resource& resource, int32_t change) REQUIRES(lock);
   void count_directory(Group& of, int32_t change) REQUIRES(lock);
   Result<uint32_t> take_bit(Group& of, Resource& resource, uint32_t goal) REQUIRES(lock);
-  void hold(Group& of, Resource& resource, uint32_t bit) REQUIRES(lock);
+  void hold(Group& of, Resource& resource, uint32_t bit, Generation generation) REQUIRES(lock);
   bool free_bit(Group& of, Resource& resource, uint32_t bit, const char* what, uint64_t number);
   void give_back_bit(Group& of, Resource& resource, uint32_t bit, bool is_directory);
   void damaged(const char* what, uint64_t number);
@@ -138,6 +139,7 @@ struct Allocator::State {
   // allocation_epoch.cc
   void note_errors();
   void seal();
+  bool lend(std::span<uint32_t> numbers);
 };
 
 inline constexpr uint32_t kNoGroup = UINT32_MAX;

@@ -33,6 +33,7 @@ Geometry test_geometry() {
 void format(LoggingDisk& disk) {
   auto* superblock = reinterpret_cast<Superblock*>(disk.block(1));
   superblock->state = kStateClean;
+  superblock->revision = 1;
   auto* descriptors = reinterpret_cast<GroupDescriptor*>(disk.block(2));
   for (uint32_t group = 0; group < kGroups; group++) {
     uint64_t first = first_block(group);
@@ -267,6 +268,53 @@ KERNEL_TEST(wrong_counts_are_corrected_from_the_bitmap) {
   set_bit(reinterpret_cast<uint64_t*>(t.disk->block(descriptors[1].block_bitmap)), 99);
   EXPECT(t.take_block(first_block(1) + 99, 0) == first_block(1) + 100);
   EXPECT(t.store->commit().ok() && t.disk_agrees());
+}
+
+KERNEL_TEST(blocks_lent_to_a_journal_are_free_after_its_commit) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  const uint64_t free = t.allocator->free_blocks();
+  const uint64_t block = t.take_block(0, 3);
+  {
+    Operation operation(*t.store);
+    EXPECT(t.allocator->prepare_to_lend(free - 1).ok());
+    EXPECT(t.allocator->prepare_to_lend(free).error() == Errno::kENOSPC);
+    EXPECT(t.store->write_as_a_whole().ok());
+  }
+  // A journal of the bitmap's block, the descriptors', the superblock's and an inode's: with what
+  // frames them and leads to them nine blocks, which nobody gets while the commit isn't done.
+  constexpr uint64_t kJournal = 9;
+  t.disk->event_count = 0;
+  t.disk->fail_after = 3;
+  EXPECT(!t.store->commit().ok());
+  for (unsigned i = 0; i < t.disk->event_count; i++) {
+    const auto& event = t.disk->event(i);
+    if (!event.is_flush) EXPECT(event.block == 1 || event.block > first_block(3));
+  }
+  uint64_t taken = 0;
+  while (t.take_block(0, 0) != 0) taken++;
+  EXPECT(taken == free - 1 - kJournal && t.allocator->needs_commit());
+  EXPECT(t.store->commit().ok() && t.disk_agrees());
+  for (taken = 0; t.take_block(0, 0) != 0;) taken++;
+  EXPECT(block != 0 && taken == kJournal);
+}
+
+KERNEL_TEST(a_device_with_a_journal_gets_no_other) {
+  Fixture t;
+  EXPECT(t);
+  if (!t) return;
+  delete std::exchange(t.allocator, nullptr);
+  drop_pages(**device_pages(*t.disk));
+  reinterpret_cast<Superblock*>(t.disk->block(1))->journal_inode = kJournalInode;
+  t.open();
+  EXPECT(t);
+  if (!t) return;
+  {
+    Operation operation(*t.store);
+    EXPECT(t.store->write_as_a_whole().ok());
+  }
+  EXPECT(!t.store->has_changes());
 }
 
 KERNEL_TEST(superblock_says_whether_it_is_in_use) {

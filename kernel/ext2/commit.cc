@@ -286,6 +286,17 @@ Result<void> MetadataStore::directory_grew(InodeNumber directory) {
   return {};
 }
 
+Result<void> MetadataStore::write_as_a_whole() {
+  if (state_.lend == nullptr) return {};
+  for (BlockNumber number : {state_.superblock_number(), state_.journal_inode_block}) {
+    MetadataBlock block = TRY(read(number));
+    TRY(change(block, BlockKind::kInodes));
+  }
+  Guard guard(state_.lock);
+  state_.current->whole = true;
+  return {};
+}
+
 bool MetadataStore::is_held(const MetadataBlock& block, uint32_t offset) {
   uint64_t key = note_key(block.number(), offset);
   Guard guard(state_.lock);
@@ -324,6 +335,12 @@ void MetadataStore::set_data_writer(Result<void> (*write)(void* context), void* 
 void MetadataStore::set_seal(void (*seal)(void* context), void* context) {
   state_.seal = seal;
   state_.seal_context = context;
+}
+void MetadataStore::set_lender(bool (*lend)(void* context, std::span<uint32_t> blocks),
+                               void* context, BlockNumber journal_inode_block) {
+  state_.lend = lend;
+  state_.lend_context = context;
+  state_.journal_inode_block = journal_inode_block;
 }
 void MetadataStore::set_release(void (*release)(void* context), void* context) {
   state_.release = release;

@@ -18,7 +18,8 @@
 //             whose only name was replaced
 //   6 names   directory blocks as they are: removed names are gone
 //
-// Most commits have only steps 1 and 2, or 1, 2 and 6: a step without blocks costs nothing.
+// Most commits have only steps 1 and 2, or 1, 2 and 6: a step without blocks costs nothing. No order is
+// safe for what goes to another block if it is a directory or replaces a file: commit_journal.cc.
 // A step writes a block as it is with every *later* change undone: whoever removes a name or makes
 // an inode notes the old value and the step at which the new one takes effect (write_later()).
 // What an epoch frees (blocks, inodes, entry slots) can be used again only after its commit, so no
@@ -137,6 +138,9 @@ class MetadataStore {
   /// A directory has a new block: names in it can be found once its inode is written. ENOMEM, before
   /// anything is changed.
   Result<void> directory_grew(InodeNumber directory) REQUIRES_SHARED(running_operation);
+  /// This epoch reaches the device as a whole if its commit finds free blocks for a journal (see
+  /// Allocator::prepare_to_lend()) and the device has none of its own; else in steps. EIO, ENOMEM.
+  Result<void> write_as_a_whole() REQUIRES_SHARED(running_operation);
   /// The block is no longer metadata: it is freed. Changes of a block of pointers that was there before
   /// are not written; others are: until the inode is deleted, it must not lead to what lay in a new
   /// block before, and a directory's names may be the only ones of files that were moved elsewhere.
@@ -153,6 +157,11 @@ class MetadataStore {
   void set_seal(void (*seal)(void* context), void* context);
   /// Called when a commit is complete on the device: frees what its epoch freed. Set by the allocator.
   void set_release(void (*release)(void* context), void* context);
+
+  /// lend() sets aside, until release(), as many free blocks as `blocks` has room for; false if there
+  /// aren't. `journal_inode_block` holds inode 8. Set by the allocator unless the device has a journal.
+  void set_lender(bool (*lend)(void* context, std::span<uint32_t> blocks), void* context,
+                  BlockNumber journal_inode_block);
 
   /// Commits everything done so far, and waits. With nothing to do it is cheap. The first error; what
   /// could not be written stays changed and is tried again. EIO. Inodes' locks may be held (a full device

@@ -78,6 +78,7 @@ void Epoch::clear() {
     delete record;
   }
   record_count = birth_count = 0;
+  whole = false;
   levels = 0;
   std::fill(std::begin(recent), std::end(recent), nullptr);
 }
@@ -130,6 +131,7 @@ void Epoch::seal() {
 }
 
 void Epoch::take_over(Epoch& older, bool inodes_written) {
+  whole = whole || older.whole;
   while (Birth* birth = older.births.root()) {
     older.births.remove(*birth);
     birth->has_level = false;

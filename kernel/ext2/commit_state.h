@@ -86,6 +86,7 @@ struct Epoch {
   Tree<Birth, &Birth::link, &key_of_birth> births;
   uint64_t record_count = 0;
   uint64_t birth_count = 0;
+  bool whole = false;   // to be written as a whole
   uint32_t levels = 0;  // of births, without the last ones
   Record* recent[kRecent] = {};
 
@@ -115,6 +116,8 @@ struct Epoch {
   uint32_t level_of(Birth& birth);
 };
 
+struct Journal;  // commit_journal.cc
+
 Note* new_note(BlockNumber block, uint32_t offset, uint32_t size, Moment until);
 
 struct MetadataStore::State {
@@ -137,6 +140,9 @@ struct MetadataStore::State {
   void* seal_context = nullptr;
   void (*release)(void*) = nullptr;
   void* release_context = nullptr;
+  bool (*lend)(void*, std::span<uint32_t>) = nullptr;  // null: nothing can be written as a whole
+  void* lend_context = nullptr;
+  BlockNumber journal_inode_block{};
 
   std::atomic<bool> wanted{false};  // the seal has something to write
   std::atomic<uint64_t> epoch_number{1};
@@ -150,6 +156,8 @@ struct MetadataStore::State {
   Epoch* spare GUARDED_BY(commit_mutex) = nullptr;
   BlockWriter writer GUARDED_BY(commit_mutex);
   uint64_t flushed_writes GUARDED_BY(commit_mutex) = UINT64_MAX;  // covered by the last flush
+  bool journal_shown GUARDED_BY(commit_mutex) = false;  // the device's superblock may have one
+  unsigned spares_used GUARDED_BY(commit_mutex) = 0;    // of the reserve
 
   // For commits when there is no memory for copies: blocks pass through these in turns.
   static constexpr unsigned kReserveFrames = 8;
@@ -170,10 +178,21 @@ struct MetadataStore::State {
   void drop_copies(Epoch& epoch);
   Epoch& end_epoch() REQUIRES(commit_mutex);
   static bool is_due(const Epoch& epoch, const Record& record, Moment now);
-  uint8_t* image(Epoch& epoch, Record& record, Moment now, unsigned turn);
+  Result<uint8_t*> spare_block() REQUIRES(commit_mutex);
+  Result<void> finish_writes() REQUIRES(commit_mutex);
+  Result<uint8_t*> image(Epoch& epoch, Record& record, Moment now) REQUIRES(commit_mutex);
   Result<void> write_epoch(Epoch& epoch, bool& inodes_written) REQUIRES(commit_mutex);
   Result<void> write_moment(Epoch& epoch, Moment now) REQUIRES(commit_mutex);
   Result<void> flush() REQUIRES(commit_mutex);
+  BlockNumber superblock_number() const { return BlockNumber(kSuperblockOffset / block_size); }
+  bool lend_journal(const Epoch& epoch, Journal& journal);
+  Result<uint8_t*> empty_block() REQUIRES(commit_mutex);
+  Result<void> log_blocks(Epoch& epoch, const Journal& journal, uint32_t& next)
+      REQUIRES(commit_mutex);
+  Result<void> write_pointers(const Journal& journal) REQUIRES(commit_mutex);
+  Result<void> write_journal(Epoch& epoch, const Journal& journal) REQUIRES(commit_mutex);
+  Result<void> write_superblock(Epoch& epoch, const Journal* shown) REQUIRES(commit_mutex);
+  Result<bool> write_as_a_whole(Epoch& epoch, bool& begun) REQUIRES(commit_mutex);
   Result<void> write_all_data() REQUIRES(commit_mutex);
   void settle(Epoch& epoch, bool written, bool inodes_written) REQUIRES(commit_mutex);
 };

@@ -45,11 +45,22 @@ void MetadataStore::State::drop_copies(Epoch& epoch) {
   }
 }
 
+/// Memory for a block that is to be written; its content is kept until finish_writes().
+Result<uint8_t*> MetadataStore::State::spare_block() {
+  if (spares_used == kReserveFrames) TRY(finish_writes());
+  return reserve[spares_used++];
+}
+
+Result<void> MetadataStore::State::finish_writes() {
+  spares_used = 0;
+  return writer.finish();
+}
+
 /// The block as it is to be written now: its copy, or one of the reserve's places.
-uint8_t* MetadataStore::State::image(Epoch& epoch, Record& record, Moment now, unsigned turn) {
+Result<uint8_t*> MetadataStore::State::image(Epoch& epoch, Record& record, Moment now) {
   uint8_t* bytes = record.copy;
   if (bytes == nullptr) {
-    bytes = reserve[turn];
+    bytes = TRY(spare_block());
     memcpy(bytes, record.block.data(), block_size);
   }
   for (Note* note = epoch.first_note(record); Epoch::belongs(note, record);
@@ -72,21 +83,14 @@ bool MetadataStore::State::is_due(const Epoch& epoch, const Record& record, Mome
 
 /// Writes what is due and waits until it is on the medium.
 Result<void> MetadataStore::State::write_moment(Epoch& epoch, Moment now) {
-  unsigned turn = 0;
   uint64_t count = 0;
-  Errno error = Errno::kOk;
   for (Record* at = epoch.records.first(); at != nullptr; at = epoch.records.next(*at)) {
     if (!is_due(epoch, *at, now)) continue;
-    writer.add(BlockNumber(at->number), image(epoch, *at, now, turn));
+    uint8_t* bytes = TRY(image(epoch, *at, now));
+    writer.add(BlockNumber(at->number), bytes);
     count++;
-    if (at->copy != nullptr || ++turn < kReserveFrames) continue;
-    auto written = writer.finish();
-    if (!written.ok()) error = written.error();
-    turn = 0;
   }
-  auto written = writer.finish();
-  if (!written.ok()) error = written.error();
-  if (error != Errno::kOk) return error;
+  TRY(finish_writes());
   commit_block_count.increment(count);
   if (count != 0) commit_step_count.increment();
   return flush();
@@ -101,7 +105,9 @@ Result<void> MetadataStore::State::flush() {
   return {};
 }
 
+/// In steps, or as a whole.
 Result<void> MetadataStore::State::write_epoch(Epoch& epoch, bool& inodes_written) {
+  if (epoch.whole && TRY(write_as_a_whole(epoch, inodes_written))) return {};
   TRY(write_moment(epoch, moment(kNewBlocks)));
   if (epoch.empty()) return {};
   inodes_written = true;

@@ -84,6 +84,10 @@ Ext2FileSystem::~Ext2FileSystem() {
 
 Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only) {
   const Superblock raw = TRY(read_superblock(*device));
+  if (raw.magic == kMagic && (raw.feature_incompat & kIncompatRecover) != 0) {
+    log_warning("ext2", "{}: its last change waits in a journal: run e2fsck -p on it",
+                device->name());
+  }
   Geometry geometry = TRY(check_superblock(raw, device->sector_count()));
   const char* reason = reason_to_only_read(*device, geometry);
   if (reason != nullptr && !read_only) {

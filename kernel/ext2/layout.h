@@ -12,6 +12,7 @@ inline constexpr uint64_t kSuperblockOffset = 1024;  // bytes from the device's 
 inline constexpr uint16_t kMagic = 0xef53;
 inline constexpr uint32_t kRootInode = 2;
 inline constexpr uint32_t kResizeInode = 7;
+inline constexpr uint32_t kJournalInode = 8;
 inline constexpr uint32_t kFirstInodeOfRevision0 = 11;
 
 struct Superblock {
@@ -39,14 +40,17 @@ struct Superblock {
   uint32_t hash_seed[4];
   uint8_t default_hash_version, journal_backup_type;
   uint16_t descriptor_size;
-  uint32_t default_mount_options, first_meta_group;
-  uint8_t unused[1024 - 264];
+  uint32_t default_mount_options, first_meta_group, creation_time;
+  uint32_t
+      journal_pointers[17];  // the journal's inode once more: its block pointers, its size's halves
+  uint8_t unused[1024 - 336];
 };
 static_assert(sizeof(Superblock) == 1024);
 
 inline constexpr uint16_t kStateClean = 1, kStateErrors = 2;
-inline constexpr uint32_t kCompatDirectoryIndex = 0x20;
+inline constexpr uint32_t kCompatJournal = 0x4, kCompatDirectoryIndex = 0x20;
 inline constexpr uint32_t kIncompatFileType = 0x2;
+inline constexpr uint32_t kIncompatRecover = 0x4;  // a journal is to be replayed: e2fsck does
 inline constexpr uint32_t kKnownIncompat = kIncompatFileType;
 inline constexpr uint32_t kRoCompatSparseSuper = 0x1, kRoCompatLargeFile = 0x2;
 inline constexpr uint32_t kKnownRoCompat = kRoCompatSparseSuper | kRoCompatLargeFile;

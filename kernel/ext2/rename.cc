@@ -27,20 +27,32 @@ struct Move {
   bool changes_parent() const { return moves_directory() && &from != &to; }
 };
 
+constexpr uint64_t kJournalBlocks = 64;  // more than a commit of one rename needs for its journal
+
+/// The rename will be seen as a whole. ENOSPC: there is no room for the journal that this takes.
+Result<void> write_as_a_whole(const Move& move) REQUIRES_SHARED(running_operation) {
+  TRY(move.from.fs().allocator.prepare_to_lend(kJournalBlocks));
+  return move.metadata().write_as_a_whole();
+}
+
 /// Notes that the name goes from one block to another, where it replaces `replaced` (0: nothing).
 Result<void> note_move(const Move& move, const EntryPlace& old, const EntryField& to,
                        InodeNumber replaced) REQUIRES_SHARED(running_operation) {
   if (move.moves_directory()) {
-    // Whatever the order of the writes, between two of them a directory that goes to another block has
-    // two names or none, or a wrong "..". It gets an epoch of its own, so that there are only these.
-    bool crosses_blocks = to.block.number() != old.block.number();
-    if (crosses_blocks && !move.alone) return Errno::kEAGAIN;
+    // It can't be done in steps (commit_journal.cc). Its epoch is its own, so that the journal is small.
+    if (to.block.number() != old.block.number()) {
+      if (!move.alone) return Errno::kEAGAIN;
+      TRY(write_as_a_whole(move));
+    }
     EntryField dot_dot;
     if (move.parent) dot_dot = {move.parent.block, move.parent.offset};
     return move.metadata().directory_moved(move.moved.number, replaced, to, {old.block, old.offset},
                                            dot_dot);
   }
   if (replaced.value != 0 && !move.metadata().is_new(replaced)) {
+    // In steps, a cut between them can leave the file under its old name and nothing under the new one.
+    auto whole = write_as_a_whole(move);
+    if (!whole.ok() && whole.error() != Errno::kENOSPC) return whole;
     TRY(move.metadata().write_later(to.block, to.offset, 4, uint32_t(replaced.value),
                                     Step::kReplace));
   } else if (replaced.value == 0 && move.metadata().is_new(move.moved.number)) {
