@@ -148,7 +148,7 @@ class Machine:
 
     def _launch(self, descriptors: dict[str, int]) -> Process:
         gdb = descriptors.get("gdb")
-        command = [qemu.binary(), *self._arguments]
+        command = [qemu.binary(), *self._arguments, "-S"]  # until _greet(), or a debugger, lets it go
         images: list[int] = []  # opened here, so that a cell needs neither their paths nor the right to open them
         for number, disk in enumerate(self._disks):
             opened = qemu.open_disk(disk)
@@ -157,7 +157,7 @@ class Machine:
         command += qemu.links(descriptors["console"], descriptors["channel"], descriptors["control"], gdb)
         if self._gdb_socket:
             self._gdb_socket.unlink(missing_ok=True)
-            command += qemu.gdb_socket(self._gdb_socket, wait=True)
+            command += qemu.gdb_socket(self._gdb_socket, wait=False)
         cell = None
         if self._sandbox:
             largest = max((disk.path.stat().st_size >> 20 for disk in self._disks), default=0)
@@ -172,6 +172,7 @@ class Machine:
                 os.close(image)
 
     def _greet(self) -> None:
+        """Lets the guest run when events are on: its end at once is told, too."""
         try:
             self._qmp.greet()
         except QmpEnded:
@@ -180,6 +181,11 @@ class Machine:
             raise HarnessFault(
                 f"QEMU did not start: {complaint}", guest_may_cause=bool(WRONG_KERNEL.search(complaint))
             ) from None
+        if not self._gdb_socket:
+            try:
+                self._qmp.execute("cont")
+            except QmpEnded:
+                raise self._end() from None
 
     def close(self) -> None:
         """Ends QEMU and closes everything; harmless when done already."""
@@ -237,11 +243,15 @@ class Machine:
         try:
             return not self.running() or "HLT=1" in self._qmp.monitor("info registers")
         except QmpEnded:
+            if self._qmp.stuck:
+                self._process.kill()
             return False  # the serial lines end too; _wait sees it next
 
     def _end(self) -> Exception:
         """Why the machine has ended."""
         events = [event for event in self._qmp.final_events() if event["event"] == "SHUTDOWN"]
+        if self._qmp.stuck:
+            self._process.kill()
         status = self._process.wait()
         if events:
             reason = "reset" if "reset" in str(events[-1].get("data", {}).get("reason")) else "shutdown"
