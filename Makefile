@@ -257,9 +257,11 @@ $(OUT)/disk.img: $(disk_parts)
 	$(call make_disk,$@)
 
 # The disk of `make qemu` keeps what people wrote on it; a new kernel is put onto it. QEMU writes to it,
-# so its own time says nothing: a stamp tells when it got its kernel.
+# so its own time says nothing: a stamp tells when it got its kernel. A machine that was left without
+# `halt` has not unmounted it (the superblock's s_state isn't 1): then e2fsck looks at it, too.
 kept_disk := $(OUT)/kept-disk.img
-$(OUT)/kept-disk.stamp: $(disk_parts) $(if $(wildcard $(kept_disk)),,always) $(if $(filter fresh-disk,$(goals)),| fresh-disk)
+unmounted = $(filter 1,$(shell od -An -tu2 -j1049658 -N2 $(kept_disk) 2>/dev/null))
+$(OUT)/kept-disk.stamp: $(disk_parts) $(if $(filter qemu qemu-gdb,$(goals)),$(if $(unmounted),,always)) $(if $(filter fresh-disk,$(goals)),| fresh-disk)
 	$(call make_disk,$(kept_disk),--keep --words '$(LAB:%=LAB=%)$(if $(DEBUG), DEBUG=1)')
 	@touch $@
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from grading import disk_image, ext2_judge
+from grading.suite.conftest import run_make
 
 OFFSET = 1 << 20  # bytes before the partition
+BACKSTOP_S = 600
 
 
 class Disk:
@@ -141,3 +145,20 @@ def test_a_disk_in_use_is_left_alone(disk: Disk) -> None:
         done = disk.make()
     assert done.returncode == 1 and "in use by a running QEMU: leave that first" in done.stderr
     assert disk.make().returncode == 0
+
+
+def test_a_machine_that_was_left_can_write_next_time(root: Path) -> None:
+    """As people do it: nobody types `halt` before Ctrl-A x, so the disk is never unmounted."""
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name} | {"TERM": "dumb"}
+    run_make(root, "image", "LAB=b")
+    for attempt in (1, 2):
+        with pexpect.spawn("make qemu LAB=b", cwd=root, env=environment, encoding="utf-8", timeout=BACKSTOP_S) as machine:
+            if machine.expect_exact(["cairn> ", "in use by a running QEMU"]) == 1:
+                pytest.skip("another machine runs from build/b/kept-disk.img: leave it first")
+            machine.sendline(f"write /tmp/left-{attempt} text")
+            machine.expect_exact("cairn> ")
+            assert "read-only" not in machine.before
+            machine.sendline(f"rm /tmp/left-{attempt}")
+            machine.expect_exact("cairn> ")
+            machine.send("\x01x")
+            machine.expect(pexpect.EOF)
