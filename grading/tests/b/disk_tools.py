@@ -16,17 +16,18 @@ from grading import ext2_images, ext2_judge
 from grading.check import CheckFailed, check
 from grading.ext2_images import Entry, Manifest
 from grading.failures import GuestExited
-from grading.stream import stream
+from grading.stream import listing_sums, stream
 from grading.tests.b.guest import Guest, copied, directory_entry, file_entry, set_content, symlink_entry
 from grading.tests.b.process import Process
-from grading.tests.b.structures import error_name
+from grading.tests.b.structures import DT, error_name
 from grading.tests.b.test_b1_opening import draw_name
 
 from ext2_layout import Layout  # fs-images/, which ext2_images made known
 
-__all__ = ["Layout", "Model", "check_tree", "contents", "patched", "switch_off"]
+__all__ = ["Layout", "Model", "check_listing", "check_tree", "contents", "manifest_entries", "patched", "switch_off"]
 
 SECOND = 1_000_000_000
+LIST_BUFFER = 32768  # bytes, the most that os_puppet has
 READ_LIMIT = 4 << 20  # bytes: larger files are sparse ones, which have tests of their own
 assert ext2_images.RECIPE_FOLDER
 
@@ -100,6 +101,32 @@ def _check_content(process: Process, path: str, data: bytes) -> None:
         raise CheckFailed(f"reading {path!r}", "success", error_name(answer.errno))
     if (answer.result, answer.number("size")) != (zlib.crc32(data), len(data)):
         process.check_file(path, data)  # says where it differs
+
+
+def manifest_entries(manifest: Manifest, folder: str) -> dict[bytes, tuple[int, int]]:
+    """A directory on a disk, "." and ".." included: name -> d_type, inode."""
+    parent = folder.rpartition("/")[0] or "/"
+    entries = {b".": (DT["directory"], manifest[folder].inode), b"..": (DT["directory"], manifest[parent].inode)}
+    prefix = folder.rstrip("/") + "/"
+    for path, entry in manifest.items():
+        if path.startswith(prefix) and "/" not in path[len(prefix) :] and path != "/":
+            entries[os.fsencode(path[len(prefix) :])] = DT[entry.kind], entry.inode
+    return entries
+
+
+def check_listing(process: Process, folder: str, entries: dict[bytes, tuple[int, int]], what: str, size: int = LIST_BUFFER) -> None:
+    """Fails unless getdents64() gives each of these (name -> d_type, inode) once, and nothing else, `size` bytes at a time.
+
+    For directories of any size: all that comes out of the guest are sums. Raises CheckFailed.
+    """
+    fd = process.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    answer = process.puppets.ask(process.pid, "list", fd, size)
+    process.close(fd)
+    check(expected=len(entries), seen=answer.result, what=f"how many entries getdents64() gives, {size} bytes at a time, of {what}")
+    sums = listing_sums((name, *meaning) for name, meaning in entries.items())
+    for key, expected in zip(("names", "types", "inodes"), sums, strict=True):
+        check(expected=expected, seen=answer.number(key), what=f"the sum over the {key} of all entries of {what}",
+              hint="each entry is given once, with its own type and inode")
 
 
 def switch_off(guest: Guest) -> None:

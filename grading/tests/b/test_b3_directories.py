@@ -6,14 +6,10 @@ import os
 import random
 import stat
 
-from grading import stream
 from grading.check import check, check_that
-from grading.ext2_images import Manifest
 from grading.rubric import item
-from grading.tests.b.conftest import MakeImage
-from grading.tests.b.guest import Boot, on_disk
 from grading.tests.b.process import Process
-from grading.tests.b.structures import DT, DirEntry
+from grading.tests.b.structures import DirEntry
 from grading.tests.b.test_b1_data import CREATE
 from grading.tests.b.test_b1_opening import draw_name
 
@@ -164,37 +160,3 @@ def test_errors_of_reading_directories(process: Process, rng: random.Random) -> 
     process.lseek(fd, 0)
     process.fails("ENOENT").getdents(fd)
     process.fails("ENOENT").open(folder)
-
-
-def manifest_entries(manifest: Manifest, folder: str) -> dict[bytes, tuple[int, int]]:
-    """A directory on a disk, "." and ".." included: name -> d_type, inode."""
-    parent = folder.rpartition("/")[0] or "/"
-    entries = {b".": (DT["directory"], manifest[folder].inode), b"..": (DT["directory"], manifest[parent].inode)}
-    prefix = folder.rstrip("/") + "/"
-    for path, entry in manifest.items():
-        if path.startswith(prefix) and "/" not in path[len(prefix) :] and path != "/":
-            entries[os.fsencode(path[len(prefix) :])] = DT[entry.kind], entry.inode
-    return entries
-
-
-def manifest_sums(manifest: Manifest, folder: str) -> tuple[int, tuple[int, int, int]]:
-    """How many entries a directory on a disk has, "." and ".." included, and their listing_sums()."""
-    entries = manifest_entries(manifest, folder)
-    return len(entries), stream.listing_sums((name, *meaning) for name, meaning in entries.items())
-
-
-@item("B3", points=3)
-def test_large_directories_on_disk(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
-    """A directory of 6,000 files that mke2fs has indexed, read in buffers of several sizes: all entries, all right."""
-    image = make_image("htree")
-    folder = str(image.facts.notes["directory"])
-    process = on_disk(boot, image.path).process()
-    count, sums = manifest_sums(image.manifest, folder)
-    for size in (32768, rng.randint(LEAST_BUFFER, 4096)):
-        fd = process.open(folder, DIRECTORY)
-        answer = process.puppets.ask(process.pid, "list", fd, size)
-        check(expected=count, seen=answer.result, what=f"entries of a directory of {count}, read {size} bytes at a time")
-        seen = tuple(answer.number(key) for key in ("names", "types", "inodes"))
-        for key, one, other in zip(("names", "types", "inode numbers"), sums, seen, strict=True):
-            check(expected=one, seen=other, what=f"the sum over all {key} of that directory")
-        process.close(fd)
