@@ -13,6 +13,8 @@ from grading.suite.rubric_runs import grade, submission
 # All but the last item of each lab, which judges the whole.
 STEPS = [pytest.param(lab.letter, count, id=f"{lab.letter}-first-{count}")
          for lab in all_labs() for count in range(1, len(lab.items))]
+# A process reaches files by descriptors alone: without B2 only the monitor can tell that B1 is there.
+HALF_SEEN = {("b", 1)}
 
 
 @pytest.mark.parametrize(("letter", "count"), STEPS)
@@ -22,18 +24,21 @@ def test_the_first_items_get_their_points(letter: str, count: int, built: Path, 
     done = items[:count]
     folder = submission(letter, tmp_path / "partial", None, solved=False)
     for path in lab.student_files():
-        if path.suffix == ".cc":
+        if path.suffix in (".cc", ".c"):
             text = markers.starter_text((lab.folder / path).read_text(), path.name, done)
             (folder / "labs" / lab.folder.name / path).write_text(text)
     graded = grade(letter, tmp_path / "out", "--submission", folder, "--seed", seed)
     assert graded.status == 1, graded.output[-3000:]
-    scores = {item: [0.0, 0.0] for item in items}
+    lost: dict[str, list[str]] = {item: [] for item in items}
+    paid: dict[str, list[str]] = {item: [] for item in items}
     for test in graded.results["tests"]:
-        item = test["tags"][0]
-        scores[item][0] += test["score"]
-        scores[item][1] += test["max_score"]
-    for item, (score, possible) in scores.items():
+        item, name = test["tags"][0], test["name"]
+        if test["score"] < test["max_score"]:
+            lost[item].append(name)
+        if test["score"] > 0 and "own_tests_catch" not in name:  # they may also catch what later items do wrong
+            paid[item].append(name)
+    for item in items:
         if item in done:
-            assert score == pytest.approx(possible), f"{item}: lost {graded.lost}"
+            assert paid[item] if (letter, count) in HALF_SEEN else not lost[item], f"{item}: lost {lost[item]}"
         elif item != items[-1] or count < len(items) - 1:
-            assert score == 0, f"{item}: {score} points for what isn't written"
+            assert not paid[item], f"{item}: points for what isn't written"

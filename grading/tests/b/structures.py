@@ -22,7 +22,7 @@ NUMBERS = {
 AT_FDCWD = -100
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 FD_CLOEXEC = 1
-MS_RDONLY = 1
+MS_RDONLY, ST_RDONLY = 1, 1
 SEEK_SET, SEEK_CUR, SEEK_END = 0, 1, 2
 DT = {"fifo": 1, "char": 2, "directory": 4, "block": 6, "file": 8, "symlink": 10, "socket": 12}  # d_type, and st_mode >> 12
 KINDS = {number: kind for kind, number in DT.items()}
@@ -89,11 +89,13 @@ class StatFs:
     available: int
     files: int
     free_files: int
+    flags: int
 
     @classmethod
     def decode(cls, data: bytes) -> StatFs:
         """From the 120 bytes that statfs() writes."""
-        return cls(*STATFS.unpack(data)[:7])
+        fields = STATFS.unpack(data)
+        return cls(*fields[:7], fields[10])
 
 
 @dataclass(frozen=True)

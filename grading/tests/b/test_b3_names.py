@@ -216,7 +216,8 @@ def test_known_names_are_not_looked_up_again(guest: Guest, rng: random.Random) -
 @item("B3", points=3)
 def test_cached_names_are_cheap(boot: Boot, rng: random.Random) -> None:
     """With 6,000 names in the cache a lookup costs hardly more instructions than with a few, found or not."""
-    process = on_tmpfs(boot, icount=0).process()
+    guest = on_tmpfs(boot, icount=0)
+    process = guest.process()
     small, large = (f"/{draw_name(rng)}{number}" for number in range(2))
     process.mkdir(small)
     process.mkdir(large)
@@ -236,6 +237,10 @@ def test_cached_names_are_cheap(boot: Boot, rng: random.Random) -> None:
     prefix, count = draw_name(rng), 6000
     process.each(0, count, ("mknod", f"'{large}/{prefix}#", stat.S_IFREG | 0o644))
     process.tally(0, count, ("access", f"'{large}/{prefix}-#", 0))
+    entries = guest.machine.channel.command("cache").number("dentries")
+    check_that(entries >= count, expected=f"at least {count}", seen=entries,
+               what=f"entries that dentry_cache_usage() reports after {count} names were made and as many looked for in vain",
+               hint="dentry_cache_add() remembers what the lookup found, also that there is nothing")
     for there, error, paths in (("names", 0, [found, *(f"{large}/{prefix}{rng.randrange(count)}" for _ in range(4))]),
                                 ("names that aren't there", errno.ENOENT,
                                  [missing, *(f"{large}/{prefix}-{rng.randrange(count)}" for _ in range(4))])):

@@ -14,9 +14,10 @@ from grading.check import check, check_that
 from grading.rubric import item
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import LIST_BUFFER, Layout, check_listing, check_tree, manifest_entries, patched
-from grading.tests.b.guest import Boot, check_statistics, judge, on_disk, on_tmpfs
+from grading.tests.b.guest import Boot, Guest, check_statistics, on_disk, on_tmpfs
 from grading.tests.b.process import PAGE
-from grading.tests.b.structures import error_name
+from grading.tests.b.structures import ST_RDONLY, error_name
+from grading.tests.b.test_b1_opening import draw_name
 from grading.tests.b.test_b3_directories import DIRECTORY, LEAST_BUFFER
 
 GEOMETRIES = ["plain", "plain-1024-256", "plain-2048-128", "plain-2048-256", "plain-4096-128", "plain-4096-256"]
@@ -107,37 +108,48 @@ def digest_of(path: os.PathLike[str]) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-@item("B4", points=3)
-def test_features_that_are_unknown(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
-    """Unknown incompatible features: not mounted at all. Unknown read-only features, no clean flag: mounted, but not written."""
-    refused = [make_image(recipe) for recipe in ("unknown-incompat", "unknown-incompat", "ext4")]
-    only_read = [make_image(recipe) for recipe in ("unknown-ro-compat", "unclean", "errors")]
-    images = [*refused, *only_read]
+def try_mount(guest: Guest, device: str, how: str = "") -> str:
+    """The error of the monitor's `mount`, or "success". The file system is opened before lab B5's mount() is called."""
+    return guest.machine.channel.try_command(f"mount {device} /m ext2{how}").errno or "success"
+
+
+@pytest.mark.parametrize("recipe", ["unknown-incompat", "ext4"])
+@item("B4", points=1)
+def test_unknown_features_are_refused(recipe: str, boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """An ext2 with incompatible features that nobody here knows isn't mounted at all, not even to read."""
+    images = [make_image(recipe), make_image(recipe)]
     before = [digest_of(image.path) for image in images]
     guest = on_tmpfs(boot, [image.path for image in images])
-    process = guest.process()
-    for number, image in enumerate(images):
-        device, where = f"/dev/vd{'abcdef'[number]}", f"/m{number}"
-        process.mkdir(where)
-        if image in refused:
-            for flags in (0, 1):
-                process.fails("EINVAL").mount(device, where, "ext2", flags)
-            continue
-        process.mount(device, where)
-        path = next(path for path, entry in image.manifest.items() if entry.kind == "file" and entry.size)
-        process.fails("EROFS").open(where + path, os.O_RDWR)
-        process.fails("EROFS").mkdir(f"{where}/new")
-        process.fails("EROFS").unlink(where + path)
-        process.fails("EROFS").chmod(where + path, 0o600)
-        check(expected="ro", seen=guest.mounts()[-1][3], what=f"how {device} is mounted")
-        check_tree(process, image.path, image.manifest, where, only=rng.sample(sorted(image.manifest), 8),
-                   with_contents="ro-compat" not in image.path.name)  # debugfs knows some of those features, and won't read
-        process.umount(where)
+    guest.machine.channel.command("mkdir /m")
+    for device in ("vda", "vdb"):
+        for how in ("", " ro"):
+            check(expected="EINVAL", seen=try_mount(guest, device, how), what=f"`mount {device} /m ext2{how}`, a disk with {recipe}")
     guest.sync()
     with guest.machine.stopped():
-        for number, image in enumerate(images):
-            check(expected=before[number], seen=digest_of(image.path),
-                  what=f"the SHA-256 of the disk with {image.path.name}, which must not be written")
+        check(expected=before, seen=[digest_of(image.path) for image in images],
+              what=f"the SHA-256 of two disks with {recipe}, which must not be written")
+
+
+@pytest.mark.parametrize("recipe", ["unknown-ro-compat", "unclean", "errors"])
+@item("B4", points=1)
+def test_what_may_only_be_read(recipe: str, boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """With unknown read-only features, or without the clean flag, an ext2 is mounted to read, and nothing is written."""
+    image = make_image(recipe)
+    before = digest_of(image.path)
+    guest = on_disk(boot, image.path)
+    process = guest.process()
+    path = next(path for path, entry in image.manifest.items() if entry.kind == "file" and entry.size)
+    wrong = process.fails("EROFS")
+    wrong.open(path, os.O_RDWR)
+    wrong.mkdir(f"/{draw_name(rng)}-new")
+    wrong.unlink(path)
+    wrong.chmod(path, 0o600)
+    check(expected=ST_RDONLY, seen=process.statfs("/").flags & ST_RDONLY, what='ST_RDONLY of the flags from statfs("/")')
+    check_tree(process, image.path, image.manifest, only=rng.sample(sorted(image.manifest), 8),
+               with_contents=recipe != "unknown-ro-compat")  # debugfs knows some of those features, and won't read
+    guest.sync()
+    with guest.machine.stopped():
+        check(expected=before, seen=digest_of(image.path), what=f"the SHA-256 of the disk with {recipe}, which must not be written")
 
 
 # What no ext2 may say, and values to say it with. Of one that isn't refused, nothing may go wrong.
@@ -170,21 +182,17 @@ def test_superblocks_that_lie(boot: Boot, make_image: MakeImage, rng: random.Ran
     os.truncate(disks[-1], image.path.stat().st_size - rng.randrange(1, 64) * 1024)
     told.append("that it is longer than the disk")
     before = [digest_of(disk) for disk in disks]
-    guest = on_tmpfs(boot, [*disks, image.path])
-    process = guest.process()
-    process.mkdir("/m")
+    guest = on_tmpfs(boot, disks)
+    guest.machine.channel.command("mkdir /m")
     for number, lie in enumerate(told):
-        result = process.attempt().mount(f"/dev/vd{'abcdefghijklmnop'[number]}", "/m")
-        check_that(-result in (errno.EUCLEAN, errno.EINVAL), expected="EUCLEAN or EINVAL",
-                   seen=error_name(-result) if result < 0 else "success", what=f"mount() of an ext2 whose superblock says {lie}",
+        seen = try_mount(guest, f"vd{'abcdefghijklmnop'[number]}")
+        check_that(seen in ("EUCLEAN", "EINVAL"), expected="EUCLEAN or EINVAL", seen=seen,
+                   what=f"mounting an ext2 whose superblock says {lie}",
                    hint="check every number of the superblock before anything is computed from it")
-    process.mount(f"/dev/vd{'abcdefghijklmnop'[len(disks)]}", "/m")
-    process.umount("/m")
     with guest.machine.stopped():
         for number, disk in enumerate(disks):
             check(expected=before[number], seen=digest_of(disk),
                   what=f"the SHA-256 of the disk whose superblock says {told[number]}")
-        judge(image.path, image.manifest)
 
 
 # What no entry of a directory may say, as a field's offset and a value.
