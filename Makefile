@@ -275,7 +275,7 @@ qemu_arguments := run --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=-
 
 qemu_disks := $(OUT)/kept-disk.stamp $(if $(UEFI),$(BUILD)/esp.img)
 
-qemu: $(qemu_disks) $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G
+qemu: $(qemu_disks) $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G, REFERENCE=a
 	@grading/qemu $(qemu_arguments)
 
 qemu-gdb: $(qemu_disks) ## The same, stopped until `make gdb` in another terminal lets it go
@@ -288,7 +288,7 @@ gdb: ## Attach GDB to the machine of `make qemu-gdb`; LAB=a if several run
 
 wanted_labs := $(if $(LAB),$(LAB),$(LABS))
 
-grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder
+grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder, REFERENCE=a
 	@for lab in $(wanted_labs); do grading/grade $$lab $(if $(K)$(TEST),-k '$(or $(K),$(TEST))') \
 	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(references:%=--reference %) $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
 

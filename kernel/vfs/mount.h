@@ -34,8 +34,8 @@ struct Mount : RefCounted<Mount> {
 // ---- LAB B5 (handouts/b-files.md#b5) ---------------------------------------------------------
 
 /// Covers the directory `where` (no inode: makes the root) with the file system's root; `source` is
-/// for the mount table. ENOTDIR; EBUSY if `where` was removed meanwhile or is already this file
-/// system's root; ENOMEM.
+/// for the mount table. ENOTDIR; ENOENT if `where` was removed meanwhile; EBUSY if it is already this
+/// file system's root, or covered; ENOMEM.
 Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::string_view source,
                    bool read_only);
 
