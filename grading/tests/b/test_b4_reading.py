@@ -11,6 +11,7 @@ import shutil
 import pytest
 
 from grading.check import check, check_that
+from grading.ext2_images import Image
 from grading.rubric import item
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import LIST_BUFFER, Layout, check_listing, check_tree, manifest_entries, patched
@@ -113,6 +114,13 @@ def try_mount(guest: Guest, device: str, how: str = "") -> str:
     return guest.machine.channel.try_command(f"mount {device} /m ext2{how}").errno or "success"
 
 
+def check_accepted(boot: Boot, image: Image) -> None:
+    """Fails unless this ext2, with which nothing is wrong, can be the root. Raises CheckFailed."""
+    process = on_disk(boot, image.path, options="ro").process()
+    check(expected=sorted(path[1:] for path in image.manifest if path.count("/") == 1 and path != "/"), seen=process.names("/"),
+          what="the names on a disk with which nothing is wrong")
+
+
 @pytest.mark.parametrize("recipe", ["unknown-incompat", "ext4"])
 @item("B4", points=1)
 def test_unknown_features_are_refused(recipe: str, boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
@@ -128,6 +136,7 @@ def test_unknown_features_are_refused(recipe: str, boot: Boot, make_image: MakeI
     with guest.machine.stopped():
         check(expected=before, seen=[digest_of(image.path) for image in images],
               what=f"the SHA-256 of two disks with {recipe}, which must not be written")
+    check_accepted(boot, make_image("plain"))
 
 
 @pytest.mark.parametrize("recipe", ["unknown-ro-compat", "unclean", "errors"])
@@ -193,6 +202,7 @@ def test_superblocks_that_lie(boot: Boot, make_image: MakeImage, rng: random.Ran
         for number, disk in enumerate(disks):
             check(expected=before[number], seen=digest_of(disk),
                   what=f"the SHA-256 of the disk whose superblock says {told[number]}")
+    check_accepted(boot, image)
 
 
 # What no entry of a directory may say, as a field's offset and a value.
