@@ -52,8 +52,9 @@ def _explain_error(error: BaseException, own_item: str, run: Run, lab: Lab) -> F
             summary = f"{_not_implemented(own_item, run, lab)}; it needs {error.item}, too: {summary}"
         return Failure(summary=summary, not_implemented=True)
     if isinstance(error, CheckFailed):
+        unwritten = f"{_not_implemented(own_item, run, lab)}; " if _holes(own_item, run.student_files, lab) else ""
         return Failure(
-            summary=printable(f"wrong: {error.what}"),
+            summary=printable(f"{unwritten}wrong: {error.what}"),
             what=printable(error.what),
             expected=printable(error.expected),
             seen=printable(error.seen),

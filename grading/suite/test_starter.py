@@ -197,12 +197,27 @@ def test_as_a_submission_it_gets_nothing(letter: str, built: Path, tmp_path: Pat
     check_nothing(letter, grade(letter, tmp_path / "out", "--submission", folder))
 
 
+@pytest.mark.parametrize(("letter", "earlier"), [(letter, earlier) for letter in LETTERS for earlier in LETTERS if earlier < letter])
+def test_who_solved_an_earlier_lab_keeps_its_points(letter: str, earlier: str, tmp_path: Path) -> None:
+    entries, folder = starter.manifest(letter), f"labs/{load_lab(earlier).folder.name}/"
+    solved = {path: entry for path, entry in starter.manifest(earlier, solved=True).items() if path.startswith(folder)}
+    starter.write(entries | solved, tmp_path / "tree")
+    graded = grade(earlier, tmp_path / "out", root=tmp_path / "tree")
+    assert graded.last_line == f"lab {earlier}: 100/100", f"{graded.lost}\n{graded.output[-6000:]}"
+
+
 def check_nothing(letter: str, graded: Graded) -> None:
-    """0 points, and for each item the message that it isn't implemented with the handout's section."""
+    """0 points, and each test says first that its own item isn't implemented, with the handout's section."""
     assert graded.last_line == f"lab {letter}: 0/100", graded.output[-3000:]
     assert graded.status == 1
-    for item in load_lab(letter).items.values():
-        said = f"{item.id} is not implemented yet: see {load_lab(letter).section(item.id)}"
+    lab = load_lab(letter)
+    in_kernel = {run.item for path in lab.student_files() if path.suffix == ".cc"
+                 for run in markers.runs((lab.folder / path).read_text(), path.name)}
+    for item in lab.items.values():
+        said = f"{item.id} is not implemented yet: see {lab.section(item.id)}"
         assert said in graded.output, graded.output[-3000:]
+        if item.id in in_kernel:
+            unsaid = [test for test in graded.results["tests"] if test["tags"][0] == item.id and not test["output"].startswith(said)]
+            assert not unsaid, unsaid
     for word in ("hung", "panic", "Traceback"):
         assert word not in graded.output, graded.output[-3000:]
