@@ -19,6 +19,7 @@ from grading.ext2_write_log import WriteLog
 TOP = "/mnt"  # where the disk is mounted while the workload runs
 JOURNAL = "/journal"
 IGNORED = {"/lost+found", "/script", JOURNAL}
+MARK_LENGTH = 32  # bytes with its newline: no mark lies in two blocks, which two writes may bring
 S_IFDIR, S_IFREG, S_IFLNK = 4, 8, 10  # st_mode >> 12
 
 Tree = dict[str, "bytes | str | None"]  # path -> content; a symbolic link's target; None for a directory
@@ -213,7 +214,7 @@ class Workload:
             self._renamed(other, moved[other])
 
     def _mark(self) -> None:
-        mark = f"mark-{self._seed}-{len(self.windows)}"
+        mark = f"mark-{self._seed}-{len(self.windows)}".ljust(MARK_LENGTH - 1, "-")
         path = self._pick(bytes) or self._folder()
         self.lines.append(f"sync {TOP}{path} {mark}")
         self.windows.append(Window(mark, [self._tree]))

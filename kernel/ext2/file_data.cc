@@ -126,6 +126,8 @@ Result<uint64_t> Ext2Inode::write(File& file, IoBuffer& buffer, uint64_t& offset
       auto written = write_piece(*this, buffer, offset + total);
       if (written.ok()) {
         total += *written;
+        // With the inode's lock held: write-back doesn't take it.
+        balance_dirty_pages();
         continue;
       }
       result = written.error();
@@ -136,7 +138,6 @@ Result<uint64_t> Ext2Inode::write(File& file, IoBuffer& buffer, uint64_t& offset
     }
   }
   if (total == 0 && !result.ok()) return result.error();
-  balance_dirty_pages();
   if ((file.flags.load() & open_flag::kDataSync) != 0) TRY(sync());
   return total;
 }

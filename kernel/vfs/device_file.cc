@@ -7,6 +7,8 @@ namespace cairn {
 
 namespace {
 
+constexpr uint64_t kWritePiece = 32 * kPageSize;  // bytes between looks at how much is dirty
+
 constinit List<CharacterDevice, &CharacterDevice::link> character_devices;
 
 /// How far a block device reaches, in bytes.
@@ -35,7 +37,20 @@ Result<uint64_t> write_block_device(Inode& inode, IoBuffer& buffer, uint64_t off
   if (offset >= size) return Errno::kENOSPC;
   buffer.limit(size - offset);
   CacheOwner& pages = *TRY(device_pages(device));
-  return write_cached(pages, buffer, offset, size);
+  uint64_t total = 0;
+  while (buffer.left() != 0) {
+    IoBuffer piece = buffer;
+    piece.limit(kWritePiece);
+    const uint64_t wanted = piece.left();
+    auto written = write_cached(pages, piece, offset + total, size);
+    if (!written.ok() && total == 0) return written.error();
+    if (!written.ok()) break;
+    total += *written;
+    buffer.skip(*written);
+    balance_dirty_pages();
+    if (*written < wanted) break;
+  }
+  return total;
 }
 
 Result<int64_t> control_block_device(Inode& inode, uint64_t request, uint64_t argument) {

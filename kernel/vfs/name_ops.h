@@ -50,7 +50,7 @@ Result<void> vfs_truncate(const Place& place, uint64_t size);
 /// EROFS, EIO.
 Result<void> vfs_set_attributes(const Place& place, const AttributeChange& change);
 
-// For name_ops.cc and rename.cc.
+// For name_ops.cc, rename.cc and open().
 
 /// What `name` is in a directory that the caller has locked; null: there is no such name. EIO.
 Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name)

@@ -186,7 +186,8 @@ struct PageCacheUsage {
   uint64_t limit_dirty;  // writers wait for write-back beyond this many
 };
 PageCacheUsage page_cache_usage();
-/// After writes: waits while too many pages are dirty. No lock held that `write_back_all` takes.
+/// After a piece of a write: waits while too many pages are dirty. No lock held that `write_back_all`
+/// takes; an inode's may be.
 void balance_dirty_pages();
 /// Starts the thread that writes back, by `write_back_all` and write_back_devices(): five seconds
 /// after something became dirty, or at wake_flusher(). It sleeps without a timer else. ENOMEM.

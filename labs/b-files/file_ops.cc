@@ -4,6 +4,7 @@
 
 #include "lib/not_implemented.h"
 #include "vfs/dentry_cache.h"
+#include "vfs/name_ops.h"
 
 namespace cairn {
 
@@ -25,17 +26,14 @@ Result<Place> create_file(const LastComponent& last, uint32_t flags, uint16_t pe
   ExclusiveGuard guard(directory.lock);
   if (directory.links.load() == 0) return Errno::kENOENT;
   // Somebody may have made it since the walk looked.
-  auto found = directory.lookup(last.name());
-  if (!found.ok() && found.error() != Errno::kENOENT) return found.error();
-  if (found.ok() && (flags & kExclusive) != 0) return Errno::kEEXIST;
-  if (!found.ok()) {
-    NewFile file{.type = FileType::kRegular, .permissions = permissions};
-    auto created = directory.create(last.name(), file);
-    if (!created.ok()) return created.error();
-    dentry_cache_add(directory, last.name(), created->get());
-    return Place{last.directory.mount, created.take()};
+  RefPtr<Inode> file = TRY(look_up_locked(directory, last.name()));
+  if (file && (flags & kExclusive) != 0) return Errno::kEEXIST;
+  if (!file) {
+    NewFile fresh{.type = FileType::kRegular, .permissions = permissions};
+    file = TRY(directory.create(last.name(), fresh));
+    dentry_cache_add(directory, last.name(), file.get());
   }
-  return Place{last.directory.mount, found.take()};
+  return Place{last.directory.mount, std::move(file)};
 }
 
 /// Whether an existing file may be opened like this.

@@ -1,6 +1,7 @@
 // write, mkdir, rm, mv, sync: changing files.
 #include "debug/log.h"
 #include "monitor/files/file_paths.h"
+#include "vfs/device_file.h"
 #include "vfs/file_ops.h"
 #include "vfs/name_ops.h"
 
@@ -56,6 +57,8 @@ Result<void> mv(Session& session, Arguments arguments) {
 
 Result<void> sync(Session& session, Arguments) {
   auto synced = sync_all();
+  auto devices = sync_block_devices();  // what was written to /dev/vda
+  if (synced.ok()) synced = devices;
   if (!synced.ok()) return session.fail(synced.error(), "not everything was written");
   return {};
 }

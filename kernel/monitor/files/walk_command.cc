@@ -23,9 +23,10 @@ struct Findings {
 
 void read_from(Inode& inode, uint64_t offset, uint64_t limit, Findings& found) {
   char piece[512];
+  ReadAhead pattern;
   while (limit != 0) {
     IoBuffer buffer = IoBuffer::kernel(piece, limit < sizeof(piece) ? limit : sizeof(piece));
-    auto count = read_cached(inode, buffer, offset, inode.size.load());
+    auto count = read_cached(inode, buffer, offset, inode.size.load(), &pattern);
     if (!count.ok()) {
       found.errors++;
       return;

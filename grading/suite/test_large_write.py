@@ -1,0 +1,52 @@
+"""One write() larger than the memory that dirty pages may take: it waits for write-back, and all of it arrives."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from grading import ext2_judge
+from grading.machine import Machine
+from grading.suite.conftest import ROOT
+
+PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
+MEMORY = 64  # MiB
+SIZE = 32  # MiB: with as many of dirty pages beside the program's own, memory would be used up
+SLACK = 64  # pages that a piece of a write may add before it looks
+BACKSTOP_S = 120
+
+
+def numbers(line: str) -> dict[str, int]:
+    return {key: int(value) for key, _, value in (word.partition("=") for word in line.split())}
+
+
+@pytest.mark.parametrize("file", ["/mnt/large", "/dev/vda"])
+def test_dirty_pages_stay_within_their_limit(complete: Path, tmp_path: Path, file: str) -> None:
+    disk = tmp_path / "disk"
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", disk, "40M"], env=ext2_judge.ENVIRONMENT, capture_output=True, check=True)
+    with Machine(complete / "kernel.elf", PROGRAMS, options="channel root=tmpfs", disks=[disk], memory_mib=MEMORY) as machine:
+        command = machine.channel.command
+        if file.startswith("/mnt/"):
+            command("mkdir /mnt")
+            command("mount vda /mnt")
+        pid = command(f"run large_write {file} {SIZE} 1 &").number("pid")
+        seen, deadline = [], time.monotonic() + BACKSTOP_S
+        while any(f"pid={pid} " in line and "state=zombie" not in line for line in command("ps").lines):
+            seen.append(numbers(command("cache").lines[0]))
+            assert time.monotonic() < deadline, seen[-1]
+        assert command(f"wait {pid}").lines[-1].endswith("exited status=0")
+        assert max(cache["dirty"] for cache in seen) > 0
+        assert [cache for cache in seen if cache["dirty"] > cache["dirty_limit"] + SLACK] == []
+        command("sync")
+        if file.startswith("/mnt/"):
+            command("umount /mnt")
+    expected = struct.pack(f"<{SIZE << 18}I", *range(SIZE << 18))
+    if file == "/dev/vda":
+        assert disk.read_bytes()[: SIZE << 20] == expected
+    else:
+        ext2_judge.check_clean(disk)
+        assert ext2_judge.read_file(disk, "/large") == expected
