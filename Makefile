@@ -308,7 +308,7 @@ branches: ## Write the students' Git repository, build/branches.git
 
 # ---- Checking -------------------------------------------------------------------------------------
 
-pytest := $(PYTHON) -m pytest -p no:cacheprovider -q -n auto $(if $(TEST),-k '$(TEST)') $(SEED:%=--suite-seed %) grading/suite
+pytest := $(PYTHON) -m pytest -p no:cacheprovider -q -rs -n auto $(if $(TEST),-k '$(TEST)') $(SEED:%=--suite-seed %) grading/suite
 
 test: image programs lint ## Run the project's own tests (within 45 minutes)
 	$(call course_only,grading/suite)
