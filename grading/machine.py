@@ -257,12 +257,23 @@ class Machine:
             reason = "reset" if "reset" in str(events[-1].get("data", {}).get("reason")) else "shutdown"
             told = "restarted (a triple fault, or its reboot)" if reason == "reset" else "switched itself off"
             return self._panic_or(GuestExited(reason, status, f"the machine {told}"))
-        killed_in_cell = self._process.boxed and status == 128 + signal.SIGKILL
-        if status > 0 and status & 1 and not killed_in_cell:
+        number = self._signal(status)
+        if number == 0 and status & 1:
             return self._debug_exit(status >> 1, status)
-        signal_number = -status if status < 0 else status - 128
-        name = signal.Signals(signal_number).name if 0 < signal_number < 32 else f"status {status}"
-        return HarnessFault(f"QEMU itself ended with {name}: {self._complaint()}", guest_may_cause=name != "SIGKILL")
+        told = signal.Signals(number).name if number else f"status {status}"
+        # A status of a cell may be forged, so being killed proves nothing then.
+        return HarnessFault(f"QEMU itself ended with {told}: {self._complaint()}", guest_may_cause=status != -signal.SIGKILL)
+
+    def _signal(self, status: int) -> int:
+        """The signal that ended QEMU, or 0.
+
+        In a cell signal N gives the status 128 + N, which for an odd N the debug port can give as well (2 * value + 1).
+        Only PANIC_CODE of the values in question is one that Cairn's kernel has; the others are taken for signals.
+        """
+        if status < 0:
+            return -status
+        in_question = self._process.boxed and 128 < status < 128 + 32 and status >> 1 != PANIC_CODE
+        return status - 128 if in_question else 0
 
     def _debug_exit(self, value: int, status: int) -> Exception:
         if value == PANIC_CODE:

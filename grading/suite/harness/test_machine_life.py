@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -79,10 +81,21 @@ def test_endings(guest: Path, boxed: bool, command: str, kind: type, text: str) 
     assert isinstance(failure, kind) and text in str(failure)
 
 
-def test_a_forged_kill_counts_against_the_guest_the_second_time(guest: Path) -> None:
-    assert isinstance(ending(guest, "exit 68"), GuestExited)
-    failure = ending(guest, "exit 68", boxed=True)  # 137, as if killed in the cell
-    assert isinstance(failure, HarnessFault) and not isinstance(failure, GuestFailure)
+@pytest.mark.parametrize("number", [signal.SIGBUS, signal.SIGKILL, signal.SIGSEGV, signal.SIGSYS])
+def test_a_forged_signal_counts_against_the_guest_the_second_time(guest: Path, number: signal.Signals) -> None:
+    command = f"exit {(128 + number) // 2}"  # the status that QEMU has in a cell when the signal ends it
+    assert isinstance(ending(guest, command), GuestExited)
+    failure = ending(guest, command, boxed=True)
+    assert isinstance(failure, HarnessFault) and number.name in str(failure) and failure.guest_may_cause
+
+
+# In a cell QEMU is process 1, which no other signal from outside ends.
+@pytest.mark.parametrize(("boxed", "number"), [(False, signal.SIGABRT), (False, signal.SIGSEGV), (False, signal.SIGKILL),
+                                               (True, signal.SIGKILL)])
+def test_a_signal_that_ends_qemu_is_named(guest: Path, boxed: bool, number: signal.Signals) -> None:
+    with Machine(guest, sandbox=boxed) as machine, pytest.raises(HarnessFault, match=f"QEMU itself ended with {number.name}"):
+        os.kill(machine._process.pid, number)
+        machine.channel.command("echo again")
 
 
 @pytest.mark.parametrize("command", ["spin", "halt"])
