@@ -84,10 +84,9 @@ class Visit {
     };
     unsigned number = 0;
     for (const NewFile& kind : kinds) {
-      std::string name = "new" + std::to_string(number++);
-      ExclusiveGuard guard(directory.lock);
-      (void)directory.create(name, kind);
+      (void)create(directory, "new" + std::to_string(number++), kind);
     }
+    move_between(directory, kinds[0], kinds[1]);
     if (auto fresh = look_up(directory, "new0"); fresh.ok()) write(**fresh, 20'000, 3'000);
     rename(directory, "new0", "renamed");
     DirectoryEntry entry;
@@ -100,6 +99,34 @@ class Visit {
       change_file(directory, std::string(entry.name()), i);
     }
     if (number % 2 == 0) (void)fs_.sync();
+  }
+
+  static RefPtr<Inode> create(Inode& directory, const std::string& name, const NewFile& kind) {
+    ExclusiveGuard guard(directory.lock);
+    auto made = directory.create(name, kind);
+    return made.ok() ? made.take() : RefPtr<Inode>();
+  }
+
+  /// A directory goes into another one, and a file over one that is there: what isn't done in steps.
+  void move_between(Inode& directory, const NewFile& plain, const NewFile& folder) {
+    RefPtr<Inode> to = create(directory, "to", folder), moved = create(directory, "moved", folder);
+    if (!to || !moved) return;
+    move(directory, "moved", *moved, *to, nullptr);
+    moved = create(directory, "over", plain);
+    RefPtr<Inode> victim = create(*to, "over", plain);
+    if (!moved || !victim) return;
+    write(*victim, 0, 3'000);
+    if (entries_ % 2 == 0) (void)fs_.sync();  // else the device doesn't know the victim
+    move(directory, "over", *moved, *to, victim.get());
+  }
+  void move(Inode& from, const std::string& name, Inode& moved, Inode& to, Inode* victim) {
+    MutexGuard renaming(fs_.rename_lock);
+    ExclusiveGuard guard(from.lock);
+    to.lock.lock_beside();
+    if (victim != nullptr) victim->lock.lock_beside();
+    (void)from.rename(name, moved, to, name, victim);
+    if (victim != nullptr) victim->lock.unlock();
+    to.lock.unlock();
   }
 
   void change_file(Inode& directory, const std::string& name, unsigned number) {

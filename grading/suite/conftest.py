@@ -32,7 +32,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     else:
         terminalreporter.write_line("Sampled: each mutant met the tests that it names up to the first that failed, each "
                                     f"forgery a few tests drawn with seed {seed} (SEED={seed}), 250 of 5,000 damaged disks were "
-                                    "mounted. make test-all: everything")
+                                    "mounted, libFuzzer made 3,000 of 100,000. make test-all: everything")
 
 
 @pytest.fixture(scope="session")

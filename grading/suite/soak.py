@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The suite's randomised tests again and again, each round with another seed: `make soak MINUTES=60`.
 
-Power cuts, damaged disks, disk errors, large directories: what `make test` samples with one seed. It ends at the
+Power cuts, fuzzing, damaged disks, disk errors, large directories: what `make test` samples with one seed. It ends at the
 first failure, which names the seed, or when the time is up.
 """
 
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 SUITE = Path(__file__).resolve().parent
-TESTS = ("test_power_cut.py", "test_damaged_images.py", "test_disk_errors.py", "test_large_directory.py")
+TESTS = ("test_power_cut.py", "test_fuzz.py", "test_damaged_images.py", "test_disk_errors.py", "test_large_directory.py")
 
 
 def main() -> int:

@@ -1,0 +1,92 @@
+"""ext2 as a program of the host (grading/fuzz), under AddressSanitizer and UBSan: disks that libFuzzer makes up,
+random operations beside a model of what files should be, and the power going after any write of theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from grading import ext2_judge
+from grading.suite.rubric_runs import one_at_a_time
+
+RUNS = 3000  # of libFuzzer's target, without --all
+ALL_RUNS = 100_000
+DISK = 256 * 1024  # bytes; as large as the target's
+OPERATIONS = 4000  # of the stress program
+CUTS = 40  # judged of each of its logs, without --all
+SECTOR = 512
+BLOCK_SIZES = (1024, 2048, 4096)
+
+
+@pytest.fixture(scope="module")
+def programs(root: Path) -> Path:
+    """The folder with both programs, built."""
+    with one_at_a_time(root, "fuzz"):
+        done = subprocess.run(["make", "-C", "grading/fuzz", f"-j{os.cpu_count()}"], cwd=root, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False, env={**os.environ, "MAKEFLAGS": ""})
+    assert done.returncode == 0, done.stdout[-3000:]
+    return root / "build" / "fuzz"
+
+
+def make_disk(path: Path, size: int, block_size: int, tree: Path | None = None) -> Path:
+    filled = ["-d", str(tree)] if tree else []
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", "-b", str(block_size), "-m", "0", "-N", str(size // 4096), *filled, str(path),
+                    f"{size // 1024}k"], env=ext2_judge.ENVIRONMENT, capture_output=True, check=True)
+    return path
+
+
+def run(command: Sequence[object], folder: Path) -> str:
+    """What it says; the test fails with its last words if it ends otherwise than well."""
+    done = subprocess.run([str(word) for word in command], cwd=folder, text=True, errors="replace", stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+def test_disks_that_libfuzzer_makes_up(programs: Path, seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A finding leaves the disk in the test's folder, as crash-…, and its report here."""
+    tree, corpus = tmp_path / "tree", tmp_path / "corpus"
+    (tree / "folder" / "deeper").mkdir(parents=True)
+    (tree / "folder" / "file").write_bytes(bytes(range(256)) * 80)
+    (tree / "link").symlink_to("folder/file")
+    (tree / "long").symlink_to("t" * 100)
+    corpus.mkdir()
+    for block_size in BLOCK_SIZES:
+        make_disk(corpus / f"{block_size}", DISK, block_size, tree)
+    count = ALL_RUNS if request.config.getoption("--all") else RUNS
+    said = run([programs / "fuzz_ext2", f"-max_len={DISK}", "-timeout=20", f"-seed={seed}", f"-runs={count}", corpus], tmp_path)
+    assert f"Done {count} runs" in said, said[-1000:]
+
+
+@pytest.mark.parametrize("block_size", BLOCK_SIZES)
+def test_random_operations_and_cuts(programs: Path, seed: int, tmp_path: Path, block_size: int,
+                                    sample: Callable[[Sequence[int], int], list[int]]) -> None:
+    disk, log, cut = make_disk(tmp_path / "disk", 8 << 20, block_size), tmp_path / "log", tmp_path / "cut"
+    run([programs / "stress_ext2", disk, seed, OPERATIONS, log], tmp_path)
+    ext2_judge.check_clean(disk)
+    writes = read_log(log)
+    state, done = bytearray(writes[0][1]), 1
+    for count in sample(range(1, len(writes) + 1), CUTS):
+        for offset, data in writes[done:count]:
+            state[offset : offset + len(data)] = data
+        done = max(done, count)
+        cut.write_bytes(state)
+        ext2_judge.repair(cut)
+        ext2_judge.check_clean(cut)
+
+
+def read_log(path: Path) -> list[tuple[int, bytes]]:
+    """(offset, bytes) of what the disk held at first, and of each write (grading/fuzz/host.h)."""
+    content, writes, position = path.read_bytes(), [], 0
+    while position < len(content):
+        first, size = struct.unpack_from("<QQ", content, position)
+        position += 16
+        writes.append((first * SECTOR, content[position : position + size]))
+        position += size
+    return writes
