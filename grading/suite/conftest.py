@@ -48,6 +48,12 @@ def seed(pytestconfig: pytest.Config) -> int:
 
 
 @pytest.fixture
+def rng(seed: int, request: pytest.FixtureRequest) -> random.Random:
+    """Random choices, which differ from test to test."""
+    return random.Random(f"{seed} {request.node.name}")
+
+
+@pytest.fixture
 def sample(pytestconfig: pytest.Config, seed: int, request: pytest.FixtureRequest
            ) -> Callable[[Sequence[T], int], list[T]]:
     """sample(values, count): `count` of the values, in order; all of them with --all."""

@@ -1,0 +1,56 @@
+"""What tests of disks share: machines with disks, and what the monitor says of their sectors."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+from grading.lab import ROOT
+from grading.machine import Machine
+from grading.qemu import DataDisk
+from grading.suite.partition_tables import SECTOR
+
+PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
+WORDS = SECTOR // 8
+MASK = (1 << 64) - 1
+SIZE = 4 << 20  # bytes of a usual disk
+SECTORS = SIZE // SECTOR
+
+
+def start(built: Path, disks: list[Path | DataDisk], **arguments) -> Machine:
+    return Machine(built / "kernel.elf", initrd=PROGRAMS, options="channel", disks=disks, **arguments)
+
+
+def image(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / f"{name}.img"
+    path.write_bytes(content)
+    return path
+
+
+def listed(machine: Machine) -> dict[str, dict[str, str]]:
+    """What `disks` says, by name."""
+    return {line["name"]: line for line in machine.channel.command("disks").values()}
+
+
+def checksums(machine: Machine, disk: str, first: int, count: int) -> list[str]:
+    return " ".join(machine.channel.command(f"sectors {disk} {first} {count}").lines).split()
+
+
+def expected_checksums(content: bytes) -> list[str]:
+    return [f"{zlib.crc32(content[at:at + SECTOR]):08x}" for at in range(0, len(content), SECTOR)]
+
+
+def random_words(seed: int, first: int, count: int) -> bytes:
+    """What `fill-sectors` writes: SplitMix64, one number a word, counted from the disk's start."""
+    words = []
+    for n in range(first * WORDS, (first + count) * WORDS):
+        z = seed + (n + 1) * 0x9E3779B97F4A7C15 & MASK
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
+        z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
+        words.append(z ^ z >> 31)
+    return b"".join(word.to_bytes(8, "little") for word in words)
+
+
+def letters(number: int) -> str:
+    """a … z, aa …"""
+    return (letters(number // 26 - 1) if number >= 26 else "") + chr(ord("a") + number % 26)
