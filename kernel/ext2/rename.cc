@@ -27,7 +27,7 @@ struct Move {
   bool changes_parent() const { return moves_directory() && &from != &to; }
 };
 
-constexpr uint64_t kJournalBlocks = 64;  // more than a commit of one rename needs for its journal
+constexpr uint64_t kJournalBlocks = 32;  // more than a commit of one rename needs for its journal
 
 /// The rename will be seen as a whole. ENOSPC: there is no room for the journal that this takes.
 Result<void> write_as_a_whole(const Move& move) REQUIRES_SHARED(running_operation) {
