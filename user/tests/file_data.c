@@ -1,5 +1,5 @@
-// What is in files: reading, writing, positions, appending, holes, truncation, vectors, memory that
-// isn't there.
+// What is in files: reading, writing, positions, appending, holes, truncation, memory that isn't
+// there.
 #include <sys/uio.h>
 
 #include "file_calls.h"
@@ -196,35 +196,6 @@ static void truncating(void) {
   CALL(pread64, fd, buffer, 10, 0);
 }
 
-static void vectors(void) {
-  char a[8] = "", b[8] = "", c[8] = "";
-  int fd = (int)CALL(open, "a", O_RDWR | O_CREAT, 0644);
-  struct iovec out[3] = {{"one", 3}, {"", 0}, {"three", 5}};
-  CALL(writev, fd, out, 3);
-  CALL(writev, fd, out, 0);
-  CALL(writev, fd, out, -1);
-  CALL(writev, fd, out, 1025);
-  CALL(writev, 99, out, 3);
-  CALL(writev, 99, out, 1025);
-  CALL(lseek, fd, 0, SEEK_SET);
-  struct iovec in[3] = {{a, 2}, {b, 4}, {c, 7}};
-  CALL(readv, fd, in, 3);
-  fact("read \"%.8s\" \"%.8s\" \"%.8s\"", a, b, c);
-  CALL(readv, fd, in, 3);
-  CALL(readv, fd, in, 0);
-  CALL(readv, fd, in, 1025);
-  CALL(readv, 99, in, 3);
-  in[1].iov_len = (size_t)-1;
-  CALL(lseek, fd, 0, SEEK_SET);
-  CALL(readv, fd, in, 3);
-  CALL(readv, fd, NULL, 1);
-  CALL(readv, fd, NULL, 0);
-  CALL(readv, open("a", O_WRONLY), in, 1);
-  CALL(writev, open("a", O_RDONLY), out, 1);
-  CALL(readv, open(".", O_RDONLY), in, 1);
-  CALL(lseek, fd, 0, SEEK_CUR);
-}
-
 // Transfers that meet memory that isn't there. What was copied counts.
 static void at_the_edge(void) {
   char* pages = guarded_pages();
@@ -340,10 +311,21 @@ static void syncing(void) {
   need(pipe(ends) == 0, "pipe");
   CALL(fsync, ends[0]);
   CALL(fdatasync, ends[1]);
+  CALL(syncfs, fd);
+  CALL(syncfs, open("a", O_RDONLY));
+  CALL(syncfs, open("d", O_RDONLY));
+  CALL(syncfs, open("a", O_PATH));
+  CALL(syncfs, open("/dev/null", O_RDWR));
+  CALL(syncfs, ends[0]);
+  CALL(syncfs, ends[1]);
+  CALL(syncfs, 99);
+  CALL(syncfs, -1);
+  CALL(unlink, "a");
+  CALL(syncfs, fd);
   int synchronous = (int)CALL(open, "s", O_WRONLY | O_CREAT | O_SYNC, 0644);
   CALL(write, synchronous, "x", 1);
 }
 
 SECTIONS({"positions", positions}, {"append", appending}, {"holes", holes},
-         {"truncate", truncating}, {"vectors", vectors}, {"edge", at_the_edge},
-         {"toolarge", too_large}, {"sparse", sparse_seeks}, {"sync", syncing})
+         {"truncate", truncating}, {"edge", at_the_edge}, {"toolarge", too_large},
+         {"sparse", sparse_seeks}, {"sync", syncing})

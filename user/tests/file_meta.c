@@ -1,4 +1,4 @@
-// What stat tells and chmod, chown, utimensat, umask change; access; statfs.
+// What stat tells and chmod, chown, umask change; access; statfs.
 #include <sys/statfs.h>
 #include <sys/vfs.h>
 
@@ -189,135 +189,6 @@ static void owners(void) {
   show_owner("d/link");
 }
 
-static void show_times(const char* path) {
-  if (lstat(path, &status) != 0) {
-    fact("%s: %s", path, error_name(errno));
-    return;
-  }
-  // Times of this run are not compared: only that they are of this century.
-  long accessed = status.st_atim.tv_sec, changed = status.st_mtim.tv_sec;
-  fact("%s: accessed %ld, written %ld, changed now: %d", path,
-       accessed > 1000000000 ? -1 : accessed, changed > 1000000000 ? -1 : changed,
-       status.st_ctim.tv_sec > 1000000000);
-}
-
-static void times(void) {
-  put_file("a", "x");
-  put_folder("d");
-  put_link("a", "l");
-  put_link("nowhere", "dangling");
-  show_times("a");
-  struct timespec set[2] = {{1000, 0}, {2000, 0}}, now[2] = {{5, UTIME_NOW}, {5, UTIME_NOW}},
-                  omit[2] = {{5, UTIME_OMIT}, {5, UTIME_OMIT}},
-                  written[2] = {{5, UTIME_OMIT}, {3000, 0}},
-                  access_now[2] = {{5, UTIME_NOW}, {4000, 0}}, bad[2] = {{1, 1000000000}, {1, 0}},
-                  negative[2] = {{1, -1}, {1, 0}}, half_bad[2] = {{1, UTIME_OMIT}, {1, 1000000000}};
-  CALL(utimensat, AT_FDCWD, "a", set, 0);
-  show_times("a");
-  CALL(utimensat, AT_FDCWD, "a", written, 0);
-  show_times("a");
-  CALL(utimensat, AT_FDCWD, "a", omit, 0);
-  show_times("a");
-  CALL(utimensat, AT_FDCWD, "a", access_now, 0);
-  show_times("a");
-  CALL(utimensat, AT_FDCWD, "a", set, 0);
-  CALL(utimensat, AT_FDCWD, "a", now, 0);
-  show_times("a");
-  CALL(utimensat, AT_FDCWD, "a", set, 0);
-  CALL(utimensat, AT_FDCWD, "a", NULL, 0);
-  show_times("a");
-  CALL(utimensat, AT_FDCWD, "l", set, 0);
-  show_times("a");
-  set[0].tv_sec = 7;
-  CALL(utimensat, AT_FDCWD, "l", set, AT_SYMLINK_NOFOLLOW);
-  show_times("l");
-  show_times("a");
-  CALL(utimensat, AT_FDCWD, "d", set, 0);
-  show_times("d");
-  int fd = open("a", O_RDWR), folder = open("d", O_RDONLY);
-  CALL(utimensat, fd, NULL, set, 0);
-  show_times("a");
-  CALL(utimensat, folder, "../a", written, 0);
-  show_times("a");
-  CALL(utimensat, fd, NULL, set, AT_SYMLINK_NOFOLLOW);
-  CALL(utimensat, fd, "", set, 0);
-  CALL(utimensat, fd, "", set, AT_EMPTY_PATH);
-  CALL(utimensat, fd, "a", set, 0);
-  CALL(utimensat, 99, "a", set, 0);
-  CALL(utimensat, 99, NULL, set, 0);
-  CALL(utimensat, AT_FDCWD, NULL, set, 0);
-  CALL(utimensat, AT_FDCWD, "a", bad, 0);
-  CALL(utimensat, AT_FDCWD, "a", negative, 0);
-  CALL(utimensat, AT_FDCWD, "a", half_bad, 0);
-  CALL(utimensat, AT_FDCWD, "a", set, 1);
-  CALL(utimensat, AT_FDCWD, "missing", set, 0);
-  CALL(utimensat, AT_FDCWD, "missing", omit, 0);
-  CALL(utimensat, 99, "missing", omit, 1);
-  CALL(utimensat, AT_FDCWD, "dangling", set, 0);
-  CALL(utimensat, AT_FDCWD, "a", 8, 0);
-}
-
-static void set_back(const char* path) {
-  const struct timespec set[2] = {{1000, 0}, {2000, 0}};
-  need(utimensat(AT_FDCWD, path, set, AT_SYMLINK_NOFOLLOW) == 0, path);
-}
-
-// What sets the time of writing, of a file and of its folder.
-static void time_changes(void) {
-  put_folder("d");
-  put_file("d/a", "content");
-  int fd = open("d/a", O_RDWR);
-  set_back("d/a");
-  CALL(write, fd, "x", 1);
-  show_times("d/a");
-  set_back("d/a");
-  CALL(pwrite64, fd, "x", 0, 0);
-  show_times("d/a");
-  CALL(ftruncate, fd, 5);
-  show_times("d/a");
-  set_back("d/a");
-  CALL(truncate, "d/a", 5);
-  show_times("d/a");
-  set_back("d/a");
-  CALL(chmod, "d/a", 0600);
-  CALL(link, "d/a", "b");
-  CALL(fsync, fd);
-  show_times("d/a");
-  set_back("d");
-  CALL(open, "d/new", O_WRONLY | O_CREAT, 0644);
-  show_times("d");
-  set_back("d");
-  CALL(open, "d/new", O_WRONLY | O_CREAT, 0644);
-  show_times("d");
-  CALL(rename, "d/new", "d/newer");
-  show_times("d");
-  set_back("d");
-  set_back("d/newer");
-  CALL(unlink, "d/newer");
-  show_times("d");
-  set_back("d");
-  CALL(mkdir, "d/e", 0755);
-  show_times("d");
-  set_back("d");
-  CALL(symlink, "x", "d/l");
-  show_times("d");
-  set_back("d");
-  CALL(rmdir, "d/e");
-  show_times("d");
-  set_back("d");
-  CALL(unlink, "d/missing");
-  CALL(chmod, "d", 0700);
-  show_times("d");
-  CALL(link, "d/a", "d/hard");
-  show_times("d");
-  set_back("d/a");
-  close(open("d/a", O_WRONLY | O_TRUNC));
-  show_times("d/a");
-  set_back("d/a");
-  close(open("d/a", O_WRONLY));
-  show_times("d/a");
-}
-
 // Root may read and write all, and execute what anybody may.
 static void access_of_root(void) {
   static const unsigned kModes[] = {0, 0444, 0100, 0010, 0001, 0644, 0755};
@@ -391,5 +262,4 @@ static void file_systems(void) {
 }
 
 SECTIONS({"stat", statuses}, {"chmod", modes}, {"umask", masks}, {"owners", owners},
-         {"times", times}, {"timechanges", time_changes}, {"rootaccess", access_of_root},
-         {"access", accesses}, {"statfs", file_systems})
+         {"rootaccess", access_of_root}, {"access", accesses}, {"statfs", file_systems})

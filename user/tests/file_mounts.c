@@ -171,6 +171,11 @@ static void read_only(void) {
   CALL(unlink, "m/missing");
   CALL(rmdir, "m/missing");
   CALL(chmod, "m", 0700);
+  CALL(utime, "m", NULL);
+  CALL(utimes, "m", NULL);
+  CALL(utimes, "m/missing", NULL);
+  CALL(futimesat, 3, NULL, NULL);
+  CALL(syncfs, 3);
   CALL(access, "m", W_OK);
   CALL(access, "m", R_OK);
   close(3);

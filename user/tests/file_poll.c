@@ -1,4 +1,4 @@
-// poll, select and pselect6 on pipes, FIFOs, files, folders and devices.
+// poll, ppoll, select and pselect6 on pipes, FIFOs, files, folders and devices.
 #include <poll.h>
 #include <sys/select.h>
 
@@ -125,6 +125,75 @@ static void waiting(void) {
   fact("events %#x", (unsigned)polled[0].revents);
 }
 
+// A blocked signal that the mask of the wait lets through.
+static void signal_during_ppoll(void) {
+  sigset_t blocked, none;
+  struct timespec zero = {0, 0}, long_time = {20, 0};
+  sigemptyset(&none);
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  need(sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && kill(getpid(), SIGUSR1) == 0, "signals");
+  CALL(ppoll, NULL, 0, &zero, NULL, 8);
+  CALL(ppoll, NULL, 0, &zero, &blocked, 8);
+  CALL(ppoll, NULL, 0, &long_time, &none, 8);
+  fact("the signal didn't end it");
+}
+
+static void masked_polls(void) {
+  new_pipe(0);
+  uint64_t mask = 0;
+  struct timespec zero = {0, 0}, time = {20, 0}, short_time = {0, 20000000}, negative = {-1, 0},
+                  early = {0, -1}, odd = {0, 1000000000}, last = {0, 999999999};
+  polled[0] = (struct pollfd){ends[0], POLLIN, 0};
+  polled[1] = (struct pollfd){ends[1], POLLOUT, 0};
+  CALL(ppoll, polled, 1, &zero, NULL, 0);
+  long start = now_ms();
+  CALL(ppoll, polled, 1, &short_time, NULL, 0);
+  fact("that took 20 ms: %d", now_ms() - start >= 19);
+  fact("left: %ld s %ld ns", (long)short_time.tv_sec, short_time.tv_nsec);
+  CALL(ppoll, polled, 2, &time, NULL, 0);
+  fact("events %#x %#x, time left: %d", (unsigned)polled[0].revents, (unsigned)polled[1].revents,
+       time.tv_sec >= 10 && time.tv_sec < 20);
+  CALL(ppoll, polled + 1, 1, NULL, NULL, 0);
+  CALL(ppoll, polled + 1, 1, &last, NULL, 0);
+  CALL(ppoll, NULL, 0, &zero, NULL, 0);
+  CALL(ppoll, polled, 1, &negative, NULL, 0);
+  CALL(ppoll, polled, 1, &early, NULL, 0);
+  CALL(ppoll, polled, 1, &odd, NULL, 0);
+  CALL(ppoll, polled, 1, 8, NULL, 0);
+  CALL(ppoll, polled, 1, 1l << 47, NULL, 0);
+  CALL(ppoll, polled, 1, &zero, &mask, 8);
+  CALL(ppoll, polled, 1, &zero, NULL, 4);
+  CALL(ppoll, polled, 1, &zero, &mask, 4);
+  CALL(ppoll, polled, 1, &zero, &mask, 128);
+  CALL(ppoll, polled, 1, &zero, 8, 8);
+  CALL(ppoll, polled, 1, &odd, 8, 8);
+  CALL(ppoll, NULL, 1, &zero, NULL, 0);
+  CALL(ppoll, 8, 1, &odd, NULL, 0);
+  CALL(ppoll, polled, 1025, &zero, NULL, 0);
+  CALL(ppoll, polled, -1, &zero, NULL, 0);
+  CALL(ppoll, polled, 1025, &zero, 8, 8);
+  polled[2] = (struct pollfd){99, POLLIN, 0};
+  CALL(ppoll, polled + 2, 1, &zero, NULL, 0);
+  fact("events %#x", (unsigned)polled[2].revents);
+  // The time left is told where it can be.
+  struct timespec* fixed = (struct timespec*)(guarded_pages() + kPageSize);
+  *fixed = (struct timespec){20, 0};
+  need(mprotect(fixed, kPageSize, PROT_READ) == 0, "mprotect");
+  CALL(ppoll, polled + 1, 1, fixed, NULL, 0);
+  in_child("a signal that was blocked", signal_during_ppoll);
+  start = now_ms();
+  pid_t child = fork();
+  if (child == 0) {
+    sleep_ms(30);
+    write(ends[1], "x", 1);
+    _exit(0);
+  }
+  CALL(ppoll, polled, 1, NULL, &mask, 8);
+  fact("events %#x", (unsigned)polled[0].revents);
+  join(child);
+}
+
 static fd_set readable, writable, exceptional;
 
 // All three sets hold `fds`; no waiting.
@@ -216,4 +285,4 @@ static void selects(void) {
   CALL(pselect6, 0, NULL, NULL, NULL, &zero, 8);
 }
 
-SECTIONS({"poll", polls}, {"pollwait", waiting}, {"select", selects})
+SECTIONS({"poll", polls}, {"pollwait", waiting}, {"ppoll", masked_polls}, {"select", selects})

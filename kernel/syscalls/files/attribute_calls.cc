@@ -79,7 +79,7 @@ Result<void> change_times(const Place& place, const NewTimes& wanted) {
   return vfs_set_attributes(place, change);
 }
 
-/// utimes() and futimesat(): microseconds.
+/// A null pointer means now. EFAULT, EINVAL.
 Result<NewTimes> read_timevals(uint64_t address) {
   NewTimes result;
   if (address == 0) return result;
@@ -101,19 +101,29 @@ Result<void> change_times_of_path(uint64_t dirfd, uint64_t path, const NewTimes&
   return change_times(TRY(find_place(dirfd, path, flags)), times);
 }
 
-/// Without a path, the times of the descriptor's file: futimens().
-Result<void> change_times_at(uint64_t dirfd, uint64_t path, uint64_t address, uint64_t flags) {
-  NewTimes times;
-  if (address != 0) {
-    times = TRY(read_user<NewTimes>(VirtAddr(address)));
-    if (times.omit_all()) return {};  // not even the path is looked at
-  }
+/// Without a path, the times of the descriptor's file: futimens(), futimes().
+Result<void> change_times_at(uint64_t dirfd, uint64_t path, const NewTimes& times, uint64_t flags) {
   if (path != 0 || int(dirfd) == abi::kCurrentDirectory) {
     return change_times_of_path(dirfd, path, times, flags);
   }
   if (flags != 0) return Errno::kEINVAL;
   RefPtr<File> file = TRY(usable_file(dirfd));
   return change_times(file->place, times);
+}
+
+/// utimensat().
+Result<void> change_times_ns(uint64_t dirfd, uint64_t path, uint64_t address, uint64_t flags) {
+  NewTimes times;
+  if (address != 0) {
+    times = TRY(read_user<NewTimes>(VirtAddr(address)));
+    if (times.omit_all()) return {};  // not even the path is looked at
+  }
+  return change_times_at(dirfd, path, times, flags);
+}
+
+/// utimes() and futimesat().
+Result<void> change_times_us(uint64_t dirfd, uint64_t path, uint64_t address) {
+  return change_times_at(dirfd, path, TRY(read_timevals(address)), 0);
 }
 
 Result<void> truncate_file(uint64_t fd, uint64_t size) {
@@ -174,17 +184,13 @@ int64_t sys_utime(TrapFrame& call) {
   return to_return(change_times_of_path(kFromCurrent, argument0(call), times, 0));
 }
 int64_t sys_utimes(TrapFrame& call) {
-  auto times = read_timevals(argument1(call));
-  if (!times.ok()) return failure(times.error());
-  return to_return(change_times_of_path(kFromCurrent, argument0(call), *times, 0));
+  return to_return(change_times_us(kFromCurrent, argument0(call), argument1(call)));
 }
 int64_t sys_futimesat(TrapFrame& call) {
-  auto times = read_timevals(argument2(call));
-  if (!times.ok()) return failure(times.error());
-  return to_return(change_times_of_path(argument0(call), argument1(call), *times, 0));
+  return to_return(change_times_us(argument0(call), argument1(call), argument2(call)));
 }
 int64_t sys_utimensat(TrapFrame& call) {
-  return to_return(change_times_at(argument0(call), argument1(call), argument2(call),
+  return to_return(change_times_ns(argument0(call), argument1(call), argument2(call),
                                    uint32_t(argument3(call))));
 }
 

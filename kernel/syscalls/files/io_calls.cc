@@ -85,21 +85,23 @@ class VectorList {
     }
     if (count != 0) TRY(copy_from_user(vectors_, VirtAddr(address), count * sizeof(*vectors_)));
     count_ = count;
-    uint64_t total = 0;
     for (abi::IoVector& vector : all()) {
       if (int64_t(vector.size) < 0) return Errno::kEINVAL;
       TRY(check_memory(vector.start, vector.size));
-      vector.size = std::min(vector.size, abi::kMaxTransfer - total);
-      total += vector.size;
+      vector.size = std::min(vector.size, abi::kMaxTransfer - total_);
+      total_ += vector.size;
     }
     return {};
   }
   std::span<abi::IoVector> all() { return {vectors_, count_}; }
+  /// Bytes that will move at most.
+  uint64_t total() const { return total_; }
 
  private:
   abi::IoVector short_[8];
   abi::IoVector* vectors_ = short_;
   uint64_t count_ = 0;
+  uint64_t total_ = 0;
 };
 
 Result<uint64_t> transfer_vectors(TrapFrame& call, bool write, uint64_t offset) {
@@ -108,6 +110,7 @@ Result<uint64_t> transfer_vectors(TrapFrame& call, bool write, uint64_t offset) 
   VectorList list;
   TRY(list.read(argument1(call), argument2(call)));
   TRY(check_open_for(*file, write));
+  if (offset != kAtPosition && list.total() != 0) TRY(check_offset(offset, list.total()));
   uint64_t done = 0;
   for (const abi::IoVector& vector : list.all()) {
     if (vector.size == 0) continue;
