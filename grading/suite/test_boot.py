@@ -75,6 +75,17 @@ def test_every_command_of_help_is_explained(built: Path) -> None:
             assert machine.channel.command(f"help {name}").lines
 
 
+def test_help_stands_in_columns_and_the_console_is_not_waited_for(complete: Path) -> None:
+    with start(complete, "grub") as machine:
+        for escaped in machine.channel.command("help").lines:  # \\xe2 and so on for what isn't ASCII
+            line = escaped.encode().decode("unicode_escape").encode("latin-1").decode()
+            assert re.fullmatch(r"\S+ +(?<=^.{13})(\S.*|) +(?<=^.{38})\S.*", line), line
+        reply = machine.channel.try_command("cat /dev/console")
+        assert reply.errno == "EAGAIN" and "doesn't wait" in reply.message
+        reply = machine.channel.try_command("mv a")
+        assert reply.errno == "EINVAL" and reply.message == "usage: mv OLD NEW"
+
+
 def test_monitor_follows_a_program(built: Path) -> None:
     with start(built) as machine:
         command = machine.channel.command

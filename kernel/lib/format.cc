@@ -44,8 +44,15 @@ void write_fill(Writer& out, char fill, size_t count) {
   for (; count > 0; count--) out.write({&fill, 1});
 }
 
+/// Characters of UTF-8: its further bytes are 10xxxxxx.
+size_t count_characters(std::string_view text) {
+  size_t count = 0;
+  for (char c : text) count += (uint8_t(c) & 0xc0) != 0x80;
+  return count;
+}
+
 void write_padded(Writer& out, const Spec& spec, std::string_view prefix, std::string_view text) {
-  size_t length = prefix.size() + text.size();
+  size_t length = prefix.size() + count_characters(text);
   size_t padding = spec.width > length ? spec.width - length : 0;
   if (!spec.left && !spec.zeros) write_fill(out, ' ', padding);
   out.write(prefix);

@@ -1,7 +1,7 @@
 // Type-safe formatting without allocation: print(writer, "pid {} at {:x}", pid, address).
 //   {}      decimal number, character, string, bool; addresses as 0x…
 //   {:x}    0x and hexadecimal          {:08h}  hexadecimal digits, zero-filled to 8
-//   {:6}    right-aligned to 6          {:<6}   left-aligned to 6
+//   {:6}    right-aligned to 6          {:<6}   left-aligned to 6 characters (of UTF-8)
 #pragma once
 
 #include <cstddef>

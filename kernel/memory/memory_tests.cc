@@ -132,8 +132,8 @@ KERNEL_TEST(heap_objects_are_apart_and_come_back) {
 KERNEL_TEST(formatting) {
   char text[64];
   BufferWriter out(text);
-  print(out, "{} {:x} {:04} [{:<4}] [{:4}] {}", 12, 255, 7, "ab", "cd", -3);
-  EXPECT(out.text() == "12 0xff 0007 [ab  ] [  cd] -3");
+  print(out, "{} {:x} {:04} [{:<4}] [{:4}] {} [{:<4}]", 12, 255, 7, "ab", "cd", -3, "a…");
+  EXPECT(out.text() == "12 0xff 0007 [ab  ] [  cd] -3 [a…  ]");
   char small[4];
   BufferWriter cut(small);
   print(cut, "abcdef");

@@ -75,7 +75,11 @@ Result<void> run_command_line(Session& session, std::string_view line) {
     if (words.words[0] == command.name) found = &command;
   });
   if (found == nullptr) return unknown_command(session, words.words[0]);
-  return found->run(session, Arguments(words.words.data() + 1, words.count - 1));
+  Arguments arguments(words.words.data() + 1, words.count - 1);
+  if (arguments.size() < found->least || arguments.size() > found->most) {
+    return session.fail(Errno::kEINVAL, "usage: {} {}", found->name, found->usage);
+  }
+  return found->run(session, arguments);
 }
 
 Result<uint64_t> parse_number(Session& session, std::string_view text, const char* what) {

@@ -47,6 +47,9 @@ struct Command {
   const char* usage;    // arguments
   const char* summary;  // one line
   Result<void> (*run)(Session& session, Arguments arguments);
+  // How many arguments it takes. Else it isn't called, and the message gives the usage.
+  size_t least = 0;
+  size_t most = SIZE_MAX;
 };
 
 /// Each file of commands declares its own.
@@ -64,7 +67,8 @@ std::span<const Command> disk_commands();
 /// in the log. Null without lab B.
 [[gnu::weak]] void stop_file_systems();
 
-/// Runs a line. An empty line does nothing; for an unknown command the message hints at the nearest.
+/// Runs a line. An empty line does nothing; for an unknown command the message hints at the nearest, and
+/// for a wrong number of arguments it says which there are: EINVAL.
 Result<void> run_command_line(Session& session, std::string_view line);
 
 /// Decimal or 0x hexadecimal. EINVAL, with a message that names `what`.

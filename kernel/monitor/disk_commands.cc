@@ -139,7 +139,6 @@ Result<void> in_batches(Session& session, const SectorRange& range, Use use) {
 }
 
 Result<void> sectors(Session& session, Arguments words) {
-  if (words.size() != 3) return session.fail(Errno::kEINVAL, "usage: sectors DISK FIRST COUNT");
   SectorRange range = TRY(parse_range(session, words));
   return in_batches(session, range,
                     [&](Batch& batch, uint64_t first, uint32_t count) -> Result<void> {
@@ -163,9 +162,6 @@ uint64_t random_word(uint64_t seed, uint64_t n) {
 }
 
 Result<void> fill_sectors(Session& session, Arguments arguments) {
-  if (arguments.size() != 4) {
-    return session.fail(Errno::kEINVAL, "usage: fill-sectors DISK FIRST COUNT SEED");
-  }
   SectorRange range = TRY(parse_range(session, arguments));
   uint64_t seed = TRY(parse_number(session, arguments[3], "seed"));
   return in_batches(session, range, [&](Batch& batch, uint64_t first, uint32_t count) {
@@ -179,7 +175,6 @@ Result<void> fill_sectors(Session& session, Arguments arguments) {
 }
 
 Result<void> flush_disk(Session& session, Arguments words) {
-  if (words.size() != 1) return session.fail(Errno::kEINVAL, "usage: flush-disk DISK");
   BlockDevice* device = TRY(parse_device(session, words[0]));
   auto result = flush_device(*device);
   if (!result.ok()) return session.fail(result.error(), "{}: flush", device->name());
@@ -187,16 +182,16 @@ Result<void> flush_disk(Session& session, Arguments words) {
 }
 
 Result<void> disk_bench(Session& session, Arguments words) {
-  if (words.size() != 1) return session.fail(Errno::kEINVAL, "usage: disk-bench DISK");
   return run_disk_bench(session, *TRY(parse_device(session, words[0])));
 }
 
 constexpr Command kCommands[] = {
     {"disks", "", "disks and their partitions: size, requests, errors", disks},
-    {"sectors", "DISK FIRST COUNT", "read sectors; prints the CRC-32 of each", sectors},
-    {"fill-sectors", "DISK FIRST COUNT SEED", "overwrite sectors with random bytes", fill_sectors},
-    {"flush-disk", "DISK", "empty the disk's cache onto its medium", flush_disk},
-    {"disk-bench", "DISK", "instructions per request (under -icount)", disk_bench},
+    {"sectors", "DISK FIRST COUNT", "read sectors; prints the CRC-32 of each", sectors, 3, 3},
+    {"fill-sectors", "DISK FIRST COUNT SEED", "overwrite sectors with random bytes", fill_sectors,
+     4, 4},
+    {"flush-disk", "DISK", "empty the disk's cache onto its medium", flush_disk, 1, 1},
+    {"disk-bench", "DISK", "instructions per request (under -icount)", disk_bench, 1, 1},
 };
 
 }  // namespace

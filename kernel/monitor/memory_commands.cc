@@ -33,9 +33,6 @@ void print_all_pages(Writer& out, AddressSpace& space) {
 }
 
 Result<void> pt(Session& session, Arguments arguments) {
-  if (arguments.empty() || arguments.size() > 2) {
-    return session.fail(Errno::kEINVAL, "usage: pt PID [ADDRESS]");
-  }
   RefPtr<AddressSpace> space = TRY(parse_space(session, arguments[0]));
   if (arguments.size() == 1) {
     print_all_pages(session.out, *space);
@@ -47,7 +44,6 @@ Result<void> pt(Session& session, Arguments arguments) {
 }
 
 Result<void> vm(Session& session, Arguments arguments) {
-  if (arguments.size() != 1) return session.fail(Errno::kEINVAL, "usage: vm PID");
   RefPtr<AddressSpace> space = TRY(parse_space(session, arguments[0]));
   space->print_regions(session.out);
   return {};
@@ -72,8 +68,8 @@ Result<void> frames(Session& session, Arguments) {
 
 constexpr Command kCommands[] = {
     {"pt", "PID [ADDRESS]",
-     "walk a process's page table to an address, level by level; all pages without", pt},
-    {"vm", "PID", "list a process's regions", vm},
+     "walk a process's page table to an address, level by level; all pages without", pt, 1, 2},
+    {"vm", "PID", "list a process's regions", vm, 1, 1},
     {"frames", "", "physical memory: free, used by whom, shared", frames},
 };
 

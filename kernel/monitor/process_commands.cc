@@ -81,7 +81,6 @@ Result<void> run(Session& session, Arguments arguments) {
 }
 
 Result<void> wait(Session& session, Arguments arguments) {
-  if (arguments.size() != 1) return session.fail(Errno::kEINVAL, "usage: wait PID");
   uint64_t pid = TRY(parse_number(session, arguments[0], "pid"));
   for (Job& job : session.jobs) {
     if (job.process->pid.value != pid) continue;
@@ -112,9 +111,6 @@ Result<void> ps(Session& session, Arguments) {
 }
 
 Result<void> kill(Session& session, Arguments arguments) {
-  if (arguments.empty() || arguments.size() > 2) {
-    return session.fail(Errno::kEINVAL, "usage: kill PID [SIGNAL]");
-  }
   RefPtr<Process> process = TRY(parse_process(session, arguments[0]));
   uint64_t signal = kSigKill;
   if (arguments.size() == 2) signal = TRY(parse_number(session, arguments[1], "signal"));
@@ -125,9 +121,9 @@ Result<void> kill(Session& session, Arguments arguments) {
 
 constexpr Command kCommands[] = {
     {"run", "NAME [ARGUMENTS] [&]", "run a program; & leaves it in the background", run},
-    {"wait", "PID", "wait for a program run with &", wait},
+    {"wait", "PID", "wait for a program run with &", wait, 1, 1},
     {"ps", "", "list processes", ps},
-    {"kill", "PID [SIGNAL]", "send a signal, 9 (KILL) unless told", kill},
+    {"kill", "PID [SIGNAL]", "send a signal, 9 (KILL) unless told", kill, 1, 2},
 };
 
 }  // namespace

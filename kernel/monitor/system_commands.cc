@@ -18,7 +18,7 @@ Result<void> help(Session& session, Arguments arguments) {
   for_each_command([&](const Command& command) {
     if (!arguments.empty() && arguments[0] != command.name) return;
     found = true;
-    print(session.out, "{:<8} {:<24} {}\n", command.name, command.usage, command.summary);
+    print(session.out, "{:<12} {:<24} {}\n", command.name, command.usage, command.summary);
   });
   if (!found) return session.fail(Errno::kEINVAL, "{}: no such command", arguments[0]);
   return {};

@@ -5,6 +5,7 @@ namespace cairn {
 
 const char* error_words(Errno error) {
   switch (error) {
+    case Errno::kEAGAIN: return "nothing there yet, and the monitor doesn't wait";
     case Errno::kEBUSY: return "in use";
     case Errno::kEEXIST: return "there already";
     case Errno::kEINVAL: return "not possible with this";

@@ -34,14 +34,12 @@ Result<void> write_command(Session& session, Arguments arguments) {
 }
 
 Result<void> mkdir(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 1, 1, "mkdir PATH"));
   PathContext context = TRY(monitor_context(session));
   NewFile directory{.type = FileType::kDirectory, .permissions = 0755};
   return name_error(session, arguments[0], vfs_make(context, arguments[0], directory));
 }
 
 Result<void> rm(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 1, 1, "rm PATH (an empty directory too)"));
   PathContext context = TRY(monitor_context(session));
   auto removed = vfs_unlink(context, arguments[0]);
   if (removed.error() == Errno::kEISDIR) removed = vfs_rmdir(context, arguments[0]);
@@ -49,7 +47,6 @@ Result<void> rm(Session& session, Arguments arguments) {
 }
 
 Result<void> mv(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 2, 2, "mv OLD NEW"));
   PathContext context = TRY(monitor_context(session));
   return name_error(session, arguments[0],
                     vfs_rename(context, arguments[0], context, arguments[1], 0));
@@ -65,9 +62,9 @@ Result<void> sync(Session& session, Arguments) {
 
 constexpr Command kCommands[] = {
     {"write", "[-a] PATH [WORD…]", "make a file of these words; -a: append them", write_command},
-    {"mkdir", "PATH", "make a directory", mkdir},
-    {"rm", "PATH", "remove a file or an empty directory", rm},
-    {"mv", "OLD NEW", "rename", mv},
+    {"mkdir", "PATH", "make a directory", mkdir, 1, 1},
+    {"rm", "PATH", "remove a file or an empty directory", rm, 1, 1},
+    {"mv", "OLD NEW", "rename", mv, 2, 2},
     {"sync", "", "write everything that changed to the disks", sync},
 };
 

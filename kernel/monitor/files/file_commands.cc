@@ -19,12 +19,6 @@ Result<Place> find_file(Session& session, std::string_view path, LastLink last) 
   return name_error(session, path, resolve_path(context, path, last));
 }
 
-Result<void> need_arguments(Session& session, Arguments arguments, size_t least, size_t most,
-                            const char* usage) {
-  if (arguments.size() >= least && arguments.size() <= most) return {};
-  return session.fail(Errno::kEINVAL, "usage: {}", usage);
-}
-
 void print_mode(std::span<char> text, FileType type, uint16_t permissions) {
   constexpr char kTypes[] = {'?', '-', 'd', 'c', 'b', 'p', 's', 'l'};
   constexpr char kBits[] = "rwxrwxrwx";
@@ -59,7 +53,7 @@ Result<void> mount_command(Session& session, Arguments arguments) {
     print_mounts(session);
     return {};
   }
-  TRY(need_arguments(session, arguments, 2, 4, "mount DEVICE DIRECTORY [TYPE] [ro]"));
+  if (arguments.size() == 1) return session.fail(Errno::kEINVAL, "{}: where?", arguments[0]);
   bool read_only = arguments.back() == "ro";
   bool typed = arguments.size() - (read_only ? 1 : 0) == 3;
   std::string_view type = typed ? arguments[2] : "ext2";
@@ -73,7 +67,6 @@ Result<void> mount_command(Session& session, Arguments arguments) {
 }
 
 Result<void> umount_command(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 1, 1, "umount DIRECTORY"));
   Place where = TRY(find_file(session, arguments[0]));
   auto done = umount(where);
   if (done.error() == Errno::kEINVAL) {
@@ -118,7 +111,6 @@ Result<void> list_directory(Session& session, const Place& directory) {
 }
 
 Result<void> ls(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 0, 1, "ls [PATH]"));
   std::string_view path = arguments.empty() ? "/" : arguments[0];
   Place place = TRY(find_file(session, path));
   if (place.inode->type == FileType::kDirectory) {
@@ -140,7 +132,6 @@ Result<void> print_file(Session& session, File& file) {
 }
 
 Result<void> cat(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 1, 1, "cat PATH"));
   PathContext context = TRY(monitor_context(session));
   auto file = TRY(name_error(
       session, arguments[0],
@@ -151,7 +142,6 @@ Result<void> cat(Session& session, Arguments arguments) {
 }
 
 Result<void> stat(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 1, 1, "stat PATH"));
   Place place = TRY(find_file(session, arguments[0], LastLink::kKeep));
   Inode& inode = *place.inode;
   Attributes attributes = inode.attributes();
@@ -169,7 +159,6 @@ Result<void> stat(Session& session, Arguments arguments) {
 }
 
 Result<void> inode_command(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 1, 2, "inode N [DIRECTORY]"));
   uint64_t number = TRY(parse_number(session, arguments[0], "inode"));
   Place place = TRY(find_file(session, arguments.size() > 1 ? arguments[1] : "/"));
   RefPtr<Inode> inode = place.mount->file_system->inodes.find(InodeNumber(number));
@@ -181,7 +170,6 @@ Result<void> inode_command(Session& session, Arguments arguments) {
 }
 
 Result<void> cache_command(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 0, 1, "cache [drop]"));
   if (!arguments.empty()) {
     if (arguments[0] != "drop") return session.fail(Errno::kEINVAL, "usage: cache [drop]");
     TRY(sync_all());
@@ -211,13 +199,14 @@ Result<void> cache_command(Session& session, Arguments arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"mount", "[DEVICE DIRECTORY [TYPE] [ro]]", "the mount table; add to it", mount_command},
-    {"umount", "DIRECTORY", "take a mount away", umount_command},
-    {"ls", "[PATH]", "list a directory", ls},
-    {"cat", "PATH", "print a file", cat},
-    {"stat", "PATH", "a file's attributes", stat},
-    {"inode", "N [DIRECTORY]", "an inode in memory, of the file system there", inode_command},
-    {"cache", "[drop]", "pages, inodes and names in memory; drop what isn't used", cache_command},
+    {"mount", "[DEVICE DIR [TYPE] [ro]]", "the mount table; add to it", mount_command, 0, 4},
+    {"umount", "DIRECTORY", "take a mount away", umount_command, 1, 1},
+    {"ls", "[PATH]", "list a directory", ls, 0, 1},
+    {"cat", "PATH", "print a file", cat, 1, 1},
+    {"stat", "PATH", "a file's attributes", stat, 1, 1},
+    {"inode", "N [DIRECTORY]", "an inode in memory, of the file system there", inode_command, 1, 2},
+    {"cache", "[drop]", "pages, inodes and names in memory; drop what isn't used", cache_command, 0,
+     1},
 };
 
 }  // namespace

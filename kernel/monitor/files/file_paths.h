@@ -19,8 +19,6 @@ Result<T> name_error(Session& session, std::string_view path, Result<T> result) 
     return session.fail(result.error(), "{}: {}", path, error_words(result.error()));
   return result;
 }
-Result<void> need_arguments(Session& session, Arguments arguments, size_t least, size_t most,
-                            const char* usage);
 
 /// "-rwxr-xr-x" for `ls` and `stat`; 11 characters with the NUL.
 void print_mode(std::span<char> text, FileType type, uint16_t permissions);

@@ -116,7 +116,6 @@ class Walker {
 };
 
 Result<void> walk(Session& session, Arguments arguments) {
-  TRY(need_arguments(session, arguments, 1, 1, "walk DIRECTORY"));
   Place start = TRY(find_file(session, arguments[0]));
   auto* levels = static_cast<Level*>(heap_allocate(kMaxDepth * sizeof(Level)));
   if (levels == nullptr) return session.fail(Errno::kENOMEM, "out of memory");
@@ -130,7 +129,7 @@ Result<void> walk(Session& session, Arguments arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"walk", "DIRECTORY", "list everything below, read files (of large ones a part)", walk},
+    {"walk", "DIRECTORY", "list everything below, read files (of large ones a part)", walk, 1, 1},
 };
 
 }  // namespace
