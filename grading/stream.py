@@ -1,4 +1,4 @@
-"""The streams of bytes of user/tests/stream.h, made on the host's side."""
+"""The streams of bytes of user/tests/stream.h, made on the host's side, and their generator."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Iterable
 
 SHORT_RING, LONG_RING = 4093, 16381
 MASK = (1 << 64) - 1
+MIX_STEP = 0x9E3779B97F4A7C15  # what the generator's state grows by at each step
 
 
 def mix(state: int) -> int:
     """One step of the generator "splitmix64" from `state`."""
-    z = (state + 0x9E3779B97F4A7C15) & MASK
+    z = (state + MIX_STEP) & MASK
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & MASK
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB & MASK
     return z ^ (z >> 31)

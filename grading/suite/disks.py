@@ -8,11 +8,11 @@ from pathlib import Path
 from grading.lab import ROOT
 from grading.machine import Machine
 from grading.qemu import DataDisk
+from grading.stream import MASK, MIX_STEP, mix
 from grading.suite.partition_tables import SECTOR
 
 PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 WORDS = SECTOR // 8
-MASK = (1 << 64) - 1
 SIZE = 4 << 20  # bytes of a usual disk
 SECTORS = SIZE // SECTOR
 
@@ -42,12 +42,7 @@ def expected_checksums(content: bytes) -> list[str]:
 
 def random_words(seed: int, first: int, count: int) -> bytes:
     """What `fill-sectors` writes: SplitMix64, one number a word, counted from the disk's start."""
-    words = []
-    for n in range(first * WORDS, (first + count) * WORDS):
-        z = seed + (n + 1) * 0x9E3779B97F4A7C15 & MASK
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
-        z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
-        words.append(z ^ z >> 31)
+    words = [mix(seed + n * MIX_STEP & MASK) for n in range(first * WORDS, (first + count) * WORDS)]
     return b"".join(word.to_bytes(8, "little") for word in words)
 
 

@@ -77,7 +77,7 @@ def test_every_command_of_help_is_explained(built: Path) -> None:
 
 def test_help_stands_in_columns_and_the_console_is_not_waited_for(complete: Path) -> None:
     with start(complete, "grub") as machine:
-        for escaped in machine.channel.command("help").lines:  # \\xe2 and so on for what isn't ASCII
+        for escaped in machine.channel.command("help").lines:  # \xe2 and so on for what isn't ASCII
             line = escaped.encode().decode("unicode_escape").encode("latin-1").decode()
             assert re.fullmatch(r"\S+ +(?<=^.{13})(\S.*|) +(?<=^.{38})\S.*", line), line
         reply = machine.channel.try_command("cat /dev/console")

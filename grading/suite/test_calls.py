@@ -23,7 +23,7 @@ def test_calls_answer_as_linux_does(built: Path) -> None:
                            text=True, check=True)
     with Machine(built / "kernel.elf", initrd=USER / "programs.cpio", options="channel") as machine:
         machine.channel.command("run calls &")
-        machine.console.wait_for("calls: done")
+        machine.console.wait_for(r"calls: done\r?\n")
         cairn = lines(machine.console.text)
     expected = lines(linux.stdout)
     assert len(expected) > 100

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from grading.qemu import DataDisk
-from grading.suite.disks import MASK, SECTORS, SIZE, checksums, expected_checksums, image, listed, random_words, start
+from grading.stream import MASK
+from grading.suite.disks import SECTORS, SIZE, checksums, expected_checksums, image, listed, random_words, start
 from grading.suite.partition_tables import SECTOR, random_gpt_script, sfdisk
 
 DEVICES = ["", "queue-size=4", "queue-size=4,indirect_desc=off", "queue-size=8,seg-max-adjust=off", "queue-size=1024",

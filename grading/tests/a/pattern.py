@@ -5,17 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
+from grading.stream import MASK, mix
+
 PAGE = 4096
 WORDS = PAGE // 8
-MASK = (1 << 64) - 1
-
-
-def mix(state: int) -> int:
-    """One step of the generator "splitmix64" from `state`."""
-    z = (state + 0x9E3779B97F4A7C15) & MASK
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & MASK
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & MASK
-    return z ^ (z >> 31)
 
 
 def pattern_word(seed: int, page: int) -> int:

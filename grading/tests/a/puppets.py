@@ -52,7 +52,8 @@ class Puppets(puppets.Puppets):
             self.sequence += 1
             line = f"{self.sequence} {pid} {text}\n"
             self.machine.console.send(line)
-            match = self.machine.console.wait_for(rf"puppet: seq=(\d+) pid={pid} result=(\S+)|puppet: seq={self.sequence} .*pass=1")
+            match = self.machine.console.wait_for(
+                rf"puppet: (?:seq=(\d+) pid={pid} result=\S+|seq={self.sequence} [^\r\n]*pass=1)\r?\n")
             if match.group(1):
                 return line.encode()
         raise GuestSilent(f"process {pid} to read its line (others read it {PASSES} times)")
