@@ -88,6 +88,15 @@ bool needs_escape(const Record& record) {
   return first == big(kJournalMagic);
 }
 
+/// The block that is logged after this one (null: the first). The superblock is the last: a replay that
+/// is interrupted, too, begins again as long as it shows the journal.
+Record* logged_after(const Epoch& epoch, Record* superblock, Record* record) {
+  if (record == superblock) return nullptr;
+  Record* next = record == nullptr ? epoch.records.first() : epoch.records.next(*record);
+  if (next == superblock) next = epoch.records.next(*next);
+  return next != nullptr ? next : superblock;
+}
+
 }  // namespace
 
 /// False if there is no room for it.
@@ -117,7 +126,8 @@ Result<uint8_t*> MetadataStore::State::empty_block() {
 /// the journal's blocks.
 Result<void> MetadataStore::State::log_blocks(Epoch& epoch, const Journal& journal,
                                               uint32_t& next) {
-  Record* logged = epoch.records.first();
+  Record* superblock = epoch.find_record(superblock_number().value);
+  Record* logged = logged_after(epoch, superblock, nullptr);
   Record* described = logged;
   while (described != nullptr) {
     uint8_t* bytes = TRY(empty_block());
@@ -127,12 +137,12 @@ Result<void> MetadataStore::State::log_blocks(Epoch& epoch, const Journal& journ
       uint16_t flags = kSameUuid;
       if (needs_escape(*described)) flags |= kEscaped;
       auto number = uint32_t(described->number);
-      described = epoch.records.next(*described);
+      described = logged_after(epoch, superblock, described);
       if (left == 1 || described == nullptr) flags |= kLastTag;
       *tag++ = {big(number), 0, big16(flags)};
     }
     writer.add(BlockNumber(journal.at(next++)), bytes);
-    for (; logged != described; logged = epoch.records.next(*logged)) {
+    for (; logged != described; logged = logged_after(epoch, superblock, logged)) {
       bytes = final_bytes(*logged);
       if (needs_escape(*logged)) {
         bytes = TRY(spare_block());
