@@ -21,8 +21,10 @@ COUNT = 5000  # with --all
 SAMPLE = 250
 A_MACHINE = 125  # images
 PROGRAMS = ext2_images.ROOT / "build" / "user" / "programs.cpio"
-# (recipe, geometry): small ones, so that most of an image is metadata.
-BASES = [("plain", {}), ("plain", {"block_size": 1024}), ("symlinks", {}), ("deep", {})]
+# (recipe, geometry): small ones, so that most of an image is metadata. In turns, those that take long less often.
+SMALL = [("plain", {}), ("plain", {"block_size": 4096, "inode_size": 256}), ("symlinks", {}), ("deep", {}), ("triple", {}),
+         ("attributes", {}), ("revision-0", {})]
+BASES = [*SMALL * 3, ("htree", {}), ("many-groups", {})]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
