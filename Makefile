@@ -66,6 +66,13 @@ endif
 goals := $(or $(MAKECMDGOALS),help)
 quiet_goals := help clean
 
+# Students' trees have neither the generators nor the project's own tests.
+course_goals := starter branches test test-all soak
+missing_goals := $(if $(wildcard grading/suite),,$(course_goals))
+ifneq ($(filter $(missing_goals),$(goals)),)
+  $(error make $(firstword $(filter $(missing_goals),$(goals))) works only in the course's own tree)
+endif
+
 tools := build
 tools += $(if $(filter qemu qemu-gdb image fresh-disk grade test test-all bench,$(goals)),disk run)
 tools += $(if $(UEFI)$(filter test test-all grade,$(goals)),uefi)
@@ -295,15 +302,10 @@ grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder, REFERENC
 bench: image ## Measure the operations of LAB; lab b's beside Linux in the same QEMU
 	@for lab in $(wanted_labs); do $(PYTHON) grading/bench.py $$lab --stage $(STAGE) || exit; done
 
-# Students' trees have neither the generators nor the project's own tests.
-course_only = $(if $(wildcard $(1)),,$(error make $@ works only in the course's own tree))
-
 starter: ## Write the students' tree for LAB, build/starters/lab-LAB
-	$(call course_only,grading/starter.py)
 	@for lab in $(wanted_labs); do $(PYTHON) grading/starter.py $$lab --out $(BUILD)/starters/lab-$$lab || exit; done
 
 branches: ## Write the students' Git repository, build/branches.git
-	$(call course_only,grading/branches.py)
 	@$(PYTHON) grading/branches.py --out $(BUILD)/branches.git
 
 # ---- Checking -------------------------------------------------------------------------------------
@@ -311,15 +313,12 @@ branches: ## Write the students' Git repository, build/branches.git
 pytest := $(PYTHON) -m pytest -p no:cacheprovider -q -rs -n auto $(if $(TEST),-k '$(TEST)') $(SEED:%=--suite-seed %) grading/suite
 
 test: image programs lint ## Run the project's own tests (within 45 minutes)
-	$(call course_only,grading/suite)
 	@$(pytest)
 
 test-all: image programs lint ## The same without sampling
-	$(call course_only,grading/suite)
 	@$(pytest) --all
 
 soak: image programs ## Power cuts and damaged disks, a new seed each round, for MINUTES=10
-	$(call course_only,grading/suite)
 	@grading/suite/soak.py --minutes $(or $(MINUTES),10) $(SEED:%=--seed %)
 
 c_files := git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c'
@@ -340,6 +339,7 @@ clean: ## Remove everything that was built, the disk of `make qemu` too
 
 help: ## Show this list
 	@printf 'Cairn. make TARGET [LAB=a] [V=1]; without LAB every lab is in.\n\n'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1            \2/p' Makefile | LC_ALL=C sort | sed 's/^\(.\{13\}\) */\1/'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1            \2/p' Makefile | LC_ALL=C sort | sed 's/^\(.\{13\}\) */\1/' \
+	  $(if $(missing_goals),| grep -vE '^  ($(subst $() ,|,$(missing_goals))) ')
 
 .PHONY: always bench branches clean fresh-disk gdb grade help image kernel lint programs qemu qemu-gdb reference soak starter test test-all

@@ -76,6 +76,8 @@ def _not_implemented(item_id: str, run: Run, lab: Lab) -> str:
     text = f"{item_id} is not implemented yet"
     if item_id in lab.items:
         text += f": see {lab.section(item_id)}"
+    elif item_id[:1].lower() < lab.letter:
+        text += f": finish it, or take lab {item_id[0].lower()} as objects with REFERENCE={item_id[0].lower()}"
     files = _files_of(item_id, run.student_files, lab)
     return text + (f" ({', '.join(files)})" if files else "")
 

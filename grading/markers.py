@@ -8,7 +8,8 @@ A run of solution lines stands between two marker lines:
 
 Inside a run, a line `// STARTER: code` is not solution text: the students' tree has `code` at
 its place instead of the run. A bare `// STARTER:` stands for no line, so the run is removed.
-A run without STARTER lines becomes `return not_implemented("A2");`.
+A run without STARTER lines becomes `return not_implemented("A2");`. Above what stands there, a comment
+tells students that the place is theirs.
 """
 
 from __future__ import annotations
@@ -119,12 +120,14 @@ def solution_line_count(text: str, path: str) -> int:
 
 
 def _hole(run: Run, path: str) -> list[str]:
+    comment = COMMENT_BY_SUFFIX[PurePosixPath(path).suffix]
+    where = f"{run.indent}{comment} {run.item}: yours to write."
     if run.starter is not None:
-        return run.starter
-    if COMMENT_BY_SUFFIX[PurePosixPath(path).suffix] != "//":
+        return [where, *run.starter] if run.starter else []
+    if comment != "//":
         raise MarkerError(f"{path}:{run.first_line}: this run needs STARTER lines that say what "
                           "stands in its place in the students' tree")
-    return [f'{run.indent}return not_implemented("{run.item}");']
+    return [where, f'{run.indent}return not_implemented("{run.item}");']
 
 
 def _join(groups: Iterator[list[str]]) -> str:

@@ -21,6 +21,7 @@ def test_a_run_becomes_not_implemented() -> None:
     assert markers.starter_text(MAP, "x.cc") == """\
 Result<void> map(Page page) {
   // LAB A2
+  // A2: yours to write.
   return not_implemented("A2");
 }
 """
@@ -46,7 +47,7 @@ int f() {
     // END SOLUTION
 }
 """
-    assert markers.starter_text(text, "x.c") == "int f() {\n    while (true)\n      stop();\n}\n"
+    assert markers.starter_text(text, "x.c") == "int f() {\n    // A4: yours to write.\n    while (true)\n      stop();\n}\n"
     assert markers.solved_text(text, "x.c") == "int f() {\n    secret();\n}\n"
 
 

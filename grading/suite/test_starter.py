@@ -174,6 +174,12 @@ def test_it_builds_without_a_warning(written: tuple[str, Path]) -> None:
     assert "kernel.elf" in said and "warning" not in said.lower()
 
 
+def test_its_layout_is_as_make_lint_wants_it(written: tuple[str, Path]) -> None:
+    sources = [path for room in ("kernel", "labs", "user") for path in sorted((written[1] / room).rglob("*.*")) if path.suffix in (".cc", ".h", ".c")]
+    assert len(sources) > 100
+    subprocess.run(["clang-format", "--dry-run", "-Werror", *sources], cwd=written[1], check=True)
+
+
 def test_it_boots_to_the_prompt(written: tuple[str, Path]) -> None:
     letter, folder = written
     with Machine(boot="grub", disk=folder / "build" / letter / "disk.img", options="") as machine:

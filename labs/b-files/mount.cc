@@ -140,7 +140,8 @@ Result<void> umount(Place& where) {
 
 RefPtr<Mount> mount_at(const Place& place) {
   // BEGIN SOLUTION B5
-  // STARTER: (void)place; return nullptr;
+  // STARTER: (void)place;
+  // STARTER: return nullptr;
   Guard guard(mount_table.lock);
   Entry* entry = mount_table.covering(place);
   return entry != nullptr ? entry->mount : nullptr;
@@ -149,7 +150,8 @@ RefPtr<Mount> mount_at(const Place& place) {
 
 RefPtr<Mount> next_mount(const Mount* previous) {
   // BEGIN SOLUTION B5
-  // STARTER: (void)previous; return nullptr;
+  // STARTER: (void)previous;
+  // STARTER: return nullptr;
   Guard guard(mount_table.lock);
   bool found = previous == nullptr;
   for (Entry& entry : mount_table.entries) {

@@ -10,9 +10,10 @@ namespace cairn {
 
 namespace {
 
-constexpr unsigned kMaxDepth = 64;          // directories inside each other
-constexpr uint64_t kMaxEntries = 200'000;   // in all
-constexpr uint64_t kReadWhole = 256 * 1024;  // bytes of the start of a file; then a page here and there
+constexpr unsigned kMaxDepth = 64;         // directories inside each other
+constexpr uint64_t kMaxEntries = 200'000;  // in all
+constexpr uint64_t kReadWhole =
+    256 * 1024;  // bytes of the start of a file; then a page here and there
 
 /// What a walk found.
 struct Findings {
