@@ -23,6 +23,7 @@ MENU = "/boot/grub/grub.cfg"
 RESERVE, RESERVE_SIZE = "/boot/cairn/reserve", 4 << 20  # bytes
 SECTOR, PARTITION_TABLE = 512, 446
 
+REPLAYED = b"recovering journal"
 SUMMARY = re.compile(r": \d+/\d+ files .* blocks$")  # e2fsck's last line
 
 Files = Mapping[str, Path]  # path on the disk -> file on the host
@@ -76,7 +77,10 @@ def repair(image: Path, part: Path, remedy: str) -> None:
     with part.open("rb") as disk:
         disk.seek(PARTITION + SUPERBLOCK)
         clean = disk.read(SUPERBLOCK)[SUPERBLOCK_FIELDS["s_state"][0]] & 1
-    run = run_tool(["e2fsck", "-fp", at(part, PARTITION)], allowed=255, now=None)  # the kernel's times are real ones
+    command = ["e2fsck", "-fp", at(part, PARTITION)]
+    run = run_tool(command, allowed=255, now=None)  # the kernel's times are real ones
+    if run.returncode & ~REPAIRED and REPLAYED in run.stdout:
+        run = run_tool(command, allowed=255, now=None)  # e2fsck 1.47 forgets the offset when it has replayed a journal
     if run.returncode & ~REPAIRED:
         raise ToolError(f"{image} is damaged beyond what e2fsck repairs by itself: look with `e2fsck -fn "
                         f"'{at(image, PARTITION)}'`, or start anew, without your files: {remedy}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -127,6 +128,41 @@ def test_what_a_cut_left_is_repaired_and_told(disk: Disk) -> None:
     done = disk.make()
     assert done.returncode == 0 and done.stdout.startswith(f"{disk.image} is damaged; e2fsck repaired:\n")
     assert "ref count is 3" in done.stdout and str(disk.folder / ".disk") not in done.stdout and "files (" not in done.stdout
+    ext2_judge.check_clean(disk.image, OFFSET)
+
+
+def show_journal(image: Path) -> None:
+    """Leaves what a cut in the middle of such a commit leaves (kernel/ext2/commit_journal.cc); its transaction changes nothing."""
+    disk = bytearray(image.read_bytes()[OFFSET:])
+    block_size = 1024 << struct.unpack_from("<I", disk, 1024 + 24)[0]
+    count, inode_size = struct.unpack_from("<I", disk, 1024 + 4)[0], struct.unpack_from("<H", disk, 1024 + 88)[0]
+    superblock = 1024 // block_size
+    table = struct.unpack_from("<I", disk, (superblock + 1) * block_size + 8)[0] + 7 * inode_size // block_size
+    first, logged = count - 8, (table, superblock)
+    magic, pointers = 0xC03B3998, block_size // 4
+    blocks = [struct.pack(">8I", magic, 4, 0, block_size, 1024, 1, 1, 1),
+              struct.pack(">3I", magic, 1, 1) + b"".join(struct.pack(">IHH", block, 0, 2 | 8 * (block == superblock)) for block in logged),
+              *(bytes(disk[block * block_size : (block + 1) * block_size]) for block in logged),
+              struct.pack(">3I", magic, 2, 1),
+              struct.pack("<I", first + 4) * pointers, struct.pack("<I", first + 5) * pointers]
+    for number, block in enumerate(blocks, first):
+        disk[number * block_size : (number + 1) * block_size] = block.ljust(block_size, b"\0")
+    for place, flag in ((92, 4), (96, 4)):  # has_journal, needs_recovery
+        struct.pack_into("<I", disk, 1024 + place, struct.unpack_from("<I", disk, 1024 + place)[0] | flag)
+    struct.pack_into("<I", disk, 1024 + 224, 8)
+    disk[1024 + 253] = 1
+    direct = [min(first + number, first + 4) for number in range(12)]
+    struct.pack_into("<17I", disk, 1024 + 268, *direct, first + 5, first + 6, 0, 0, 1024 * block_size)
+    with image.open("r+b") as file:
+        file.seek(OFFSET)
+        file.write(disk)
+
+
+def test_a_journal_that_a_cut_left_is_replayed(disk: Disk) -> None:
+    disk.debugfs("ssv state 0")
+    show_journal(disk.image)
+    done = disk.make()
+    assert done.returncode == 0 and done.stdout.startswith(f"{disk.image} was not unmounted"), done.stderr
     ext2_judge.check_clean(disk.image, OFFSET)
 
 
