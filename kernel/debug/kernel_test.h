@@ -5,6 +5,9 @@
 //     …
 //     EXPECT(list.front() == &first);
 //   }
+//   KERNEL_TEST_WITH(SmallDisk, disk_is_empty) {  // `t` is a SmallDisk, which is true if it could be made
+//     EXPECT(t.used() == 0);
+//   }
 // Source: Linux documentation, "The Kernel Test Anything Protocol (KTAP)".
 #pragma once
 
@@ -46,3 +49,12 @@ unsigned run_kernel_tests(Writer& out);
   static void name##_test([[maybe_unused]] ::cairn::TestContext& test)
 
 #define EXPECT(condition) test.expect(bool(condition), #condition, __LINE__)
+
+#define KERNEL_TEST_WITH(Fixture, name)                            \
+  static void name##_with(::cairn::TestContext& test, Fixture& t); \
+  KERNEL_TEST(name) {                                              \
+    Fixture t;                                                     \
+    EXPECT(t);                                                     \
+    if (t) name##_with(test, t);                                   \
+  }                                                                \
+  static void name##_with([[maybe_unused]] ::cairn::TestContext& test, Fixture& t)

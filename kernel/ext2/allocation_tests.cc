@@ -146,10 +146,7 @@ KERNEL_TEST(bitmap_searches_agree_with_slow_ones) {
   }
 }
 
-KERNEL_TEST(allocation_goes_to_the_goal_and_counts_exactly) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, allocation_goes_to_the_goal_and_counts_exactly) {
   uint64_t goal = first_block(2) + 100;
   EXPECT(t.take_block(goal, 0) == goal);
   EXPECT(t.take_block(goal, 0) == goal + 1);
@@ -161,10 +158,7 @@ KERNEL_TEST(allocation_goes_to_the_goal_and_counts_exactly) {
   EXPECT(t.store->commit().ok() && t.disk_agrees());
 }
 
-KERNEL_TEST(allocation_of_inodes_stays_with_the_directory) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, allocation_of_inodes_stays_with_the_directory) {
   EXPECT(t.take_inode(2, false) == kReservedInodes + 1);
   EXPECT(t.take_inode(3 * kInodesPerGroup + 5, false) == 3 * kInodesPerGroup + 1);
   uint64_t near = t.take_inode(2 * kInodesPerGroup + 5, true);
@@ -180,10 +174,7 @@ KERNEL_TEST(allocation_of_inodes_stays_with_the_directory) {
   EXPECT(descriptor.ok() && descriptor->used_directories_count == 1);
 }
 
-KERNEL_TEST(freed_blocks_wait_for_the_commit) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, freed_blocks_wait_for_the_commit) {
   while (t.take_block(0, 0) != 0) continue;
   EXPECT(t.allocator->free_blocks() == 0 && !t.allocator->needs_commit());
   EXPECT(t.store->commit().ok() && t.disk_agrees());
@@ -201,10 +192,7 @@ KERNEL_TEST(freed_blocks_wait_for_the_commit) {
   EXPECT(t.take_block(0, 0) == 0);
 }
 
-KERNEL_TEST(blocks_given_back_can_be_taken_at_once) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, blocks_given_back_can_be_taken_at_once) {
   uint64_t goal = first_block(1) + 100;
   uint64_t free = t.allocator->free_blocks();
   {
@@ -221,10 +209,7 @@ KERNEL_TEST(blocks_given_back_can_be_taken_at_once) {
   EXPECT(t.store->commit().ok() && t.disk_agrees());
 }
 
-KERNEL_TEST(freeing_what_is_free_is_damage_and_does_nothing) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, freeing_what_is_free_is_damage_and_does_nothing) {
   uint64_t free = t.allocator->free_blocks();
   EXPECT(t.allocator->mark_state(false).ok());
   t.free_block(first_block(1) + 100);  // free already
@@ -242,10 +227,7 @@ KERNEL_TEST(freeing_what_is_free_is_damage_and_does_nothing) {
   EXPECT(superblock->state == kStateErrors);
 }
 
-KERNEL_TEST(damaged_bitmaps_and_descriptors_are_refused) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, damaged_bitmaps_and_descriptors_are_refused) {
   auto* descriptors = reinterpret_cast<GroupDescriptor*>(t.disk->block(2));
   clear_bit(reinterpret_cast<uint64_t*>(t.disk->block(descriptors[1].block_bitmap)), 5);
   {
@@ -260,20 +242,14 @@ KERNEL_TEST(damaged_bitmaps_and_descriptors_are_refused) {
   EXPECT(t.allocator == nullptr);
 }
 
-KERNEL_TEST(wrong_counts_are_corrected_from_the_bitmap) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, wrong_counts_are_corrected_from_the_bitmap) {
   auto* descriptors = reinterpret_cast<GroupDescriptor*>(t.disk->block(2));
   set_bit(reinterpret_cast<uint64_t*>(t.disk->block(descriptors[1].block_bitmap)), 99);
   EXPECT(t.take_block(first_block(1) + 99, 0) == first_block(1) + 100);
   EXPECT(t.store->commit().ok() && t.disk_agrees());
 }
 
-KERNEL_TEST(blocks_lent_to_a_journal_are_free_after_its_commit) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, blocks_lent_to_a_journal_are_free_after_its_commit) {
   const uint64_t free = t.allocator->free_blocks();
   const uint64_t block = t.take_block(0, 3);
   {
@@ -300,10 +276,7 @@ KERNEL_TEST(blocks_lent_to_a_journal_are_free_after_its_commit) {
   EXPECT(block != 0 && taken == kJournal);
 }
 
-KERNEL_TEST(a_device_with_a_journal_gets_no_other) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, a_device_with_a_journal_gets_no_other) {
   delete std::exchange(t.allocator, nullptr);
   drop_pages(**device_pages(*t.disk));
   reinterpret_cast<Superblock*>(t.disk->block(1))->journal_inode = kJournalInode;
@@ -317,10 +290,7 @@ KERNEL_TEST(a_device_with_a_journal_gets_no_other) {
   EXPECT(!t.store->has_changes());
 }
 
-KERNEL_TEST(superblock_says_whether_it_is_in_use) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, superblock_says_whether_it_is_in_use) {
   auto* superblock = reinterpret_cast<Superblock*>(t.disk->block(1));
   EXPECT(t.allocator->mark_state(false).ok() && t.store->commit().ok());
   EXPECT(superblock->state == 0 && superblock->mount_count == 1 && superblock->mount_time != 0);

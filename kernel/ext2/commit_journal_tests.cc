@@ -60,10 +60,7 @@ uint32_t big(uint32_t value) { return __builtin_bswap32(value); }
 
 }  // namespace
 
-KERNEL_TEST(commit_as_a_whole_shows_a_complete_journal) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_as_a_whole_shows_a_complete_journal) {
   t.move_name();
   EXPECT(t.good && t.commit() && t.is_moved() && !t.shows_journal());
   // Its superblock, a descriptor, five blocks, the commit block, two blocks of pointers.

@@ -7,10 +7,7 @@ using namespace test;
 
 using Fixture = TestStore;
 
-KERNEL_TEST(commit_writes_in_steps_with_flushes_between) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_writes_in_steps_with_flushes_between) {
   {
     Operation operation(*t.store);
     t.set(kInodes, 0, 1, BlockKind::kInodes);
@@ -30,10 +27,7 @@ KERNEL_TEST(commit_writes_in_steps_with_flushes_between) {
   EXPECT(t.commit() && t.disk->request_count() == requests);
 }
 
-KERNEL_TEST(commit_keeps_removed_names_to_the_end) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_keeps_removed_names_to_the_end) {
   {
     Operation operation(*t.store);
     t.set(kNames, 0, 77, BlockKind::kDirectory);
@@ -61,10 +55,7 @@ KERNEL_TEST(commit_keeps_removed_names_to_the_end) {
   EXPECT(!t.store->is_held(t.block(kNames), 0));
 }
 
-KERNEL_TEST(commit_makes_new_directories_live_before_what_is_in_them) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_makes_new_directories_live_before_what_is_in_them) {
   {
     // A file in a directory in a directory in an old one, made in this order; another file beside.
     Operation operation(*t.store);
@@ -84,10 +75,7 @@ KERNEL_TEST(commit_makes_new_directories_live_before_what_is_in_them) {
   }
 }
 
-KERNEL_TEST(commit_makes_files_in_grown_directories_live_late) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_makes_files_in_grown_directories_live_late) {
   {
     Operation operation(*t.store);
     EXPECT(t.store->directory_grew(InodeNumber(20)).ok());
@@ -103,10 +91,7 @@ KERNEL_TEST(commit_makes_files_in_grown_directories_live_late) {
   EXPECT(word_of(second, 128) == 1 && word_of(second, 384) == 1 && t.disk->writes(303) == 2);
 }
 
-KERNEL_TEST(commit_replaces_a_name_in_one_write) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_replaces_a_name_in_one_write) {
   constexpr uint32_t kTarget = 0, kSource = 32;
   {
     Operation operation(*t.store);
@@ -139,10 +124,7 @@ KERNEL_TEST(commit_replaces_a_name_in_one_write) {
   EXPECT(t.disk->flushes_before(dead) < t.disk->flushes_before(after));
 }
 
-KERNEL_TEST(commit_writes_new_blocks_that_are_freed_again) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_writes_new_blocks_that_are_freed_again) {
   {
     Operation operation(*t.store);
     for (uint64_t block : {300, 310}) EXPECT(t.store->create_block(BlockNumber(block)).ok());
@@ -158,10 +140,7 @@ KERNEL_TEST(commit_writes_new_blocks_that_are_freed_again) {
   EXPECT(t.disk->writes(301) == 1 && t.disk->writes(310) == 0);
 }
 
-KERNEL_TEST(commit_moves_a_directory_in_one_step) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_moves_a_directory_in_one_step) {
   {
     Operation operation(*t.store);
     t.set(kNames, 0, 60, BlockKind::kDirectory);
@@ -232,10 +211,7 @@ KERNEL_TEST(commit_that_fails_loses_nothing) {
   EXPECT(succeeded);
 }
 
-KERNEL_TEST(commit_without_memory_for_copies_writes_the_same) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, commit_without_memory_for_copies_writes_the_same) {
   constexpr uint32_t kManyBlocks = 24;  // more than a store has in reserve
   {
     Operation operation(*t.store);
@@ -263,10 +239,7 @@ KERNEL_TEST(commit_without_memory_for_copies_writes_the_same) {
   EXPECT(t.good);
 }
 
-KERNEL_TEST(operations_go_on_while_a_commit_writes) {
-  Fixture t;
-  EXPECT(t);
-  if (!t) return;
+KERNEL_TEST_WITH(Fixture, operations_go_on_while_a_commit_writes) {
   {
     Operation operation(*t.store);
     t.set(kInodes, 0, 1, BlockKind::kInodes);

@@ -123,6 +123,13 @@ static inline void put_folder(const char* path) { need(mkdir(path, 0755) == 0, p
 static inline void put_link(const char* target, const char* path) {
   need(symlink(target, path) == 0, path);
 }
+// A file `a`, a folder `d`, a link `l` to the file, and one to nothing.
+static inline void put_one_of_each(void) {
+  put_file("a", "x");
+  put_folder("d");
+  put_link("a", "l");
+  put_link("nowhere", "dangling");
+}
 
 static inline const char* type_name(mode_t mode) {
   switch (mode & S_IFMT) {

@@ -55,10 +55,7 @@ static void statuses(void) {
 }
 
 static void modes(void) {
-  put_file("a", "x");
-  put_folder("d");
-  put_link("a", "l");
-  put_link("nowhere", "dangling");
+  put_one_of_each();
   static const unsigned kModes[] = {0,     0444,  0777,   01777,   02755,  04755,
                                     06755, 07777, 010000, 0170644, 0200000};
   for (size_t i = 0; i < COUNT(kModes); i++) {
@@ -129,10 +126,7 @@ static void show_owner(const char* path) {
 
 // Needs root.
 static void owners(void) {
-  put_file("a", "x");
-  put_folder("d");
-  put_link("a", "l");
-  put_link("nowhere", "dangling");
+  put_one_of_each();
   show_owner("a");
   CALL(chown, "a", 1000, 1001);
   show_owner("a");
@@ -210,10 +204,7 @@ static void access_of_root(void) {
 }
 
 static void accesses(void) {
-  put_file("a", "x");
-  put_folder("d");
-  put_link("a", "l");
-  put_link("nowhere", "dangling");
+  put_one_of_each();
   CALL(access, "a", F_OK);
   CALL(access, "a", R_OK | W_OK);
   CALL(access, "a", X_OK);

@@ -18,10 +18,7 @@ static void show_times(const char* path) {
 }
 
 static void times(void) {
-  put_file("a", "x");
-  put_folder("d");
-  put_link("a", "l");
-  put_link("nowhere", "dangling");
+  put_one_of_each();
   show_times("a");
   struct timespec set[2] = {{1000, 0}, {2000, 0}}, now[2] = {{5, UTIME_NOW}, {5, UTIME_NOW}},
                   omit[2] = {{5, UTIME_OMIT}, {5, UTIME_OMIT}},
@@ -137,10 +134,7 @@ static void time_changes(void) {
 // utime: whole seconds, of access and of writing.
 static void in_seconds(void) {
   const struct { long accessed, written; } set = {1000, 2000}, early = {-5, -1};
-  put_file("a", "x");
-  put_folder("d");
-  put_link("a", "l");
-  put_link("nowhere", "dangling");
+  put_one_of_each();
   CALL(utime, "a", &set);
   show_times("a");
   CALL(utime, "a", &early);
@@ -173,11 +167,8 @@ static void in_microseconds(void) {
                        second[2] = {{1000, 1000000}, {2000, 0}},
                        negative[2] = {{1000, -1}, {2000, 0}}, half_bad[2] = {{1, 0}, {2, 1000000}},
                        now[2] = {{1, UTIME_NOW}, {2, 0}}, omit[2] = {{1, 0}, {2, UTIME_OMIT}};
-  put_file("a", "x");
-  put_folder("d");
+  put_one_of_each();
   put_file("d/a", "x");
-  put_link("a", "l");
-  put_link("nowhere", "dangling");
   CALL(utimes, "a", set);
   show_times("a");
   CALL(utimes, "a", early);
