@@ -123,6 +123,12 @@ def copied(manifest: Manifest) -> Manifest:
     return {path: replace(entry) for path, entry in manifest.items()}
 
 
+def on_image(boot: Boot, image: Image) -> tuple[Guest, Process, Manifest]:
+    """A machine whose root is this image, a process on it, and what is on the disk, to be changed as the process changes it."""
+    guest = on_disk(boot, image.path)
+    return guest, guest.process(), copied(image.manifest)
+
+
 def file_entry(content: bytes, mode: int = 0o644, links: int = 1) -> Entry:
     """A regular file of root's."""
     return Entry("file", mode, size=len(content), links=links, digest=content_digest(len(content), [(0, content)]))

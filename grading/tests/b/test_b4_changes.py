@@ -11,7 +11,7 @@ from grading.rubric import item
 from grading.stream import scribble, stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Model, check_listing, check_tree, manifest_entries, switch_off
-from grading.tests.b.guest import Boot, copied, directory_entry, file_entry, judge, on_disk
+from grading.tests.b.guest import Boot, directory_entry, file_entry, judge, on_disk, on_image
 from grading.tests.b.structures import DT
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name
@@ -43,9 +43,7 @@ def test_directories_grow(boot: Boot, make_image: MakeImage, rng: random.Random)
     """Hundreds of names come and go, in a directory of the kernel's and in one that mke2fs has indexed."""
     image = make_image("htree")
     folder = str(image.facts.notes["directory"])
-    guest = on_disk(boot, image.path)
-    process = guest.process()
-    expected = copied(image.manifest)
+    guest, process, expected = on_image(boot, image)
     own = "/" + draw_name(rng)
     process.mkdir(own)
     prefix = draw_name(rng, 32)  # a directory of less than 8 KiB is searched by the lab itself
@@ -148,9 +146,7 @@ def test_an_unlinked_file_goes_with_its_last_user(boot: Boot, make_image: MakeIm
 def test_fsync_is_on_the_disk(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """What fsync() returned for is on the disk at once, with its name; the machine may lose its power then."""
     image = make_image("writable")
-    guest = on_disk(boot, image.path)
-    process = guest.process()
-    expected = copied(image.manifest)
+    guest, process, expected = on_image(boot, image)
     for number in range(4):
         name, seed, count = f"/{draw_name(rng)}{number}", draw_seed(rng), rng.randrange(1, 60_000)
         process.write_file(name, seed, count)
@@ -200,8 +196,7 @@ def test_a_second_read_costs_no_read(boot: Boot, make_image: MakeImage, rng: ran
 def test_processes_at_once(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """Four processes write, read, append and make files at the same time: each finds its own bytes, and the disk has all."""
     image = make_image("writable", size=16 * MIB)
-    guest = on_disk(boot, image.path)
-    parent = guest.process()
+    guest, parent, expected = on_image(boot, image)
     shared, log = "/" + draw_name(rng) + "-shared", "/" + draw_name(rng) + "-log"
     fd = parent.open(shared, CREATE)
     appending = parent.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -209,7 +204,7 @@ def test_processes_at_once(boot: Boot, make_image: MakeImage, rng: random.Random
     while len(family) < 4:
         family.append(parent.fork())
     span, steps, records = 60_000 + rng.randrange(20_000), 120, 60
-    content, expected = bytearray(), copied(image.manifest)
+    content = bytearray()
     seeds = [draw_seed(rng) for _ in family]
     own = [f"/{draw_name(rng)}{number}" for number in range(len(family))]
     sizes = [rng.randrange(100, 2000) for _ in family]

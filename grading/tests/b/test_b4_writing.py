@@ -14,7 +14,7 @@ from grading.rubric import item
 from grading.stream import put, scribble, stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, patched, switch_off
-from grading.tests.b.guest import Boot, copied, directory_entry, file_entry, judge, on_disk
+from grading.tests.b.guest import Boot, directory_entry, file_entry, judge, on_disk, on_image
 from grading.tests.b.structures import error_name
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name
@@ -34,8 +34,7 @@ def test_growth_on_every_level(block: int, boot: Boot, make_image: MakeImage, rn
     indexes = {0, 11, 12, double - 1, double, double + pointers - 1, double + pointers, triple - 1, triple, triple + 1,
                triple + pointers, triple + pointers**2 - 1, triple + pointers**2, rng.randrange(12), rng.randrange(12, double),
                rng.randrange(double, triple), rng.randrange(triple, triple + 3 * pointers**2)}  # fmt: skip
-    guest = on_disk(boot, image.path)
-    process = guest.process()
+    guest, process, expected = on_image(boot, image)
     name = "/" + draw_name(rng)
     fd = process.open(name, CREATE)
     pieces: dict[int, bytes] = {}
@@ -59,7 +58,6 @@ def test_growth_on_every_level(block: int, boot: Boot, make_image: MakeImage, rn
             check(expected=bytes(40), seen=process.pread(fd, 40, (index + 1) * block + 7),
                   what=f"bytes of block {index + 1}, a hole")
     sectors = process.fstat(fd).sectors
-    expected = copied(image.manifest)
     expected[name] = Entry("file", 0o644, size=size, digest=content_digest(size, sorted(pieces.items())))
     guest.check_disk(expected, hint=LEVELS_HINT)
     check(expected=ext2_judge.read_tree(image.path)[name].sectors, seen=sectors, what="st_blocks, against what debugfs counts")
@@ -74,8 +72,7 @@ def test_growth_on_every_level(block: int, boot: Boot, make_image: MakeImage, rn
 def test_growth_by_many_writes(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """A file grows to a megabyte in odd pieces and is overwritten at random; a second boot finds the same."""
     image = make_image("writable", block_size=rng.choice((1024, 2048)))
-    guest = on_disk(boot, image.path)
-    process = guest.process()
+    guest, process, expected = on_image(boot, image)
     name, seed, size = "/" + draw_name(rng), draw_seed(rng), rng.randrange(900, 3000)
     count = MIB // size
     fd = process.open(name, CREATE)
@@ -84,7 +81,6 @@ def test_growth_by_many_writes(boot: Boot, make_image: MakeImage, rng: random.Ra
     start, seed = rng.randrange(5000), draw_seed(rng)
     process.scribble(fd, start, len(content), 60, seed, 9000)
     scribble(content, start, count * size, 60, seed, 9000)
-    expected = copied(image.manifest)
     expected[name] = file_entry(bytes(content))
     guest.check_disk(expected)
     process.check_file(name, bytes(content))
@@ -126,9 +122,7 @@ def test_new_blocks_are_zeros(boot: Boot, make_image: MakeImage, rng: random.Ran
     with patched(image.path) as layout:
         for number in layout.free_blocks():
             layout.image[number * block : (number + 1) * block] = rng.randbytes(32) * (block // 32)  # type: ignore[index]
-    guest = on_disk(boot, image.path)
-    process = guest.process()
-    expected = copied(image.manifest)
+    guest, process, expected = on_image(boot, image)
     for turn in range(6):
         name, content = f"/{draw_name(rng)}{turn}", bytearray()
         fd = process.open(name, CREATE)
@@ -151,9 +145,7 @@ def test_new_blocks_are_zeros(boot: Boot, make_image: MakeImage, rng: random.Ran
 def test_a_full_disk(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """Without free blocks writes end in ENOSPC or short; no file loses anything, and what is freed can be used again."""
     image = make_image("full-blocks")
-    guest = on_disk(boot, image.path)
-    process = guest.process()
-    expected = copied(image.manifest)
+    guest, process, expected = on_image(boot, image)
     name, seed = "/" + draw_name(rng), draw_seed(rng)
     fd, buffer = process.open(name, CREATE), process.buffer(64 * KIB)
     size = 0
@@ -199,9 +191,7 @@ def test_a_full_disk(boot: Boot, make_image: MakeImage, rng: random.Random) -> N
 def test_no_inode_is_left(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
     """Without free inodes nothing can be made, ENOSPC, until something is removed; the directory stays as it was."""
     image = make_image("full-inodes")
-    guest = on_disk(boot, image.path)
-    process = guest.process()
-    expected = copied(image.manifest)
+    guest, process, expected = on_image(boot, image)
     free = process.statfs("/").free_files
     prefix = "/" + draw_name(rng)
     for number in range(free):
