@@ -13,11 +13,12 @@
 //   4 hidden   the superblock as it is to be, without a journal
 //
 // Nothing of the journal is left: no block of it is marked as used, and its inode (8) is never written,
-// since e2fsck takes the copy of the inode in the superblock if the inode is empty. It writes that copy to
-// the inode, so the inode's block, as it was, belongs to every transaction, and so does the superblock.
-// A journal must have 1024 blocks. Here most of them are one and the same, the last, at which a replay ends.
-// Measured with e2fsck 1.47.0: it replays and repairs at any cut of a commit, also on a device's partition; only
-// given a file's name with an `offset` it ends after the replay, and must be started once more.
+// since e2fsck takes the copy in the superblock if the inode is empty. It writes that copy to the inode,
+// so the inode's block, as it was, belongs to every transaction, and so does the superblock. A journal
+// must have 1024 blocks. Here most are one and the same, the last, at which a replay ends.
+//
+// Measured with e2fsck 1.47.0: -p replays and repairs after a cut at any write of such a commit. Given a
+// file's name with an `offset` it loses that after the replay, and must be started once more.
 // Source: e2fsprogs, lib/ext2fs/kernel-jbd.h and e2fsck/journal.c, e2fsck_get_journal().
 #include <algorithm>
 
