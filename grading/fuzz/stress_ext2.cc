@@ -7,58 +7,19 @@
 // what is left when the power goes after any of them.
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "ext2/file_system.h"
 #include "host.h"
 #include "memory/heap.h"
+#include "stress_model.h"
 #include "vfs/file.h"
 
 using namespace cairn;
 
 namespace {
-
-std::mt19937_64 rng;
-uint64_t below(uint64_t n) { return rng() % n; }
-
-/// What a file should be.
-struct Node {
-  FileType type;
-  uint64_t links = 1;
-  std::string content;                                 // of files; the target of links
-  std::map<std::string, std::shared_ptr<Node>> names;  // of directories
-};
-using NodePtr = std::shared_ptr<Node>;
-
-struct At {
-  NodePtr node;
-  RefPtr<Inode> inode;
-};
-
-[[noreturn]] void fail(const std::string& what) {
-  fprintf(stderr, "stress: %s\n", what.c_str());
-  abort();
-}
-void require(bool holds, const char* what, Errno error = Errno::kOk) {
-  if (!holds) fail(std::string(what) + ": " + errno_name(error));
-}
-
-File& plain_file() {
-  alignas(16) static char memory[sizeof(File)];
-  static File* file = new (memory) File();
-  return *file;
-}
-
-RefPtr<Inode> look_up(Inode& directory, const std::string& name) {
-  SharedGuard guard(directory.lock);
-  auto found = directory.lookup(name);
-  require(found.ok(), ("lookup " + name).c_str(), found.error());
-  return found.take();
-}
 
 /// A random directory of the tree.
 At pick_directory(const At& root) {
@@ -89,8 +50,6 @@ std::string pick_name(const At& directory) {
   std::advance(at, below(directory.node->names.size()));
   return at->first;
 }
-
-bool may_fail(Errno error) { return error == Errno::kENOSPC || error == Errno::kENOMEM; }
 
 void do_create(const At& at) {
   std::string name = random_name();
@@ -213,55 +172,6 @@ void do_resize(const At& at) {
   content.resize(size);
 }
 
-void check_file(const At& at) {
-  auto attributes = at.inode->attributes();
-  if (at.node->type != FileType::kDirectory) {
-    require(attributes.links == at.node->links || at.node->type != FileType::kRegular, "links");
-  }
-  if (at.node->type == FileType::kRegular) {
-    require(attributes.size == at.node->content.size(), "size");
-    std::string content(at.node->content.size() + 1, '\0');
-    IoBuffer buffer = IoBuffer::kernel(content.data(), content.size());
-    auto count = at.inode->read(plain_file(), buffer, 0);
-    if (!count.ok() && may_fail(count.error())) return;
-    require(count.ok() && *count == at.node->content.size(), "read", count.error());
-    content.resize(*count);
-    require(content == at.node->content, "content");
-  }
-  if (at.node->type == FileType::kSymlink) {
-    std::string target(4096, '\0');
-    auto length = at.inode->read_link({target.data(), target.size()});
-    require(length.ok() && target.substr(0, *length) == at.node->content, "target");
-  }
-}
-
-/// What the image holds at first.
-NodePtr load_tree(const RefPtr<Inode>& inode) {
-  auto node = std::make_shared<Node>();
-  node->type = inode->type;
-  node->links = inode->links.load();
-  if (inode->type == FileType::kRegular) {
-    node->content.resize(inode->size.load());
-    IoBuffer buffer = IoBuffer::kernel(node->content.data(), node->content.size());
-    auto count = inode->read(plain_file(), buffer, 0);
-    require(count.ok() && *count == node->content.size(), "read at first", count.error());
-  } else if (inode->type == FileType::kSymlink) {
-    node->content.resize(4096);
-    node->content.resize(inode->read_link({node->content.data(), 4096}).take());
-  } else if (inode->type == FileType::kDirectory) {
-    std::vector<std::string> names;
-    DirectoryEntry entry;
-    for (uint64_t position = 0;; position = entry.next_position) {
-      SharedGuard guard(inode->lock);
-      if (!inode->read_entry(position, entry).take()) break;
-      std::string name(entry.name());
-      if (name != "." && name != ".." && name != "lost+found") names.push_back(name);
-    }
-    for (auto& name : names) node->names[name] = load_tree(look_up(*inode, name));
-  }
-  return node;
-}
-
 /// Far offsets: every kind of pointer block, and sizes beyond 32 bits. All of it goes in the end.
 void check_large_file(FileSystem& fs, Inode& root) {
   require(fs.sync().ok(), "sync");
@@ -317,39 +227,11 @@ void check_large_file(FileSystem& fs, Inode& root) {
   require(before.free_files == after.free_files, "free inodes");
 }
 
-/// Compares everything below a directory with the model.
-void check_tree(const At& at) {
-  check_file(at);
-  if (at.node->type != FileType::kDirectory) return;
-  uint64_t seen = 0, directories = 2;
-  DirectoryEntry entry;
-  for (uint64_t position = 0;; position = entry.next_position) {
-    SharedGuard guard(at.inode->lock);
-    auto more = at.inode->read_entry(position, entry);
-    require(more.ok(), "read_entry", more.error());
-    if (!*more) break;
-    std::string name(entry.name());
-    if (name == "." || name == "..") continue;
-    if (name == "lost+found") {
-      directories++;
-      continue;
-    }
-    auto found = at.node->names.find(name);
-    require(found != at.node->names.end(), ("a name too much: " + name).c_str());
-    require(found->second->type == entry.type, "type of entry");
-    seen++;
-    if (entry.type == FileType::kDirectory) directories++;
-  }
-  require(seen == at.node->names.size(), "names are missing");
-  require(at.inode->links.load() == directories, "links of directory");
-  for (auto& [name, child] : at.node->names) check_tree({child, look_up(*at.inode, name)});
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 4) return fprintf(stderr, "stress_ext2 IMAGE SEED OPERATIONS [LOG]\n"), 2;
-  rng.seed(strtoull(argv[2], nullptr, 10));
+  seed_random(strtoull(argv[2], nullptr, 10));
   uint64_t operations = strtoull(argv[3], nullptr, 10);
   FILE* stream = fopen(argv[1], "r+b");
   if (stream == nullptr) return perror(argv[1]), 2;

@@ -194,8 +194,7 @@ void balance_dirty_pages();
 Result<void> start_flusher(void (*write_back_all)());
 /// Now. Any context that holds no lock of rank kWaitQueue or below.
 void wake_flusher();
-/// Within five seconds. Pages that become dirty see to it themselves; file systems call it when
-/// they change what is in no dirty page.
+/// Within five seconds. For changes outside of dirty pages; those see to it themselves.
 void flush_soon();
 
 }  // namespace cairn
