@@ -268,7 +268,7 @@ $(OUT)/disk.img: $(disk_parts)
 # `halt` has not unmounted it (the superblock's s_state isn't 1): then e2fsck looks at it, too.
 kept_disk := $(OUT)/kept-disk.img
 unmounted = $(filter 1,$(shell od -An -tu2 -j1049658 -N2 $(kept_disk) 2>/dev/null))
-$(OUT)/kept-disk.stamp: $(disk_parts) $(if $(filter qemu qemu-gdb,$(goals)),$(if $(unmounted),,always)) $(if $(filter fresh-disk,$(goals)),| fresh-disk)
+$(OUT)/kept-disk.stamp: $(disk_parts) $(if $(unmounted),,always) $(if $(filter fresh-disk,$(goals)),| fresh-disk)
 	$(call make_disk,$(kept_disk),--keep --words '$(LAB:%=LAB=%)$(if $(DEBUG), DEBUG=1)')
 	@touch $@
 

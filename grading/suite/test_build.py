@@ -145,7 +145,11 @@ def test_a_failed_compilation_leaves_nothing_behind(small: Path) -> None:
 def test_help_has_a_line_for_each_target_and_needs_nothing(small: Path) -> None:
     run = make(small, "help")
     targets = [line.split()[0] for line in run.stdout.splitlines() if line.startswith("  ")]
-    assert {"qemu", "qemu-gdb", "gdb", "grade", "starter", "branches", "test", "test-all", "bench", "clean", "help"} <= set(targets)
+    assert {"qemu", "qemu-gdb", "gdb", "grade", "bench", "clean", "help"} <= set(targets)
+    assert not {"starter", "branches", "test", "test-all", "soak"} & set(targets)  # a student's tree can't
+    assert error(make(small, "test")).endswith("make test works only in the course's own tree.  Stop.")
+    (small / "grading" / "suite").mkdir()
+    assert all(f"\n  {target} " in make(small, "help").stdout for target in ("starter", "branches", "test", "test-all", "soak"))
     assert not (small / "build").exists()
 
 
