@@ -240,7 +240,7 @@ def test_backtrace_across_a_page_fault(storm: Scene) -> None:
     *_, mine, plain = storm.gdb("break cairn::handle_page_fault", "continue", "cairn bt", "bt")
     rip = re.search(
         r"^cpu 0: pid \d+ \(puppet\)\n#0 .* handle_page_fault .*\n(?:.*\n)*#\d+ +\w+ trap_dispatch +kernel/traps/dispatch.cc:\d+\n"
-        r"#\d+ +\w+ trap_common .*\n    --- page fault \(\w+, [\w ]+\), from user mode at (0x4\w+)\n"
+        r"#\d+ +\w+ trap_common .*\n    --- page fault \((?:write, protection|read, not present)\), from user mode at (0x4\w+)\n"
         r"#\d+ +\w+ user \w+(?:\+\d+)?\n(?:.*\n)*#\d+ .* user .*main", mine)
     assert rip, mine
     assert re.search(rf"in trap_common .*\n#\d+ +0x0+{rip[1][2:]} in ", plain), plain
