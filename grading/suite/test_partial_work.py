@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from grading import markers
-from grading.lab import all_labs, load_lab
+from grading import ext2_judge, markers, mutants
+from grading.failures import CommandError
+from grading.lab import ROOT, all_labs, load_lab
+from grading.suite import disks
 from grading.suite.rubric_runs import grade, submission
 
 # All but the last item of each lab, which judges the whole.
@@ -42,3 +45,25 @@ def test_the_first_items_get_their_points(letter: str, count: int, built: Path, 
             assert paid[item] if (letter, count) in HALF_SEEN else not lost[item], f"{item}: lost {lost[item]}"
         elif item != items[-1] or count < len(items) - 1:
             assert not paid[item], f"{item}: points for what isn't written"
+
+
+def test_without_a_mount_table_the_root_is_open_once(built: Path, tmp_path: Path) -> None:
+    """A second open would read metadata beside what the first has not written yet."""
+    file = "labs/b-files/mount.cc"
+    text = (ROOT / file).read_text()
+    unwritten = mutants.Mutant(name="no-mount-table", item="B5", description="B5 isn't written", file=file, find=text,
+                               replace=markers.starter_text(text, "mount.cc", ["B1", "B2", "B3", "B4"]), kills=())
+    kernel = mutants.kernel(unwritten, "b")
+    disk = disks.image(tmp_path, "disk", bytes(disks.SIZE))
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", disk], env=ext2_judge.ENVIRONMENT, capture_output=True, check=True)
+    with disks.start(kernel.parent, [disk]) as machine:
+        command = machine.channel.command
+        command("write /first 1")
+        with pytest.raises(CommandError, match="ENOSYS"):
+            command("mount vda /lost+found")
+        command("write /second 2")
+        command("sync")
+        assert command("cache drop").number("inodes") > 0
+        assert command("cat /first").lines == ["1"] and command("cat /second").lines == ["2"]
+    ext2_judge.repair(disk)  # cut off: it only wasn't unmounted
+    assert {"/first", "/second"} <= set(ext2_judge.read_tree(disk))

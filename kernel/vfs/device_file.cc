@@ -111,18 +111,6 @@ BlockDevice* find_block_device_by_number(uint64_t number) {
 
 Result<uint64_t> block_device_size(Inode& inode) { return size_of(*TRY(block_device_of(inode))); }
 
-Result<void> sync_block_devices() {
-  Result<void> result;
-  for (BlockDevice* at = next_block_device(nullptr); at != nullptr; at = next_block_device(at)) {
-    auto pages = device_pages(*at);
-    if (!pages.ok() || (*pages)->dirty_count.load() == 0) continue;
-    auto written = write_back(**pages);
-    if (written.ok()) written = flush_device(*at);
-    if (result.ok()) result = written;
-  }
-  return result;
-}
-
 Result<void> device_open(Inode& inode, File& file) {
   if (file.path_only) return {};
   switch (inode.type) {

@@ -43,8 +43,6 @@ uint64_t block_device_number(const BlockDevice& device);
 BlockDevice* find_block_device_by_number(uint64_t number);
 /// How far the file of a block device reaches, in bytes. ENXIO.
 Result<uint64_t> block_device_size(Inode& inode);
-/// Writes back what was written through block devices' files; the first error. May sleep.
-Result<void> sync_block_devices();
 
 /// The I/O of the inode of a device file or FIFO, whichever file system holds it (ext2, tmpfs, devfs):
 /// their virtual functions call these. ENXIO if nobody drives the device; FIFOs: vfs/pipe.h.

@@ -17,7 +17,7 @@ constexpr uint64_t kFlushDelayNs = 5'000'000'000;
 constexpr uint64_t kLeastDirtyLimit = 64;  // pages
 
 using WriteBackAll = void (*)();
-constinit WriteBackAll write_back_file_systems = nullptr;
+constinit WriteBackAll write_everything_back = nullptr;
 constinit std::atomic<bool> running{false};
 constinit std::atomic<bool> soon{false};  // something is dirty
 constinit std::atomic<bool> now{false};   // it is to be written at once
@@ -37,8 +37,7 @@ constinit WaitQueue throttle_queue{"disk"};
     soon = false;
     now = false;
     flush_count.increment();
-    write_back_file_systems();
-    (void)write_back_devices();  // a failed write is reported to those who sync, and counted
+    write_everything_back();
     if (unwritten_page_count() != 0) soon = true;  // became dirty behind our back
     rounds.fetch_add(1);
     throttle_queue.wake_all();
@@ -54,7 +53,7 @@ uint64_t dirty_page_limit() {
 }
 
 Result<void> start_flusher(void (*write_back_all)()) {
-  write_back_file_systems = write_back_all;
+  write_everything_back = write_back_all;
   Thread* thread = TRY(create_thread("flusher", flush_for_ever, nullptr));
   running = true;
   make_ready(*thread);

@@ -53,6 +53,8 @@ RefPtr<Mount> next_mount(const Mount* previous);
 
 // ---- Provided (vfs/mount_points.cc) ----------------------------------------------------------
 
+/// All mounts: next_mount(), or while that isn't written the root alone.
+RefPtr<Mount> mount_after(const Mount* previous);
 /// The root of the tree; no inode before the first mount.
 Place root_place();
 /// `place`, or the root of what covers it, and covers that…
@@ -61,7 +63,8 @@ Place cross_mounts(Place place);
 /// ENODEV (no such type), ENOTBLK (no such device), EBUSY, and what opening gives.
 Result<void> mount_device(const Place& where, std::string_view device_name, std::string_view type,
                           bool read_only);
-/// Writes all file systems back; the first error.
+/// Writes everything back, file systems and what was written to devices' files, and waits until it is on
+/// the media; the first error. May sleep; no lock held that FileSystem::sync() takes.
 Result<void> sync_all();
 
 }  // namespace cairn

@@ -29,9 +29,13 @@ Result<void> mount_root_without_table(RefPtr<FileSystem> file_system, std::strin
 
 }  // namespace
 
+RefPtr<Mount> mount_after(const Mount* previous) {
+  if (root_without_table == nullptr) return next_mount(previous);
+  return previous == nullptr ? RefPtr<Mount>::share(root_without_table) : nullptr;
+}
+
 Place root_place() {
-  RefPtr<Mount> first = next_mount(nullptr);
-  if (!first) first = RefPtr<Mount>::share(root_without_table);
+  RefPtr<Mount> first = mount_after(nullptr);
   if (!first) return {};
   Place root{first, first->root};
   return cross_mounts(std::move(root));
@@ -53,7 +57,7 @@ constinit Mutex opening{"mount device", LockRank::kMountDevice};
 
 /// The file system that is mounted from `device` already.
 RefPtr<FileSystem> mounted_file_system(const BlockDevice* device) {
-  for (auto mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
+  for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
     if (mount->file_system->device == device) return mount->file_system;
   }
   return nullptr;
@@ -96,15 +100,15 @@ Result<void> mount_device(const Place& where, std::string_view device_name, std:
 
 Result<void> sync_all() {
   Result<void> first;
-  if (root_without_table != nullptr) first = root_without_table->file_system->sync();
-  for (auto mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
+  for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
     auto synced = mount->file_system->sync();
     if (!synced.ok()) {
       log_error("vfs", "sync of {}: {}", mount->source, errno_name(synced.error()));
       if (first.ok()) first = synced;
     }
   }
-  return first;
+  auto devices = sync_device_pages();
+  return first.ok() ? devices : first;
 }
 
 }  // namespace cairn

@@ -174,8 +174,9 @@ Result<void> zero_cached(CacheOwner& owner, uint64_t start, uint64_t end);
 
 /// The pages of a whole device: metadata, and /dev/vda. The same owner at each call. ENOMEM.
 Result<CacheOwner*> device_pages(BlockDevice& device);
-/// Writes back the dirty pages of those owners; the first error.
-Result<void> write_back_devices();
+/// Writes back the dirty pages of those owners, and waits until they are on the media; the first error. May
+/// sleep.
+Result<void> sync_device_pages();
 
 /// Takes up to `wanted` clean pages out of the cache; how many. Takes only spinlocks.
 uint64_t evict_pages(uint64_t wanted);
@@ -189,8 +190,8 @@ PageCacheUsage page_cache_usage();
 /// After a piece of a write: waits while too many pages are dirty. No lock held that `write_back_all`
 /// takes; an inode's may be.
 void balance_dirty_pages();
-/// Starts the thread that writes back, by `write_back_all` and write_back_devices(): five seconds
-/// after something became dirty, or at wake_flusher(). It sleeps without a timer else. ENOMEM.
+/// Starts the thread that writes back, by `write_back_all`: five seconds after something became dirty, or
+/// at wake_flusher(). It sleeps without a timer else. ENOMEM.
 Result<void> start_flusher(void (*write_back_all)());
 /// Now. Any context that holds no lock of rank kWaitQueue or below.
 void wake_flusher();

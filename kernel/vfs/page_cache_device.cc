@@ -27,7 +27,8 @@ class DevicePages final : public CacheOwner {
     return (device->sector_count() + kPageSectors - 1) / kPageSectors;
   }
 
-  ListLink link;  // protected by devices_lock, never removed
+  ListLink link;                            // protected by devices_lock, never removed
+  std::atomic<uint64_t> flushed_writes{0};  // a flush covers these of the device's finished writes
 
  private:
   static constexpr uint64_t kPageSectors = kPageSize / kSectorSize;
@@ -74,13 +75,19 @@ Result<CacheOwner*> device_pages(BlockDevice& device) {
   return pages;
 }
 
-Result<void> write_back_devices() {
-  Errno error = Errno::kOk;
+Result<void> sync_device_pages() {
+  Result<void> first;
   for (DevicePages* pages = device_after(nullptr); pages != nullptr; pages = device_after(pages)) {
-    auto written = write_back(*pages);
-    if (!written.ok()) error = written.error();
+    auto synced = write_back(*pages);
+    // Pages that somebody else wrote just now may not be on the medium yet, either.
+    const uint64_t writes = pages->device->finished_write_count();
+    if (synced.ok() && writes != pages->flushed_writes.load()) {
+      synced = flush_device(*pages->device);
+      if (synced.ok()) pages->flushed_writes.store(writes);
+    }
+    if (first.ok()) first = synced;
   }
-  return error;
+  return first;
 }
 
 }  // namespace cairn

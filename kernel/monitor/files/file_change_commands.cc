@@ -1,7 +1,6 @@
 // write, mkdir, rm, mv, sync: changing files.
 #include "debug/log.h"
 #include "monitor/files/file_paths.h"
-#include "vfs/device_file.h"
 #include "vfs/file_ops.h"
 #include "vfs/name_ops.h"
 
@@ -21,9 +20,9 @@ Result<void> write_words(File& file, Arguments words) {
 
 /// write PATH WORD…: the words and a newline become the file's content; write -a appends them.
 Result<void> write_command(Session& session, Arguments arguments) {
-  bool append = !arguments.empty() && arguments[0] == "-a";
+  bool append = arguments[0] == "-a";
   if (append) arguments = arguments.subspan(1);
-  if (arguments.empty()) return session.fail(Errno::kEINVAL, "usage: write [-a] PATH [WORD…]");
+  if (arguments.empty()) return session.fail(Errno::kEINVAL, "write -a: to which file?");
   PathContext context = TRY(monitor_context(session));
   uint32_t flags = open_flag::kWriteOnly | open_flag::kCreate | open_flag::kNonBlocking |
                    (append ? open_flag::kAppend : open_flag::kTruncate);
@@ -54,18 +53,16 @@ Result<void> mv(Session& session, Arguments arguments) {
 
 Result<void> sync(Session& session, Arguments) {
   auto synced = sync_all();
-  auto devices = sync_block_devices();  // what was written to /dev/vda
-  if (synced.ok()) synced = devices;
   if (!synced.ok()) return session.fail(synced.error(), "not everything was written");
   return {};
 }
 
 constexpr Command kCommands[] = {
-    {"write", "[-a] PATH [WORD…]", "make a file of these words; -a: append them", write_command},
+    {"write", "[-a] PATH [WORD…]", "make a file of these words; -a: append them", write_command, 1},
     {"mkdir", "PATH", "make a directory", mkdir, 1, 1},
     {"rm", "PATH", "remove a file or an empty directory", rm, 1, 1},
     {"mv", "OLD NEW", "rename", mv, 2, 2},
-    {"sync", "", "write everything that changed to the disks", sync},
+    {"sync", "", "write everything that changed to the disks", sync, 0, 0},
 };
 
 }  // namespace
@@ -73,9 +70,7 @@ constexpr Command kCommands[] = {
 std::span<const Command> file_change_commands() { return kCommands; }
 
 void stop_file_systems() {
-  RefPtr<Mount> mount = next_mount(nullptr);
-  if (!mount) mount = root_place().mount;  // while lab B's mount table isn't written
-  for (; mount; mount = next_mount(mount.get())) {
+  for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
     auto stopped = mount->file_system->shut_down();
     if (!stopped.ok()) log_error("vfs", "{}: {}", mount->source, errno_name(stopped.error()));
   }

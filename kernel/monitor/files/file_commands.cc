@@ -171,11 +171,13 @@ Result<void> inode_command(Session& session, Arguments arguments) {
 
 Result<void> cache_command(Session& session, Arguments arguments) {
   if (!arguments.empty()) {
-    if (arguments[0] != "drop") return session.fail(Errno::kEINVAL, "usage: cache [drop]");
+    if (arguments[0] != "drop") {
+      return session.fail(Errno::kEINVAL, "cache {}: it can only drop", arguments[0]);
+    }
     TRY(sync_all());
     uint64_t dentries = dentry_cache_shrink(UINT64_MAX);
     uint64_t inodes = 0;
-    for (auto mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
+    for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
       inodes += mount->file_system->inodes.shrink(UINT64_MAX);
     }
     uint64_t pages = evict_pages(UINT64_MAX);
@@ -187,7 +189,7 @@ Result<void> cache_command(Session& session, Arguments arguments) {
   print(session.out, "pages={} dirty={} dirty_limit={}\n", pages.pages, pages.dirty,
         pages.limit_dirty);
   print(session.out, "dentries={} negative={}\n", dentries.entries, dentries.negative);
-  for (auto mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
+  for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
     FileSystem& file_system = *mount->file_system;
     FileSystemStatistics statistics = file_system.statistics();
     print(session.out,

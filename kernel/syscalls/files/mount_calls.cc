@@ -70,7 +70,6 @@ int64_t sys_umount2(TrapFrame& call) {
 int64_t sys_sync(TrapFrame&) {
   // sync() has no errors to give; they are counted and logged where they happen.
   (void)sync_all();
-  (void)sync_block_devices();
   return 0;
 }
 int64_t sys_syncfs(TrapFrame& call) {
