@@ -25,6 +25,7 @@ Result<Allocator*> Allocator::create(MetadataStore& metadata, const Geometry& ge
     return prepared.ok() ? Errno::kENOMEM : prepared.error();
   }
   metadata.set_seal([](void* context) { static_cast<State*>(context)->seal(); }, state);
+  state->offer_blocks_for_journals();
   auto* allocator = new (memory) Allocator(*state);
   metadata.set_release([](void* context) { static_cast<Allocator*>(context)->release_freed(); },
                        allocator);
@@ -185,9 +186,9 @@ Result<BlockNumber> Allocator::allocate_block(uint64_t goal, uint32_t group) {
   const Geometry& geometry = s.geometry;
   uint32_t goal_bit = kNoBit;
   if (geometry.is_data_block(goal)) {
-    uint64_t at = goal - geometry.first_data_block;
-    group = uint32_t(at / geometry.blocks_per_group);
-    goal_bit = uint32_t(at % geometry.blocks_per_group);
+    auto place = s.place_of(goal);
+    group = place.group;
+    goal_bit = place.bit;
   }
   group = group < geometry.group_count ? group : 0;
   while (true) {
@@ -205,8 +206,7 @@ Result<BlockNumber> Allocator::allocate_block(uint64_t goal, uint32_t group) {
         }
         auto bit = s.take_bit(candidate, candidate.blocks, tried == 0 ? goal_bit : kNoBit);
         if (bit.ok()) {
-          return BlockNumber(geometry.first_data_block +
-                             uint64_t(candidate.index) * geometry.blocks_per_group + *bit);
+          return BlockNumber(s.first_block(candidate.index) + *bit);
         }
         if (bit.error() != Errno::kENOSPC) return bit.error();
       }
@@ -246,9 +246,8 @@ Result<InodeNumber> Allocator::allocate_inode(InodeNumber parent, bool is_direct
 void Allocator::free_block(BlockNumber block) NO_THREAD_SAFETY_ANALYSIS {
   State& s = state_;
   if (!s.geometry.is_data_block(block.value)) return s.damaged("freed no data block", block.value);
-  uint64_t at = block.value - s.geometry.first_data_block;
-  Group& group = s.group(uint32_t(at / s.geometry.blocks_per_group));
-  auto bit = uint32_t(at % s.geometry.blocks_per_group);
+  const auto [index, bit] = s.place_of(block.value);
+  Group& group = s.group(index);
   if (s.is_system_block(group, bit)) return s.damaged("freed metadata block", block.value);
   (void)s.free_bit(group, group.blocks, bit, "block", block.value);
 }
@@ -268,9 +267,9 @@ void Allocator::free_inode(InodeNumber inode, bool is_directory) NO_THREAD_SAFET
 
 void Allocator::give_back_block(BlockNumber block) NO_THREAD_SAFETY_ANALYSIS {
   State& s = state_;
-  uint64_t at = block.value - s.geometry.first_data_block;
-  Group& group = s.group(uint32_t(at / s.geometry.blocks_per_group));
-  s.give_back_bit(group, group.blocks, uint32_t(at % s.geometry.blocks_per_group), false);
+  const auto [index, bit] = s.place_of(block.value);
+  Group& group = s.group(index);
+  s.give_back_bit(group, group.blocks, bit, false);
 }
 
 void Allocator::give_back_inode(InodeNumber inode, bool is_directory) NO_THREAD_SAFETY_ANALYSIS {
@@ -282,6 +281,7 @@ void Allocator::give_back_inode(InodeNumber inode, bool is_directory) NO_THREAD_
 
 Result<void> Allocator::prepare_to_lend(uint64_t count) {
   State& s = state_;
+  if (!s.lends) return {};
   while (true) {
     Group* unread = nullptr;
     {

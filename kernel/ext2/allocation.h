@@ -32,7 +32,8 @@ class Allocator {
   void give_back_inode(InodeNumber inode, bool is_directory);
   bool needs_commit();
   /// Within an Operation: reads bitmaps until `count` free blocks are known, which the coming commit may
-  /// set aside for its own use. ENOSPC: there are fewer. EIO, EUCLEAN, ENOMEM. May sleep.
+  /// set aside for a journal. Nothing is asked for on a device that has its own. ENOSPC: there are fewer.
+  /// EIO, EUCLEAN, ENOMEM. May sleep.
   Result<void> prepare_to_lend(uint64_t count);
 
   /// After a commit: what its epoch freed can be used again.

@@ -60,9 +60,9 @@ bool Allocator::State::lend(std::span<uint32_t> numbers) {
   }
   if (found < numbers.size()) return false;
   for (uint32_t number : numbers) {
-    uint32_t at = number - geometry.first_data_block;
-    Group& of = group(at / geometry.blocks_per_group);
-    hold(of, of.blocks, at % geometry.blocks_per_group, kSealed);
+    const BlockPlace place = place_of(number);
+    Group& of = group(place.group);
+    hold(of, of.blocks, place.bit, kSealed);
   }
   return true;
 }

@@ -21,6 +21,11 @@ uint64_t Allocator::State::first_block(uint32_t index) const {
   return geometry.first_data_block + uint64_t(index) * geometry.blocks_per_group;
 }
 
+Allocator::State::BlockPlace Allocator::State::place_of(uint64_t block) const {
+  const uint64_t at = block - geometry.first_data_block;
+  return {uint32_t(at / geometry.blocks_per_group), uint32_t(at % geometry.blocks_per_group)};
+}
+
 uint32_t Allocator::State::descriptor_blocks() const { return chunk_count; }
 
 /// Whether the group begins with a copy of superblock and descriptors.
@@ -45,25 +50,27 @@ Result<void> Allocator::State::prepare() NO_THREAD_SAFETY_ANALYSIS {
     for (uint32_t j = 0; j < groups_per_chunk; j++) new (&chunk.groups[j]) Group;
   }
   for (uint32_t i = 0; i < geometry.group_count; i++) TRY(add_group(i));
-  return offer_blocks_for_journals();
+  return {};
 }
 
-/// Commits may make a journal of free blocks, unless there is one.
-Result<void> Allocator::State::offer_blocks_for_journals() NO_THREAD_SAFETY_ANALYSIS {
+/// Commits may make a journal of free blocks, unless there is one, or the block that belongs to every
+/// transaction can't be read: so much damage is no reason not to mount.
+void Allocator::State::offer_blocks_for_journals() NO_THREAD_SAFETY_ANALYSIS {
   const uint32_t offset = (kJournalInode - 1) * geometry.inode_size;
   BlockNumber number(group(0).table + offset / geometry.block_size);
-  MetadataBlock block = TRY(metadata.read(number));
+  auto block = metadata.read(number);
+  if (!block.ok()) return;
   const Superblock& raw = superblock();
   bool has_journal = (raw.feature_compat & kCompatJournal) != 0 || raw.journal_inode != 0 ||
                      raw.journal_device != 0 ||
-                     block.as<RawInode>(offset % geometry.block_size)->links_count != 0;
+                     (*block).as<RawInode>(offset % geometry.block_size)->links_count != 0;
   for (uint8_t byte : raw.journal_uuid) has_journal |= byte != 0;
-  if (has_journal || raw.revision == 0 || geometry.first_free_inode <= kJournalInode) return {};
+  if (has_journal || raw.revision == 0 || geometry.first_free_inode <= kJournalInode) return;
   auto lend_blocks = [](void* context, std::span<uint32_t> numbers) {
     return static_cast<State*>(context)->lend(numbers);
   };
   metadata.set_lender(lend_blocks, this, number);
-  return {};
+  lends = true;
 }
 
 Allocator::State::~State() NO_THREAD_SAFETY_ANALYSIS {

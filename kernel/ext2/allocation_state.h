@@ -72,6 +72,7 @@ struct Allocator::State {
   uint32_t chunk_count = 0;
   MetadataBlock superblock_block;
   bool clean_when_mounted = false;
+  bool lends = false;  // blocks for journals
 
   std::atomic<bool> errors_found{false};
   std::atomic<bool> writing{false};  // marked as in use
@@ -106,11 +107,16 @@ struct Allocator::State {
 
   // allocation_groups.cc
   Result<void> prepare();
-  Result<void> offer_blocks_for_journals();
+  void offer_blocks_for_journals();
   Result<void> add_group(uint32_t index) REQUIRES(lock);
   bool has_superblock(uint32_t index) const;
   uint32_t descriptor_blocks() const;
   uint64_t first_block(uint32_t index) const;
+  struct BlockPlace {
+    uint32_t group;
+    uint32_t bit;  // of the group's bitmap
+  };
+  BlockPlace place_of(uint64_t block) const;
   bool is_system_block(const Group& of, uint32_t bit) const;
   bool bitmap_is_sound(const Group& of, const Resource& resource, const uint64_t* words) const;
   /// Reads the bitmap; takes the lock itself.

@@ -285,9 +285,19 @@ KERNEL_TEST_WITH(Fixture, a_device_with_a_journal_gets_no_other) {
   if (!t) return;
   {
     Operation operation(*t.store);
-    EXPECT(t.store->write_as_a_whole().ok());
+    EXPECT(t.allocator->prepare_to_lend(kBlocks).ok() && t.store->write_as_a_whole().ok());
   }
   EXPECT(!t.store->has_changes());
+}
+
+KERNEL_TEST_WITH(Fixture, an_unreadable_journal_inode_is_no_reason_to_refuse) {
+  delete std::exchange(t.allocator, nullptr);
+  drop_pages(**device_pages(*t.disk));
+  auto* descriptors = reinterpret_cast<GroupDescriptor*>(t.disk->block(2));
+  t.disk->unreadable = descriptors[0].inode_table;
+  t.open();
+  EXPECT(t);
+  EXPECT(t && t.take_block(first_block(1) + 100, 0) == first_block(1) + 100);
 }
 
 KERNEL_TEST_WITH(Fixture, superblock_says_whether_it_is_in_use) {

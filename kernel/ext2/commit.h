@@ -15,7 +15,7 @@
 //   3 births  those inodes, level by level: a directory before the files in it
 //   4 names   replaced: names that now mean another file
 //   5 deaths  inodes that must not go before all new names can be found: removed directories, files
-//             whose only name was replaced
+//             whose only name was replaced by one from the same block
 //   6 names   directory blocks as they are: removed names are gone
 //
 // Most commits have only steps 1 and 2, or 1, 2 and 6: a step without blocks costs nothing. No order is
@@ -139,7 +139,9 @@ class MetadataStore {
   /// anything is changed.
   Result<void> directory_grew(InodeNumber directory) REQUIRES_SHARED(running_operation);
   /// This epoch reaches the device as a whole if its commit finds free blocks for a journal (see
-  /// Allocator::prepare_to_lend()) and the device has none of its own; else in steps. EIO, ENOMEM.
+  /// Allocator::prepare_to_lend(); other operations may have taken them since, or have made the epoch so
+  /// large that it needs more), memory for their numbers if they are many, and no journal on the device
+  /// already. Else in steps, which is counted: ext2.commits_without_journal. EIO, ENOMEM.
   Result<void> write_as_a_whole() REQUIRES_SHARED(running_operation);
   /// The block is no longer metadata: it is freed. Changes of a block of pointers that was there before
   /// are not written; others are: until the inode is deleted, it must not lead to what lay in a new

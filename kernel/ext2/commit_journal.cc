@@ -35,15 +35,18 @@ constexpr uint32_t kMinJournalBlocks = 1024;
 
 /// Which free blocks it lies in.
 struct Journal {
-  uint32_t* blocks = nullptr;  // of the file, then those of pointers
-  uint32_t length = 0;         // blocks of the file that are used; the last one is the commit block
+  uint32_t few[32];        // enough for one rename, for which there must not be too little memory
+  uint32_t* blocks = few;  // of the file, then those of pointers
+  uint32_t length = 0;     // blocks of the file that are used; the last one is the commit block
   uint32_t indirect_blocks = 0;  // the first is the file's own, others are found through the next:
   uint32_t double_indirect = 0;  // 1: there is one, the last of `blocks`
 
   Journal() = default;
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
-  ~Journal() { heap_free(blocks); }
+  ~Journal() {
+    if (blocks != few) heap_free(blocks);
+  }
   uint32_t block_count() const { return length + indirect_blocks + double_indirect; }
   uint32_t file_blocks() const { return std::max(length, kMinJournalBlocks); }
   /// Where a block of the file lies.
@@ -102,7 +105,7 @@ Record* logged_after(const Epoch& epoch, Record* superblock, Record* record) {
 
 }  // namespace
 
-/// False if there is no room for it.
+/// False if there is no room for it, on the device or in memory.
 bool MetadataStore::State::lend_journal(const Epoch& epoch, Journal& journal) {
   const uint64_t pointers = block_size / sizeof(uint32_t), tags = tags_per_block(block_size);
   const uint64_t descriptors = (epoch.record_count + tags - 1) / tags;
@@ -113,8 +116,10 @@ bool MetadataStore::State::lend_journal(const Epoch& epoch, Journal& journal) {
   journal.length = uint32_t(length);
   journal.indirect_blocks = uint32_t(indirect);
   journal.double_indirect = journal.file_blocks() - kDirectBlocks > pointers ? 1 : 0;
-  size_t count = journal.block_count();
-  journal.blocks = static_cast<uint32_t*>(heap_allocate(count * sizeof(uint32_t)));
+  const size_t count = journal.block_count();
+  if (count > std::size(journal.few)) {
+    journal.blocks = static_cast<uint32_t*>(heap_allocate(count * sizeof(uint32_t)));
+  }
   return journal.blocks != nullptr && lend(lend_context, {journal.blocks, count});
 }
 

@@ -14,6 +14,7 @@ CAIRN_COUNTER(commit_block_count, "ext2.committed_blocks");
 CAIRN_COUNTER(commit_step_count, "ext2.commit_steps");
 CAIRN_COUNTER(commit_error_count, "ext2.commit_errors");
 CAIRN_COUNTER(commit_copyless_count, "ext2.commits_without_copies");
+CAIRN_COUNTER(commit_no_journal_count, "ext2.commits_without_journal");  // that were to have one
 
 /// Copies the epoch's blocks; false, with none copied, if memory is short.
 bool MetadataStore::State::copy_blocks(Epoch& epoch) {
@@ -107,7 +108,13 @@ Result<void> MetadataStore::State::flush() {
 
 /// In steps, or as a whole.
 Result<void> MetadataStore::State::write_epoch(Epoch& epoch, bool& inodes_written) {
-  if (epoch.whole && TRY(write_as_a_whole(epoch, inodes_written))) return {};
+  if (epoch.whole) {
+    if (TRY(write_as_a_whole(epoch, inodes_written))) {
+      commit_block_count.increment(epoch.record_count);
+      return {};
+    }
+    commit_no_journal_count.increment();
+  }
   TRY(write_moment(epoch, moment(kNewBlocks)));
   if (epoch.empty()) return {};
   inodes_written = true;

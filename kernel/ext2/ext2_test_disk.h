@@ -34,6 +34,7 @@ class LoggingDisk final : public BlockDevice {
   /// All zeros, an empty log, nothing in the cache.
   void reset() {
     fail_after = UINT64_MAX;
+    unreadable = 0;
     holding = false;
     memset(memory_, 0, kBlocks * kBlockSize);
     event_count = 0;
@@ -74,6 +75,7 @@ class LoggingDisk final : public BlockDevice {
 
   unsigned event_count = 0;
   uint64_t fail_after = UINT64_MAX;  // so many requests succeed, then one fails
+  uint64_t unreadable = 0;           // a block; 0: none
   std::atomic<bool> holding{false};
   std::atomic<unsigned> held{0};
   void release() {
@@ -94,6 +96,11 @@ class LoggingDisk final : public BlockDevice {
     bool is_read = request.operation == BlockOperation::kRead;
     if (!is_read && fail_after != UINT64_MAX && fail_after-- == 0) {
       fail_after = UINT64_MAX;
+      return complete(request, Errno::kEIO);
+    }
+    const uint64_t first = request.disk_first.value * kSectorSize / kBlockSize;
+    if (is_read && unreadable != 0 && first <= unreadable &&
+        unreadable < first + request.size() / kBlockSize) {
       return complete(request, Errno::kEIO);
     }
     if (request.operation == BlockOperation::kFlush) log(true, 0);

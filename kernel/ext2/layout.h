@@ -41,8 +41,8 @@ struct Superblock {
   uint8_t default_hash_version, journal_backup_type;
   uint16_t descriptor_size;
   uint32_t default_mount_options, first_meta_group, creation_time;
-  uint32_t
-      journal_pointers[17];  // the journal's inode once more: its block pointers, its size's halves
+  /// The journal's inode once more: its block pointers, the halves of its size.
+  uint32_t journal_pointers[17];
   uint8_t unused[1024 - 336];
 };
 static_assert(sizeof(Superblock) == 1024);

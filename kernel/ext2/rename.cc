@@ -29,7 +29,8 @@ struct Move {
 
 constexpr uint64_t kJournalBlocks = 32;  // more than a commit of one rename needs for its journal
 
-/// The rename will be seen as a whole. ENOSPC: there is no room for the journal that this takes.
+/// The rename will be seen as a whole. ENOSPC: there is no room for the journal that this takes. EIO,
+/// EUCLEAN, ENOMEM.
 Result<void> write_as_a_whole(const Move& move) REQUIRES_SHARED(running_operation) {
   TRY(move.from.fs().allocator.prepare_to_lend(kJournalBlocks));
   return move.metadata().write_as_a_whole();
@@ -51,8 +52,8 @@ Result<void> note_move(const Move& move, const EntryPlace& old, const EntryField
   }
   if (replaced.value != 0 && !move.metadata().is_new(replaced)) {
     // In steps, a cut between them can leave the file under its old name and nothing under the new one.
-    auto whole = write_as_a_whole(move);
-    if (!whole.ok() && whole.error() != Errno::kENOSPC) return whole;
+    // Without room for a journal, or if that can't be found out, that is the best there is.
+    (void)write_as_a_whole(move);
     TRY(move.metadata().write_later(to.block, to.offset, 4, uint32_t(replaced.value),
                                     Step::kReplace));
   } else if (replaced.value == 0 && move.metadata().is_new(move.moved.number)) {
@@ -85,9 +86,11 @@ Result<void> replace_entry(const Move& move, const EntryPlace& old) REQUIRES(mov
   const bool is_directory = move.victim->type == FileType::kDirectory;
   const uint16_t links_before = links_of(*move.victim);
   Step death = is_directory ? Step::kDeaths : Step::kRemove;
-  // It may be found on the device once more, so what it leads to must be its own.
+  // It may be found on the device once more, so what it leads to must be its own: a commit sees to that,
+  // unless it had no memory.
   if (one_block && !move.metadata().is_new(move.victim->number) &&
       move.victim->dirty_count.load() != 0) {
+    if (!move.alone) return Errno::kEAGAIN;
     TRY(write_back(*move.victim));
   }
   TRY(drop_link(*move.victim, one_block ? Step::kVictims : death));
