@@ -70,7 +70,7 @@ constexpr Command kCommands[] = {
     {"pt", "PID [ADDRESS]",
      "walk a process's page table to an address, level by level; all pages without", pt, 1, 2},
     {"vm", "PID", "list a process's regions", vm, 1, 1},
-    {"frames", "", "physical memory: free, used by whom, shared", frames},
+    {"frames", "", "physical memory: free, used by whom, shared", frames, 0, 0},
 };
 
 }  // namespace

@@ -62,9 +62,9 @@ Result<void> wait_in_foreground(Session& session, Process& process) {
 }
 
 Result<void> run(Session& session, Arguments arguments) {
-  bool background = !arguments.empty() && arguments.back() == "&";
+  bool background = arguments.back() == "&";
   if (background) arguments = arguments.first(arguments.size() - 1);
-  if (arguments.empty()) return session.fail(Errno::kEINVAL, "usage: run NAME [ARGUMENTS] [&]");
+  if (arguments.empty()) return session.fail(Errno::kEINVAL, "run which program?");
   if (!program_exists(arguments[0])) return no_such_program(session, arguments[0]);
   char name[32], command_line[256];
   BufferWriter(name).write(arguments[0]);
@@ -120,9 +120,9 @@ Result<void> kill(Session& session, Arguments arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"run", "NAME [ARGUMENTS] [&]", "run a program; & leaves it in the background", run},
+    {"run", "NAME [ARGUMENTS] [&]", "run a program; & leaves it in the background", run, 1},
     {"wait", "PID", "wait for a program run with &", wait, 1, 1},
-    {"ps", "", "list processes", ps},
+    {"ps", "", "list processes", ps, 0, 0},
     {"kill", "PID [SIGNAL]", "send a signal, 9 (KILL) unless told", kill, 1, 2},
 };
 

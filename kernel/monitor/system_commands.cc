@@ -50,8 +50,8 @@ Result<void> syscalls(Session& session, Arguments) {
 }
 
 Result<void> fail_command(Session& session, Arguments arguments) {
-  if (arguments.size() != 2 || arguments[0] != "allocation") {
-    return session.fail(Errno::kEINVAL, "usage: fail allocation N (0: none)");
+  if (arguments[0] != "allocation") {
+    return session.fail(Errno::kEINVAL, "fail {}: only allocations can", arguments[0]);
   }
   fail_frame_allocation(TRY(parse_number(session, arguments[1], "count")));
   return {};
@@ -81,14 +81,15 @@ Result<void> halt(Session& session, Arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"help", "[COMMAND]", "this list", help},
-    {"metrics", "[PREFIX]", "all counters, or those that start with PREFIX", metrics},
-    {"log", "[trace]", "the kernel's log, or the last events", log_command},
-    {"syscalls", "", "the system calls that there are", syscalls},
-    {"fail", "allocation N", "make the N-th frame allocation from now fail", fail_command},
-    {"ktest", "", "run the kernel's own tests", kernel_tests},
-    {"reboot", "", "start again", reboot},
-    {"halt", "", "switch off", halt},
+    {"help", "[COMMAND]", "this list", help, 0, 1},
+    {"metrics", "[PREFIX]", "all counters, or those that start with PREFIX", metrics, 0, 1},
+    {"log", "[trace]", "the kernel's log, or the last events", log_command, 0, 1},
+    {"syscalls", "", "the system calls that there are", syscalls, 0, 0},
+    {"fail", "allocation N", "make the N-th frame allocation from now fail (0: none)", fail_command,
+     2, 2},
+    {"ktest", "", "run the kernel's own tests", kernel_tests, 0, 0},
+    {"reboot", "", "start again", reboot, 0, 0},
+    {"halt", "", "switch off", halt, 0, 0},
 };
 
 }  // namespace

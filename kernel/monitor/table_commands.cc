@@ -337,7 +337,7 @@ constexpr Command kCommands[] = {
     {"frame", "alloc|zero|get|put|…", "frames by hand: allocate, free, count references",
      frame_command},
     {"tlb", "single|range|all", "call the flush functions on the table in use", tlb_command},
-    {"bench", "", "instructions per page-table operation (under -icount)", bench_command},
+    {"bench", "", "instructions per page-table operation (under -icount)", bench_command, 0, 0},
 };
 
 }  // namespace
