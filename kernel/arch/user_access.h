@@ -12,6 +12,8 @@
 
 namespace cairn {
 
+/// Copies `count` bytes, one side of them in user memory, which is open. How many are missing at the end:
+/// never too few, but up to seven that could have been copied may be among them.
 extern "C" size_t raw_copy_user(void* to, const void* from, size_t count);
 
 /// Opens user memory (SMAP) for a scope.

@@ -93,7 +93,7 @@ class Walk {
     RefPtr<Inode> inode = TRY(look_up(*at_.inode, name));
     if (follow && inode->type == FileType::kSymlink) return expand(*inode);
     Place found{at_.mount, std::move(inode)};
-    if (found.inode->mount_count.load() == 0) return found;
+    if (found.inode->mount_count.load() == 0) return found;  // cross_mounts() without a call
     return cross_mounts(std::move(found));
   }
 

@@ -175,8 +175,8 @@ Result<uint64_t> send_file(TrapFrame& call) {
   return done;
 }
 
-/// What vfs_seek() leaves to its caller: devices, whose end no inode knows, and SEEK_DATA and SEEK_HOLE, as file systems answer that keep no account of holes: all up to the end is
-/// data, and the end is a hole.
+/// What vfs_seek() leaves to its caller: devices, whose end no inode knows, and SEEK_DATA and SEEK_HOLE, as
+/// file systems answer that keep no account of holes: all up to the end is data, and the end is a hole.
 Result<uint64_t> seek(TrapFrame& call) {
   constexpr uint32_t kSeekData = 3, kSeekHole = 4;
   RefPtr<File> file = TRY(usable_file(argument0(call)));
