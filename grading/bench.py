@@ -33,7 +33,7 @@ from grading.progress_line import ProgressLine  # noqa: E402
 
 BUILD = ROOT / "build"
 WIDTH = 140  # columns where standard output is no terminal
-PROGRAM_LINE = r"bench: name=(\w+) instructions=(\d+)"
+PROGRAM_LINE = r"bench: name=(\w+) instructions=(\d+)\r?\n"  # whole: half a number would match, too
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ AIM = 0.5  # of Linux's instructions
 PROGRAM = ROOT / "build" / "user" / "files.elf"
 ARCHIVE = ROOT / "build" / "user" / "programs.cpio"
 LINE = re.compile(r"files: row=(\w+) (?:count=(\d+) ns=(\d+) ticks=\d+|error=([^\r\n]*))\r?$", re.MULTILINE)
-ENDED = r"files: done"
+ENDED = r"files: done\r?\n"
 START, END = 1, 2  # the marks around each row
 
 ROWS = {
