@@ -243,7 +243,7 @@ def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) 
                    and sum(other.startswith(path + "/") for other in manifest) > 6]  # fmt: skip
         broken = rng.sample([path for path in folders if not any(other.startswith(path + "/") for other in folders)], 2)
         inside = tuple(path + "/" for path in broken)
-        large = [path for path, entry in manifest.items() if entry.kind == "file" and entry.links == 1 and entry.size > 13 * 1024
+        large = [path for path, entry in manifest.items() if entry.kind == "file" and entry.links == 1 and entry.size >= 13 * 1024
                  and not path.startswith(inside)]  # fmt: skip
         direct, indirect = rng.sample(large, 2)
         wrong = rng.choice((0xFFFFFFFF, blocks, blocks + rng.randrange(1000), 1 << 31))
