@@ -20,6 +20,8 @@ ALL_RUNS = 100_000
 DISK = 256 * 1024  # bytes; as large as the target's
 OPERATIONS = 4000  # of the stress program
 CUTS = 40  # judged of each of its logs, without --all
+INPUT_S = 120  # by the clock, and other tests keep the machine busy: an input that takes longer is a finding
+BACKSTOP_S = 600  # a program that takes longer is stuck
 SECTOR = 512
 BLOCK_SIZES = (1024, 2048, 4096)
 
@@ -41,10 +43,14 @@ def make_disk(path: Path, size: int, block_size: int, tree: Path | None = None) 
     return path
 
 
-def run(command: Sequence[object], folder: Path) -> str:
-    """What it says; the test fails with its last words if it ends otherwise than well."""
-    done = subprocess.run([str(word) for word in command], cwd=folder, text=True, errors="replace", stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
+def run(command: Sequence[object], folder: Path, backstop_s: float = BACKSTOP_S) -> str:
+    """What it says; the test fails with its last words if it ends otherwise than well, or not in time."""
+    try:
+        done = subprocess.run([str(word) for word in command], cwd=folder, text=True, errors="replace", stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False, timeout=backstop_s)
+    except subprocess.TimeoutExpired as stuck:
+        said = (stuck.output or b"").decode(errors="replace")
+        pytest.fail(f"{command[0]} didn't end within {backstop_s:.0f} s and was ended. It said at last: {said[-2000:] or 'nothing'}")
     assert done.returncode == 0, done.stdout[-4000:]
     return done.stdout
 
@@ -60,7 +66,8 @@ def test_disks_that_libfuzzer_makes_up(programs: Path, seed: int, tmp_path: Path
     for block_size in BLOCK_SIZES:
         make_disk(corpus / f"{block_size}", DISK, block_size, tree)
     count = ALL_RUNS if request.config.getoption("--all") else RUNS
-    said = run([programs / "fuzz_ext2", f"-max_len={DISK}", "-timeout=20", f"-seed={seed}", f"-runs={count}", corpus], tmp_path)
+    said = run([programs / "fuzz_ext2", f"-max_len={DISK}", f"-timeout={INPUT_S}", f"-seed={seed}", f"-runs={count}", corpus], tmp_path,
+               BACKSTOP_S * count / RUNS)
     assert f"Done {count} runs" in said, said[-1000:]
 
 
