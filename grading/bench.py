@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from grading.failures import GuestFailure, HarnessFault  # noqa: E402
 from grading.lab import ROOT, LabError, load_lab  # noqa: E402
 from grading.machine import Machine  # noqa: E402
 from grading.progress_line import ProgressLine  # noqa: E402
+from grading.results import write_atomically  # noqa: E402
 
 BUILD = ROOT / "build"
 WIDTH = 140  # columns where standard output is no terminal
@@ -145,14 +145,6 @@ def bench_files_report(kernel: Path, arguments: argparse.Namespace, show: Callab
 BENCHMARKS = {"a": bench_operations, "b": bench_files_report}
 
 
-def write_json(target: Path, content: dict[str, object]) -> None:
-    """Writes the file whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(partial, target)
-
-
 def main() -> int:
     """Command line; see --help."""
     parser = argparse.ArgumentParser(description="Measures a lab's operations.")
@@ -179,7 +171,7 @@ def main() -> int:
         print(f"bench: {problem}", file=sys.stderr)
         return 2
     Console(width=WIDTH if not sys.stdout.isatty() else None, highlight=False, markup=False).print(report.table)
-    write_json(BUILD / "bench" / f"{lab.letter}.json", report.json)
+    write_atomically(BUILD / "bench" / f"{lab.letter}.json", json.dumps(report.json, indent=2) + "\n")
     return 1 if report.failed else 0
 
 
