@@ -5,7 +5,8 @@ Lab a's are measured in instructions, on a machine that counts them (`-icount sh
 stamp counter counts instructions), so that the figures are the same on every host. The kernel's `bench`
 command measures its own functions, the program user/programs/bench.c what a process sees. From lab b on
 the same program also runs on Linux in the same machine, see bench_files.py. Prints a table and writes
-build/bench/LAB.json; exits 0, 1 when an operation failed, 2 when the machine could not be run.
+build/bench/LAB.json, or what --out names; exits 0, 1 when an operation failed, 2 when the machine could not be run
+or the file not be written.
 """
 
 from __future__ import annotations
@@ -150,6 +151,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measures a lab's operations.")
     parser.add_argument("lab", help="the lab's letter, as in labs/")
     parser.add_argument("--stage", help="the stage whose kernel is measured, a … or all (default: the lab's own)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where the figures go as JSON (default: build/bench/LAB.json)")
     parser.add_argument("--runs", type=int, default=bench_files.RUNS, metavar="N",
                         help=f"from lab b on: runs by the clock, of which the smallest figure is told (default {bench_files.RUNS})")
     parser.add_argument("--rows", nargs="+", choices=bench_files.ROWS, default=[], metavar="ROW",
@@ -171,7 +173,12 @@ def main() -> int:
         print(f"bench: {problem}", file=sys.stderr)
         return 2
     Console(width=WIDTH if not sys.stdout.isatty() else None, highlight=False, markup=False).print(report.table)
-    write_atomically(BUILD / "bench" / f"{lab.letter}.json", json.dumps(report.json, indent=2) + "\n")
+    target = arguments.out or BUILD / "bench" / f"{lab.letter}.json"
+    try:
+        write_atomically(target, json.dumps(report.json, indent=2) + "\n")
+    except OSError as error:
+        print(f"bench: {target} can't be written: {error.strerror}", file=sys.stderr)
+        return 2
     return 1 if report.failed else 0
 
 
