@@ -24,7 +24,8 @@ PROGRAMS = ext2_images.ROOT / "build" / "user" / "programs.cpio"
 # (recipe, geometry): small ones, so that most of an image is metadata. In turns, those that take long less often.
 SMALL = [("plain", {}), ("plain", {"block_size": 4096, "inode_size": 256}), ("symlinks", {}), ("deep", {}), ("triple", {}),
          ("attributes", {}), ("revision-0", {})]
-BASES = [*SMALL * 3, ("htree", {}), ("many-groups", {})]
+LARGE = [("htree", {}), ("many-groups", {})]
+DISTINCT, BASES = [*SMALL, *LARGE], [*SMALL * 3, *LARGE]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -40,8 +41,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def damagers() -> list[tuple[bytes, Damager]]:
-    bases = [ext2_images.image(recipe, 1, **geometry).path.read_bytes() for recipe, geometry in BASES]
-    return [(base, Damager(base)) for base in bases]
+    """An undamaged image and what damages it, for each of BASES."""
+    made = []
+    for recipe, geometry in DISTINCT:
+        base = ext2_images.image(recipe, 1, **geometry).path.read_bytes()
+        made.append((base, Damager(base)))
+    return [made[DISTINCT.index(base)] for base in BASES]
 
 
 def test_damaged_images(complete: Path, tmp_path: Path, damagers: list[tuple[bytes, Damager]], first: int) -> None:
