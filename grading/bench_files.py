@@ -152,7 +152,7 @@ def measure(kernel: Path, show: Callable[[str], None], *, runs: int = RUNS, rows
 
 def row(name: str, counted: dict[str, list[Samples]], timed: dict[str, list[Samples]]) -> Row:
     """The row called `name` of all runs on "Cairn" and perhaps on "Linux"."""
-    count = max(run[name].count for runs in counted.values() for run in runs if name in run)
+    count = max((run[name].count for runs in counted.values() for run in runs if name in run), default=0)
     costs = {system: cost([run.get(name) for run in counted[system]], [run.get(name) for run in timed[system]])
              for system in counted}
     return Row(name, count, costs["Cairn"], costs.get("Linux"))

@@ -58,6 +58,7 @@ def test_an_error_in_any_run_is_told() -> None:
     assert row.cairn == Cost(error="ENOSPC") and row.instruction_ratio is None and row.missed == []
     row = bench_files.row("create", {"Cairn": [good]}, {"Cairn": [{}]})
     assert row.cairn.error == "not measured" and row.linux is None
+    assert bench_files.row("create", {"Cairn": [{}]}, {"Cairn": [{}]}) == Row("create", 0, Cost(error="not measured"), None)
     text = printed(Comparison([row], 1, missing="no mirror"))
     assert "[Cairn: not measured]" in text and "no Linux to compare with: no mirror" in text
 
