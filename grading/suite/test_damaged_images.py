@@ -16,9 +16,8 @@ from grading import ext2_images, qemu
 from grading.channel import CommandError
 from grading.ext2_images import Damager
 from grading.machine import Machine
+from grading.suite.samples import ALL_DAMAGED_DISKS, DAMAGED_DISKS
 
-COUNT = 5000  # with --all
-SAMPLE = 250
 A_MACHINE = 125  # images
 PROGRAMS = ext2_images.ROOT / "build" / "user" / "programs.cpio"
 # (recipe, geometry): small ones, so that most of an image is metadata. In turns, those that take long less often.
@@ -33,9 +32,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "first" not in metafunc.fixturenames:
         return
     seed = int(metafunc.config.getoption("--suite-seed"))
-    firsts = range((seed - 1) * COUNT, seed * COUNT, A_MACHINE)
+    firsts = range((seed - 1) * ALL_DAMAGED_DISKS, seed * ALL_DAMAGED_DISKS, A_MACHINE)
     if not metafunc.config.getoption("--all"):
-        firsts = random.Random(seed).sample(firsts, SAMPLE // A_MACHINE)
+        firsts = random.Random(seed).sample(firsts, DAMAGED_DISKS // A_MACHINE)
     metafunc.parametrize("first", sorted(firsts))
 
 

@@ -14,12 +14,10 @@ import pytest
 
 from grading import ext2_judge
 from grading.suite.rubric_runs import one_at_a_time
+from grading.suite.samples import ALL_FUZZED_DISKS, FUZZED_DISKS, STRESS_CUTS
 
-RUNS = 3000  # of libFuzzer's target, without --all
-ALL_RUNS = 100_000
 DISK = 256 * 1024  # bytes; as large as the target's
 OPERATIONS = 4000  # of the stress program
-CUTS = 40  # judged of each of its logs, without --all
 INPUT_S = 120  # by the clock, and other tests keep the machine busy: an input that takes longer is a finding
 BACKSTOP_S = 600  # a program that takes longer is stuck
 SECTOR = 512
@@ -65,9 +63,9 @@ def test_disks_that_libfuzzer_makes_up(programs: Path, seed: int, tmp_path: Path
     corpus.mkdir()
     for block_size in BLOCK_SIZES:
         make_disk(corpus / f"{block_size}", DISK, block_size, tree)
-    count = ALL_RUNS if request.config.getoption("--all") else RUNS
+    count = ALL_FUZZED_DISKS if request.config.getoption("--all") else FUZZED_DISKS
     said = run([programs / "fuzz_ext2", f"-max_len={DISK}", f"-timeout={INPUT_S}", f"-seed={seed}", f"-runs={count}", corpus], tmp_path,
-               BACKSTOP_S * count / RUNS)
+               BACKSTOP_S * count / FUZZED_DISKS)
     assert f"Done {count} runs" in said, said[-1000:]
 
 
@@ -79,7 +77,7 @@ def test_random_operations_and_cuts(programs: Path, seed: int, tmp_path: Path, b
     ext2_judge.check_clean(disk)
     writes = read_log(log)
     state, done = bytearray(writes[0][1]), 1
-    for count in sample(range(1, len(writes) + 1), CUTS):
+    for count in sample(range(1, len(writes) + 1), STRESS_CUTS):
         for position, data in writes[done:count]:
             state[position : position + len(data)] = data
         done = max(done, count)

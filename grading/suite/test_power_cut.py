@@ -21,12 +21,11 @@ from grading.ext2_images import ROOT
 from grading.ext2_write_log import Replay, WriteLog
 from grading.machine import Machine
 from grading.power_cut import Workload
+from grading.suite.samples import CUTS, LOST_WRITES
 
 PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 LINES = 200
 MOVES = 60  # lines of a workload of moves: each is two commits
-CUTS = 130  # judged of each recording, without --all
-LOST = 40  # states with lost writes
 DISK = "16M"  # with blocks of 1 KiB, two groups
 
 
@@ -100,7 +99,7 @@ def test_writes_lost_from_a_disks_cache_can_be_repaired(recording: Recording, se
     flushes = recording.log.flushes()
     bad = {}
     with Replay(recording.before, recording.log) as replay:
-        for number in sample(range(len(flushes) - 1), LOST):
+        for number in sample(range(len(flushes) - 1), LOST_WRITES):
             kept, end = flushes[number] + 1, flushes[number + 1]
             image = replay.after(kept)
             survivors = [entry for entry in range(kept, end) if rng.random() < 0.5]

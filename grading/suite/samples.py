@@ -1,0 +1,14 @@
+"""How much `make test` takes of what is too much for it. `make test-all` takes all."""
+
+from __future__ import annotations
+
+DAMAGED_DISKS, ALL_DAMAGED_DISKS = 250, 5000
+FUZZED_DISKS, ALL_FUZZED_DISKS = 3000, 100_000  # that libFuzzer makes up
+CUTS = 130  # power cuts that are judged of each recording
+LOST_WRITES = 40  # of each recording, disks that lost what was in their cache
+STRESS_CUTS = 40  # cuts of each log of the program that changes files at random
+
+LEFT_OUT = (f"Sampled: each mutant met the tests that it names up to the first that failed; {DAMAGED_DISKS} of {ALL_DAMAGED_DISKS:,} "
+            f"damaged disks were mounted; libFuzzer made {FUZZED_DISKS:,} of {ALL_FUZZED_DISKS:,}; of each recorded workload {CUTS} power "
+            f"cuts and {LOST_WRITES} losses of writes were judged, of each on the host {STRESS_CUTS} cuts; of each forgery's tests, of "
+            "large images and of damaged headers a few were drawn.")
