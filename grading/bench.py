@@ -3,8 +3,8 @@
 
 Lab a's are measured in instructions, on a machine that counts them (`-icount shift=0`, where the time
 stamp counter counts instructions), so that the figures are the same on every host. The kernel's `bench`
-command measures its own functions, the program user/programs/bench.c what a process sees. From lab b on
-the same program also runs on Linux in the same machine, see bench_files.py. Prints a table and writes
+command measures its own functions, the program user/programs/bench.c what a process sees. Lab b's program,
+user/bench/files.c, also runs on Linux in the same machine, see bench_files.py. Prints a table and writes
 build/bench/LAB.json, or what --out names; exits 0, 1 when an operation failed, 2 when the machine could not be run
 or the file not be written.
 """

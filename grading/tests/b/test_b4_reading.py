@@ -161,8 +161,8 @@ def test_what_may_only_be_read(recipe: str, boot: Boot, make_image: MakeImage, r
         check(expected=before, seen=digest_of(image.path), what=f"the SHA-256 of the disk with {recipe}, which must not be written")
 
 
-# What no ext2 may say, and values to say it with. Of one that isn't refused, nothing may go wrong.
-NEAR = (1, 8)  # these are added to the right value
+# What no ext2 may say, and values to say it with. Each must be refused.
+NEAR = (1, 8)  # values of this size, also below zero, are added to the right one
 LIES = [
     ("s_log_block_size", (7, 22, 31, 32, 0xFFFFFFFF)), ("s_blocks_per_group", (0, 8193, 1 << 31)),
     ("s_inodes_per_group", (0, 8193, 1 << 31)), ("s_blocks_count", (0, 2, 1 << 20, 0xFFFFFFFF)),
