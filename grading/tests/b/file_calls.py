@@ -123,16 +123,18 @@ class FileCalls(Caller):
             raise CheckFailed(f"stat({shown_text(path)})", "success or ENOENT", error_name(-seen))
         return not isinstance(seen, int)
 
-    def _path(self, name: str, path: Text, *arguments: int, shown: str = "") -> int:
-        text = ", ".join([shown_text(path), *(f"{word:#o}" for word in arguments)])
-        return self._call(shown or f"{name}({text})", NUMBERS[name], self._text(path), *arguments)[0]
+    def _path(self, name: str, path: Text, *arguments: int, mode: int | None = None, shown: str = "") -> int:
+        """A call with a path, then a mode if it has one, then other numbers."""
+        modes = [] if mode is None else [mode]
+        text = ", ".join([shown_text(path), *(f"{word:#o}" for word in modes), *map(str, arguments)])
+        return self._call(shown or f"{name}({text})", NUMBERS[name], self._text(path), *modes, *arguments)[0]
 
     def _paths(self, name: str, one: Text, other: Text) -> int:
         return self._call(f"{name}({shown_text(one)}, {shown_text(other)})", NUMBERS[name], self._text(one), self._text(other))[0]
 
     def mkdir(self, path: Text, mode: int = 0o755) -> int:
         """mkdir(2)."""
-        return self._path("mkdir", path, mode)
+        return self._path("mkdir", path, mode=mode)
 
     def rmdir(self, path: Text) -> int:
         """rmdir(2)."""
@@ -152,11 +154,11 @@ class FileCalls(Caller):
 
     def chmod(self, path: Text, mode: int) -> int:
         """chmod(2)."""
-        return self._path("chmod", path, mode)
+        return self._path("chmod", path, mode=mode)
 
     def mknod(self, path: Text, mode: int, device: int = 0) -> int:
         """mknod(2)."""
-        return self._path("mknod", path, mode, device)
+        return self._path("mknod", path, device, mode=mode)
 
     def rename(self, old: Text, new: Text) -> int:
         """rename(2)."""
