@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -120,22 +121,14 @@ class Caller:
 
         Returns how many rounds were completed; an error ends the test unless it is expected.
         """
-        words: list[int | str] = []
-        for name, *arguments in calls:
-            words += ["/"] if words else []
-            words += [NUMBERS[str(name)], *arguments]
         shown = shown or f"{count} times " + ", ".join(str(call[0]) for call in calls)
-        answer = self.puppets.ask(self.pid, "each", first, count, step, *words)
+        answer = self.puppets.ask(self.pid, "each", first, count, step, *_words(calls))
         self._judge(answer, f"{shown} (the number {first + step * answer.number('done')} at last)")
         return answer.number("done")
 
     def tally(self, first: int, count: int, *calls: tuple[int | str, ...], step: int = 1) -> tuple[int, int]:
         """As each(), going on after errors: how many rounds had none, and the last errno."""
-        words: list[int | str] = []
-        for name, *arguments in calls:
-            words += ["/"] if words else []
-            words += [NUMBERS[str(name)], *arguments]
-        answer = self.puppets.ask(self.pid, "try", first, count, step, *words)
+        answer = self.puppets.ask(self.pid, "try", first, count, step, *_words(calls))
         return answer.result or 0, answer.number("error")
 
     def _call(self, shown: str, number: int, *arguments: int | str) -> tuple[int, list[bytes]]:
@@ -169,6 +162,15 @@ class Caller:
         self._text_used += len(data) + 1
         self.store(address, data + b"\0")
         return address
+
+
+def _words(calls: Iterable[tuple[int | str, ...]]) -> list[int | str]:
+    """Calls as os_puppet takes them after `each` and `try`: by number, with "/" between them."""
+    words: list[int | str] = []
+    for name, *arguments in calls:
+        words += ["/"] if words else []
+        words += [NUMBERS[str(name)], *arguments]
+    return words
 
 
 def shown_text(text: Text) -> str:
