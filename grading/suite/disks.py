@@ -5,13 +5,12 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from grading.lab import ROOT
 from grading.machine import Machine
 from grading.qemu import DataDisk
 from grading.stream import MASK, MIX_STEP, mix
 from grading.suite.partition_tables import SECTOR
+from grading.suite.rubric_runs import PROGRAMS
 
-PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 WORDS = SECTOR // 8
 SIZE = 4 << 20  # bytes of a usual disk
 SECTORS = SIZE // SECTOR

@@ -20,6 +20,8 @@ from grading.results import Outcome
 from grading.run import Run
 from grading.runner import PROPERTY
 
+PROGRAMS = ROOT / "build" / "user" / "programs.cpio"  # the archive of all programs, when they are built
+
 
 @contextmanager
 def one_at_a_time(tree: Path, what: str) -> Iterator[None]:
@@ -52,8 +54,7 @@ def run_tests(letter: str, kernel: Path, tests: Sequence[str], logs: Path, seed:
               stop_at_first: bool) -> list[Outcome]:
     """Results of the tests that ran; with `stop_at_first`, none after the first that fails."""
     run = Run(lab=letter, seed=seed, build=kernel.parent, logs=logs,
-              programs=ROOT / "build" / "user" / "programs.cpio",
-              student_files=load_lab(letter).folder)
+              programs=PROGRAMS, student_files=load_lab(letter).folder)
     nodes = [node_of(letter, test) for test in tests]
     if any("grub" in node for node in nodes):
         make_disk(kernel)
@@ -80,7 +81,7 @@ def make_disk(kernel: Path) -> None:
     build = ROOT / "build"
     subprocess.run([ROOT / "fs-images" / "make_disk.py", kernel.with_name("disk.img"),
                     "--core", build / "grub" / "core.img", "--kernel", stripped,
-                    "--programs", build / "user" / "programs.cpio"], check=True)
+                    "--programs", PROGRAMS], check=True)
 
 
 @dataclass

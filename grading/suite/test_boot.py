@@ -12,8 +12,8 @@ from grading import page_walk
 from grading.failures import GuestFailure
 from grading.lab import ROOT
 from grading.machine import Machine
+from grading.suite.rubric_runs import PROGRAMS
 
-PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 ESP = ROOT / "build" / "esp.img"
 FRAME = 4096
 # Of memory, at most, beside the frame table: firmware, the kernel, its tables, the programs.

@@ -16,10 +16,10 @@ from grading import ext2_images, qemu
 from grading.channel import CommandError
 from grading.ext2_images import Damager
 from grading.machine import Machine
+from grading.suite.rubric_runs import PROGRAMS
 from grading.suite.samples import ALL_DAMAGED_DISKS, DAMAGED_DISKS
 
 A_MACHINE = 125  # images
-PROGRAMS = ext2_images.ROOT / "build" / "user" / "programs.cpio"
 # (recipe, geometry): small ones, so that most of an image is metadata. In turns, those that take long less often.
 SMALL = [("plain", {}), ("plain", {"block_size": 4096, "inode_size": 256}), ("symlinks", {}), ("deep", {}), ("triple", {}),
          ("attributes", {}), ("revision-0", {})]

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from grading import ext2_images, ext2_judge, qemu
-from grading.ext2_images import ROOT, Image
+from grading.ext2_images import Image
 from grading.machine import Machine
+from grading.suite.rubric_runs import PROGRAMS
 
 from ext2_layout import Layout  # fs-images/, which ext2_images adds to the path; isort: skip
 
-PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 SECTOR = 512
 
 

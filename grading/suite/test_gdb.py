@@ -16,9 +16,9 @@ from grading import page_walk
 from grading.gdb.attach import gdb_on
 from grading.machine import Machine
 from grading.suite.conftest import ROOT
+from grading.suite.rubric_runs import PROGRAMS
 from grading.tests.a.puppets import Puppets
 
-PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 BACKSTOP_S = 600  # for a gdb whose breakpoint is never hit
 UNMAPPED = 0x10_0000_0000
 KERNEL_TEXT = 0xFFFF_FFFF_8010_1000

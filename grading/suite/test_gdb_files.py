@@ -15,7 +15,8 @@ import pytest
 from grading import ext2_images
 from grading.machine import Machine
 from grading.puppets import Puppets
-from grading.suite.test_gdb import PROGRAMS, VIRTUAL_ADDRESSES, debug
+from grading.suite.rubric_runs import PROGRAMS
+from grading.suite.test_gdb import VIRTUAL_ADDRESSES, debug
 from grading.tests.b.process import Process
 
 MARK = "echo \\n<<<\\n"

@@ -10,8 +10,7 @@ import pytest
 
 from grading.machine import Machine
 from grading.suite.conftest import ROOT, run_make
-
-PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
+from grading.suite.rubric_runs import PROGRAMS
 
 
 @pytest.fixture(scope="module", params=["a", "a-debug"])

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from grading import ext2_images, ext2_judge
 from grading.machine import Machine
-from grading.suite.conftest import ROOT
+from grading.suite.rubric_runs import PROGRAMS
 
-PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 NEW = 120  # files that the test makes
 
 

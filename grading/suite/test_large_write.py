@@ -11,9 +11,8 @@ import pytest
 
 from grading import ext2_judge
 from grading.machine import Machine
-from grading.suite.conftest import ROOT
+from grading.suite.rubric_runs import PROGRAMS
 
-PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 MEMORY = 64  # MiB
 SIZE = 32  # MiB: with as many of dirty pages beside the program's own, memory would be used up
 SLACK = 64  # pages that a piece of a write may add before it looks

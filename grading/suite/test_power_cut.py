@@ -17,13 +17,12 @@ import pytest
 
 from grading import ext2_judge, power_cut, qemu
 from grading.check import CheckFailed
-from grading.ext2_images import ROOT
 from grading.ext2_write_log import Replay, WriteLog
 from grading.machine import Machine
 from grading.power_cut import Workload
+from grading.suite.rubric_runs import PROGRAMS
 from grading.suite.samples import CUTS, LOST_WRITES
 
-PROGRAMS = ROOT / "build" / "user" / "programs.cpio"
 LINES = 200
 MOVES = 60  # lines of a workload of moves: each is two commits
 DISK = "16M"  # with blocks of 1 KiB, two groups

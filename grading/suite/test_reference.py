@@ -10,7 +10,7 @@ import pytest
 from grading import starter
 from grading.lab import all_labs
 from grading.machine import Machine
-from grading.suite.conftest import ROOT
+from grading.suite.rubric_runs import PROGRAMS
 
 PAIRS = [(lab.letter, earlier.letter) for lab in all_labs() for earlier in all_labs() if earlier.letter < lab.letter]
 pytestmark = pytest.mark.skipif(not PAIRS, reason="there is one lab only")
@@ -33,8 +33,7 @@ def test_an_earlier_lab_from_its_objects(students_tree: Path, built: Path, lette
     done = make(students_tree, "kernel", f"LAB={letter}", f"REFERENCE={earlier}")
     assert done.returncode == 0, done.stderr[-2000:]
     kernel = students_tree / "build" / f"{letter}-reference-{earlier}" / "kernel.elf"
-    programs = ROOT / "build" / "user" / "programs.cpio"
-    with Machine(kernel, initrd=programs, options="channel") as machine:
+    with Machine(kernel, initrd=PROGRAMS, options="channel") as machine:
         # The starter alone can't run a program: without lab A's page tables nothing is mapped.
         machine.console.send("run hello\n")
         machine.console.wait_for("Hello")
