@@ -1,10 +1,12 @@
-"""What tests of disks share: machines with disks, and what the monitor says of their sectors."""
+"""What tests of disks share: disks, machines with them, and what the monitor says of their sectors."""
 
 from __future__ import annotations
 
+import subprocess
 import zlib
 from pathlib import Path
 
+from grading import ext2_judge
 from grading.machine import Machine
 from grading.qemu import DataDisk
 from grading.stream import MASK, MIX_STEP, mix
@@ -24,6 +26,13 @@ def image(folder: Path, name: str, content: bytes) -> Path:
     path = folder / f"{name}.img"
     path.write_bytes(content)
     return path
+
+
+def mke2fs(disk: Path, size: int, *options: str | Path) -> Path:
+    """Makes `disk` an ext2 of `size` bytes, with mke2fs's further options. Returns it."""
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", *options, disk, f"{size // 1024}k"], env=ext2_judge.ENVIRONMENT,
+                   capture_output=True, check=True)
+    return disk
 
 
 def listed(machine: Machine) -> dict[str, dict[str, str]]:

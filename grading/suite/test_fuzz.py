@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from grading import ext2_judge
+from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import one_at_a_time
 from grading.suite.samples import ALL_FUZZED_DISKS, FUZZED_DISKS, STRESS_CUTS
 
@@ -35,10 +36,8 @@ def programs(root: Path) -> Path:
 
 
 def make_disk(path: Path, size: int, block_size: int, tree: Path | None = None) -> Path:
-    filled = ["-d", str(tree)] if tree else []
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", "-b", str(block_size), "-m", "0", "-N", str(size // 4096), *filled, str(path),
-                    f"{size // 1024}k"], env=ext2_judge.ENVIRONMENT, capture_output=True, check=True)
-    return path
+    filled = ["-d", tree] if tree else []
+    return mke2fs(path, size, "-b", str(block_size), "-m", "0", "-N", str(size // 4096), *filled)
 
 
 def run(command: Sequence[object], folder: Path, backstop_s: float = BACKSTOP_S) -> str:

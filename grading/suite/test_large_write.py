@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from array import array
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from grading import ext2_judge
 from grading.machine import Machine
+from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import PROGRAMS
 
 MEMORY = 64  # MiB
@@ -25,8 +25,7 @@ def numbers(line: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("file", ["/mnt/large", "/dev/vda"])
 def test_dirty_pages_stay_within_their_limit(complete: Path, tmp_path: Path, file: str) -> None:
-    disk = tmp_path / "disk"
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", disk, "40M"], env=ext2_judge.ENVIRONMENT, capture_output=True, check=True)
+    disk = mke2fs(tmp_path / "disk", 40 << 20)
     with Machine(complete / "kernel.elf", PROGRAMS, options="channel root=tmpfs", disks=[disk], memory_mib=MEMORY) as machine:
         command = machine.channel.command
         if file.startswith("/mnt/"):

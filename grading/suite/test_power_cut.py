@@ -8,7 +8,6 @@ last flush: those states are judged as well.
 from __future__ import annotations
 
 import random
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +19,13 @@ from grading.check import CheckFailed
 from grading.ext2_write_log import Replay, WriteLog
 from grading.machine import Machine
 from grading.power_cut import Workload
+from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import PROGRAMS
 from grading.suite.samples import CUTS, LOST_WRITES
 
 LINES = 200
 MOVES = 60  # lines of a workload of moves: each is two commits
-DISK = "16M"  # with blocks of 1 KiB, two groups
+DISK = 16 << 20  # bytes; with blocks of 1 KiB, two groups
 
 
 @dataclass
@@ -42,8 +42,7 @@ def record(kernel: Path, folder: Path, workload: Workload, block_size: int) -> R
     tree, disk, before = folder / "tree", folder / "disk", folder / "before"
     tree.mkdir()
     (tree / "script").write_text(workload.script())
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", "-b", str(block_size), "-I", "128", "-m", "0", "-d", tree, disk, DISK],
-                   env=ext2_judge.ENVIRONMENT, capture_output=True, check=True)
+    mke2fs(disk, DISK, "-b", str(block_size), "-I", "128", "-m", "0", "-d", tree)
     before.write_bytes(disk.read_bytes())
     data_disk = qemu.DataDisk(disk, write_log=folder / "log")
     with Machine(kernel, initrd=PROGRAMS, options="channel graded root=tmpfs", disks=[data_disk]) as machine:
