@@ -43,7 +43,7 @@ def test_partitions_are_those_that_sfdisk_made(built: Path, tmp_path: Path, rng:
     with start(built, files, sandbox=True) as machine:
         found = listed(machine)
         for number, (file, table) in enumerate(zip(files, tables, strict=True)):
-            disk = f"vd{'abcdefgh'[number]}"
+            disk = f"vd{letters(number)}"
             assert sorted(name for name in found if name.startswith(disk)) == sorted(names_of(disk, table))
             assert found[disk]["sectors"] == str(SECTORS + number)
             content = file.read_bytes()
