@@ -35,6 +35,12 @@ def mke2fs(disk: Path, size: int, *options: str | Path) -> Path:
     return disk
 
 
+def debugfs(image: Path, *lines: str, offset: int = 0) -> str:
+    """Lets debugfs change the ext2 that starts `offset` bytes into an image; returns its complaints, after a line of its own."""
+    return subprocess.run(["debugfs", "-w", "-f", "-", f"{image}?offset={offset}"], env=ext2_judge.ENVIRONMENT,
+                          input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, check=True).stderr
+
+
 def listed(machine: Machine) -> dict[str, dict[str, str]]:
     """What `disks` says, by name."""
     return {line["name"]: line for line in machine.channel.command("disks").values()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import struct
 import subprocess
@@ -12,10 +11,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from grading.ext2_judge import ENVIRONMENT
+
 SECTOR = 512
 ENTRIES, ENTRY = 128, 128  # of a GPT
 TABLE_SECTORS = ENTRIES * ENTRY // SECTOR
-ENVIRONMENT = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C"}
 
 Partitions = dict[int, tuple[int, int]]  # number -> first sector, count
 

@@ -17,6 +17,7 @@ from grading.check import CheckFailed
 from grading.ext2_images import recipes
 from grading.ext2_write_log import DISCARD, FLUSH, MAGIC, Replay, WriteLog, apply_prefix
 from grading.failures import HarnessFault
+from grading.suite.disks import debugfs
 
 ALL_FIELDS = (*ext2_judge.FIELDS, "atime", "ctime", "inode", "sectors")
 NOT_FOR_E2FSCK = ("unknown-incompat",)  # it refuses them, as a kernel must
@@ -127,10 +128,6 @@ def test_most_damage_is_damage(tmp_path: Path) -> None:
 def plain(tmp_path: Path) -> Path:
     """An image to spoil."""
     return ext2_images.image("plain").copy(tmp_path / "plain.img")
-
-
-def debugfs(image: Path, *commands: str) -> None:
-    ext2_judge._run(["debugfs", "-w", "-f", "-", str(image)], "\n".join(commands).encode() + b"\n")
 
 
 def test_e2fsck_hears_of_a_wrong_count_that_it_calls_no_error(plain: Path) -> None:

@@ -15,7 +15,6 @@ as no repair must therefore never be on the disk, not even between two writes. I
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +23,7 @@ import pytest
 from grading import ext2_images, ext2_judge
 from grading.check import CheckFailed
 from grading.ext2_images import recipes
+from grading.suite.disks import debugfs
 
 Layout = recipes.Layout
 
@@ -43,9 +43,8 @@ class Place:
         self.deeper_inode = base.manifest[self.deeper].inode
 
     def debugfs(self, *lines: str) -> None:
-        run = subprocess.run(["debugfs", "-w", "-f", "-", self.image], env=ext2_judge.ENVIRONMENT, input="\n".join(lines),
-                             capture_output=True, text=True, check=True)
-        assert not [line for line in run.stderr.splitlines()[1:] if line and not line.startswith("Allocated")], run.stderr
+        said = debugfs(self.image, *lines)
+        assert not [line for line in said.splitlines()[1:] if line and not line.startswith("Allocated")], said
 
     def patch(self, change: Callable[[Layout], None]) -> None:
         content = bytearray(self.image.read_bytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
 import sys
 import zlib
@@ -11,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from grading import ext2_judge
 
 PARTITION = 2048 * 512  # bytes before the ext2 partition
 
@@ -102,8 +103,8 @@ def make_disk(root: Path, image: Path, core: Path, *arguments: object) -> subpro
 
 
 def debugfs(image: Path, command: str) -> str:
-    tool = shutil.which("debugfs", path="/usr/sbin:/sbin:/usr/bin")
-    return subprocess.run([tool, "-R", command, f"{image}?offset={PARTITION}"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(["debugfs", "-R", command, f"{image}?offset={PARTITION}"], env=ext2_judge.ENVIRONMENT, capture_output=True,
+                          text=True, check=True).stdout
 
 
 def test_the_disk_is_reproducible_and_clean(root: Path, core: Path, tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_the_disk_is_reproducible_and_clean(root: Path, core: Path, tmp_path: Pa
     assert debugfs(images[0], "cat /etc/motd") == "hello\n"
     partition = tmp_path / "partition"
     partition.write_bytes(images[0].read_bytes()[PARTITION:])
-    check = subprocess.run(["/usr/sbin/e2fsck", "-fn", partition], capture_output=True, text=True, check=False)
+    check = subprocess.run(["e2fsck", "-fn", partition], env=ext2_judge.ENVIRONMENT, capture_output=True, text=True, check=False)
     assert check.returncode == 0 and "Fix" not in check.stdout
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from grading import disk_image, ext2_judge
 from grading.suite.conftest import run_make
+from grading.suite.disks import debugfs
 
 OFFSET = 1 << 20  # bytes before the partition
 BACKSTOP_S = 600
@@ -39,8 +39,7 @@ class Disk:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def debugfs(self, *lines: str) -> None:
-        subprocess.run([shutil.which("debugfs", path="/usr/sbin:/sbin"), "-w", "-f", "-", f"{self.image}?offset={OFFSET}"],
-                       input="\n".join(lines), capture_output=True, text=True, check=True)
+        debugfs(self.image, *lines, offset=OFFSET)
 
     def read(self, path: str) -> bytes:
         return ext2_judge.read_file(self.image, path, OFFSET)
@@ -98,7 +97,7 @@ def fill(disk: Disk) -> None:
     disk.debugfs(f"write {disk.folder}/big home/big", "cd /home", f"write {disk.folder}/big big")
     (disk.folder / "big").unlink()
     partition = f"{disk.image}?offset={OFFSET}"
-    subprocess.run(["/usr/sbin/e2fsck", "-fy", partition], capture_output=True, check=False)
+    subprocess.run(["e2fsck", "-fy", partition], env=ext2_judge.ENVIRONMENT, capture_output=True, check=False)
 
 
 def test_a_full_disk_has_room_for_a_larger_kernel(disk: Disk) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 import random
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from grading.lab import ROOT
 from grading.machine import Machine
-from grading.suite.disks import SECTORS, SIZE, checksums, expected_checksums, image, listed, random_words
+from grading.suite.disks import SECTORS, SIZE, checksums, debugfs, expected_checksums, image, listed, random_words
 from grading.suite.partition_tables import SECTOR, Partitions, sfdisk
 
 
@@ -61,20 +60,13 @@ def test_a_module_of_grub_is_a_ram_disk(built: Path, tmp_path: Path, partitioned
     content, table = partitioned
     disk = tmp_path / "boot.img"
     shutil.copy(built / "disk.img", disk)
-    script = f"""write {image(tmp_path, "ram", bytes(content))} ram.img
-dump /boot/grub/grub.cfg {tmp_path}/grub.cfg
-rm /boot/grub/grub.cfg
-"""
-
-    def debugfs(commands: str) -> None:
-        subprocess.run(["/usr/sbin/debugfs", "-w", "-f", "-", f"{disk}?offset={2048 * SECTOR}"], input=commands,
-                       text=True, check=True, capture_output=True)
-    debugfs(script)
-    menu = tmp_path / "grub.cfg"
+    menu, start = tmp_path / "grub.cfg", 2048 * SECTOR
+    debugfs(disk, f"write {image(tmp_path, 'ram', bytes(content))} ram.img", f"dump /boot/grub/grub.cfg {menu}",
+            "rm /boot/grub/grub.cfg", offset=start)
     text = menu.read_text()
     lines = [line for line in text.splitlines() if "module2" in line]
     menu.write_text(text.replace(lines[0], lines[0] + "\n  module2 /ram.img ram.img"))
-    debugfs(f"cd /boot/grub\nwrite {menu} grub.cfg\n")
+    debugfs(disk, "cd /boot/grub", f"write {menu} grub.cfg", offset=start)
     with Machine(boot="grub", disk=disk, options="channel") as machine:
         check_ram_disk(machine, "ram0", content, table)
         assert machine.channel.command("run hello").lines[-1].endswith("exited status=0")
