@@ -24,7 +24,7 @@ from rich.table import Table
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from grading import bench_files  # noqa: E402 - needs the path above
+from grading import bench_files, bench_table  # noqa: E402 - needs the path above
 from grading.channel import Channel, Value  # noqa: E402
 from grading.failures import GuestFailure, HarnessFault  # noqa: E402
 from grading.lab import ROOT, LabError, load_lab  # noqa: E402
@@ -140,7 +140,7 @@ def bench_operations(kernel: Path, arguments: argparse.Namespace, show: Callable
 def bench_files_report(kernel: Path, arguments: argparse.Namespace, show: Callable[[str], None]) -> Report:
     """Lab b's file calls, on Cairn and on Linux. Raises GuestFailure and HarnessFault."""
     found = bench_files.measure(kernel, show, runs=arguments.runs, rows=arguments.rows, with_linux=not arguments.no_linux)
-    return Report(bench_files.table(found), bench_files.as_json(found), any(row.cairn.error for row in found.rows))
+    return Report(bench_table.table(found), bench_table.as_json(found), any(row.cairn.error for row in found.rows))
 
 
 BENCHMARKS = {"a": bench_operations, "b": bench_files_report}

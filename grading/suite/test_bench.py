@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grading import bench_files, linux_vm
+from grading import bench_files, bench_table, linux_vm
 from grading.bench_files import Comparison, Cost, Row, Sample, samples
 from grading.failures import GuestFailure, HarnessFault
 from grading.instruction_count import Mark
@@ -24,7 +24,7 @@ MARKS = [Mark(number, instructions, 0) for number, instructions in
 
 def printed(comparison: Comparison) -> str:
     console = Console(width=150, record=True, markup=False, highlight=False, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(bench_files.table(comparison))
+    console.print(bench_table.table(comparison))
     return console.export_text()
 
 
@@ -78,7 +78,7 @@ def test_table_and_json_have_the_same_figures() -> None:
     for figure in ("123,457", "100,000", "1.23", "45.68", "50.00", "0.91", "[misses: instructions]"):
         assert figure in created
     assert "6.1.0-test" in text and text.count("misses") == 1
-    told = json.loads(json.dumps(bench_files.as_json(found)))
+    told = json.loads(json.dumps(bench_table.as_json(found)))
     assert told["linux_release"] == "6.1.0-test" and told["linux_missing"] is None
     assert told["operations"][0] | {"what": ""} == {
         "name": "create", "what": "", "count": 1000, "cairn": {"instructions": 123456.7, "ns": 45678},
@@ -103,7 +103,7 @@ def test_without_a_mirror_cairn_is_measured_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(bench_files, "on_cairn", on_cairn)
     found = bench_files.measure(Path("kernel.elf"), lambda text: None, runs=1, rows=["create"])
     assert found.rows == [Row("create", 10, Cost(20, 10), None)]
-    assert found.missing == "the mirror can't be reached" and bench_files.as_json(found)["linux_release"] is None
+    assert found.missing == "the mirror can't be reached" and bench_table.as_json(found)["linux_release"] is None
 
 
 def test_cairn_is_measured(complete: Path, tmp_path: Path) -> None:
