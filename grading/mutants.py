@@ -2,9 +2,11 @@
 """Known-wrong solutions of a lab: `grading/mutants.py a` lists them, `a NAME` builds one.
 
 A mutant is one small change to the reference: `grading/mutants/a.toml` says in which file which
-text becomes which, and which of the rubric's tests must notice (`kills`). The suite runs them
-(suite/test_mutants.py). Mutants with `visible = true` misbehave in a way that a user program
-can see; the students' own tests are scored by how many of them they catch.
+text becomes which (in several places: `find` and `replace` are lists of equal length), and which of
+the rubric's tests must notice (`kills`). The suite runs them (suite/test_mutants.py). Tests that no
+mistake of a student's makes fail stand in the table `without_mutant`, with the reason. Mutants with
+`visible = true` misbehave in a way that a user program can see; the students' own tests are scored by
+how many of them they catch.
 
 Students don't get the mutants: where the file is absent, the lists here are empty.
 
@@ -43,28 +45,26 @@ class Mutant:
     item: str  # the item it breaks, e.g. "A1"
     description: str  # what is wrong, one sentence
     file: str  # relative to the repository, e.g. "labs/a-paging/page_table.cc"
-    find: str  # stands exactly once in `file`
-    replace: str
+    find: tuple[str, ...]  # each stands exactly once in `file`
+    replace: tuple[str, ...]  # as many
     kills: tuple[str, ...]  # rubric tests of which at least one must fail
     visible: bool = False  # whether user programs can see it
 
 
 def load_mutants(letter: str, root: Path = ROOT) -> list[Mutant]:
     """All mutants of a lab, in the file's order; [] without the file. Raises MutantError."""
-    path = root / "grading" / "mutants" / f"{letter}.toml"
-    name = path.relative_to(root)
-    if not path.exists():
-        return []
-    try:
-        tables = tomllib.loads(path.read_text()).get("mutant", [])
-    except tomllib.TOMLDecodeError as error:
-        raise MutantError(f"{name}: {error}") from error
-    mutants = [_read(table, str(name)) for table in tables]
+    name = f"grading/mutants/{letter}.toml"
+    mutants = [_read(table, name) for table in _load(root, name).get("mutant", [])]
     names = [mutant.name for mutant in mutants]
     for mutant in mutants:
         if names.count(mutant.name) > 1:
             raise MutantError(f"{name}: two mutants are called {mutant.name}; rename one")
     return mutants
+
+
+def tests_without_mutant(letter: str, root: Path = ROOT) -> dict[str, str]:
+    """Rubric tests that need no mutant, with the reason; {} in the students' tree. Raises MutantError."""
+    return _load(root, f"grading/mutants/{letter}.toml").get("without_mutant", {})
 
 
 def visible_mutants(letter: str, root: Path = ROOT) -> list[Mutant]:
@@ -79,11 +79,13 @@ def mutated_text(mutant: Mutant, root: Path = ROOT) -> str:
     except OSError as error:
         raise MutantError(f"mutant {mutant.name}: {mutant.file}: {error.strerror}; correct `file` "
                           "in grading/mutants") from error
-    count = text.count(mutant.find)
-    if count != 1:
-        raise MutantError(f"mutant {mutant.name}: its `find` stands {count} times in {mutant.file}, "
-                          "not once; adapt it to the reference's text")
-    return text.replace(mutant.find, mutant.replace)
+    for find, replace in zip(mutant.find, mutant.replace, strict=True):
+        count = text.count(find)
+        if count != 1:
+            raise MutantError(f"mutant {mutant.name}: its `find` stands {count} times in {mutant.file}, not once: "
+                              f"{find.strip().partition(chr(10))[0]}; adapt it to the reference's text")
+        text = text.replace(find, replace)
+    return text
 
 
 def kernel(mutant: Mutant, letter: str, root: Path = ROOT) -> Path:
@@ -161,6 +163,14 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def _load(root: Path, name: str) -> dict:
+    path = root / name
+    try:
+        return tomllib.loads(path.read_text()) if path.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise MutantError(f"{name}: {error}") from error
+
+
 def _read(table: dict, path: str) -> Mutant:
     name = table.get("name", "without a name")
     fields = {field.name: field for field in dataclasses.fields(Mutant)}
@@ -173,7 +183,11 @@ def _read(table: dict, path: str) -> Mutant:
         raise MutantError(f"{path}: mutant {name}: {', '.join(wrong)}")
     if not table["kills"]:
         raise MutantError(f"{path}: mutant {name}: `kills` names no test; name one that must fail")
-    return Mutant(**{**table, "kills": tuple(table["kills"])})
+    find, replace = ((texts,) if isinstance(texts, str) else tuple(texts) for texts in (table["find"], table["replace"]))
+    if not find or len(find) != len(replace):
+        raise MutantError(f"{path}: mutant {name}: {len(find)} texts in `find` and {len(replace)} in `replace`; "
+                          "give each its replacement")
+    return Mutant(**{**table, "find": find, "replace": replace, "kills": tuple(table["kills"])})
 
 
 def main() -> int:

@@ -31,6 +31,24 @@ def test_a_mutant_changes_one_place(tree) -> None:
     assert mutants.mutated_text(mutant, top) == "int walk() {\n  return level + 1;\n}\n"
 
 
+TWO_PLACES = ENTRY.replace('"level - 1"', '["walk", "level - 1"]').replace('"level + 1"', '["climb", "level + 1"]')
+
+
+def test_a_mutant_may_change_several_places(tree) -> None:
+    top = made_up(tree, TWO_PLACES.format(name="up"))
+    [mutant] = mutants.load_mutants("a", top)
+    assert mutants.mutated_text(mutant, top) == "int climb() {\n  return level + 1;\n}\n"
+    (top / "labs/a-paging/walk.cc").write_text(SOURCE.replace("level - 1", "level-1"))
+    with pytest.raises(mutants.MutantError, match=r"stands 0 times in labs/a-paging/walk\.cc, not once: level - 1;"):
+        mutants.mutated_text(mutant, top)
+
+
+def test_tests_without_a_mutant_have_a_reason(tree) -> None:
+    top = made_up(tree, ENTRY.format(name="up"), '[without_mutant]\ntest_sync = "It is given."\n')
+    assert mutants.tests_without_mutant("a", top) == {"test_sync": "It is given."}
+    assert mutants.tests_without_mutant("b", top) == {}
+
+
 def test_students_have_no_mutants(tree) -> None:
     top = tree({"labs/a-paging/walk.cc": SOURCE})
     assert mutants.load_mutants("a", top) == []
@@ -46,6 +64,8 @@ def test_visible_mutants_are_those_marked(tree) -> None:
     ('find = "level - 1"', 'find = "level"\nfound = 1', "unknown key `found`"),
     ('item = "A1"\n', "", "no key `item`"),
     ('["test_walk"]', "[]", "names no test"),
+    ('"level - 1"', '["level - 1", "walk"]', "2 texts in `find` and 1 in `replace`"),
+    ('find = "level - 1"\nreplace = "level + 1"', "find = []\nreplace = []", "0 texts in `find`"),
     ("[[mutant]]", "[[mutant]", "a.toml"),
 ])
 def test_a_wrong_description_is_refused(tree, old: str, new: str, message: str) -> None:
