@@ -15,11 +15,13 @@ from grading.stream import put, scribble, stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, patched, switch_off
 from grading.tests.b.guest import Boot, directory_entry, file_entry, judge, on_disk, on_image
+from grading.tests.b.process import PAGE
 from grading.tests.b.structures import error_name
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name
 
 KIB, MIB = 1 << 10, 1 << 20
+NOWHERE = 8  # an address of which no process has memory
 LEVELS_HINT = "12 direct blocks, then one, two and three levels of blocks full of pointers"
 GIVE_BACK_HINT = "map_or_allocate_block() gives back what it took when it can't take all that is needed"
 
@@ -102,8 +104,9 @@ def test_holes_are_filled(boot: Boot, make_image: MakeImage, rng: random.Random)
     fd = process.open(path, os.O_RDWR)
     before = {offset: process.pread(fd, min(count, 100), offset) for offset, count in pieces.items()}
     wrote: dict[int, bytes] = {}
-    for offset in rng.sample(sorted(pieces), min(len(pieces), 8)):
-        at = (offset // KIB + rng.choice((2, 3, 100, 300))) * KIB + rng.randrange(900)
+    far = rng.choice(sorted(pieces)[-4:-1])  # 300 blocks on from these, an old pointer block gets a new one
+    for offset in rng.sample(sorted(pieces), len(pieces)):
+        at = (offset // KIB + (300 if offset == far else rng.choice((2, 3, 100, 300)))) * KIB + rng.randrange(900)
         if any(start <= at < start + 5 * KIB for start in pieces):
             continue  # no hole
         wrote[at] = rng.randbytes(64)
@@ -130,6 +133,11 @@ def test_new_blocks_are_zeros(boot: Boot, make_image: MakeImage, rng: random.Ran
             data, offset = rng.randbytes(rng.randrange(1, 30)), rng.choice((0, 12, 300)) * block + rng.randrange(6 * block)
             process.pwrite(fd, data, offset)
             put(content, offset, data)
+        end = len(content)
+        content.extend(bytes(3 * PAGE))
+        process.ftruncate(fd, len(content))
+        process.fails("EFAULT").call("pwrite64", fd, NOWHERE, 100, end + PAGE + rng.randrange(PAGE),
+                                     shown=f"pwrite() from address {NOWHERE} into a hole")
         guest.drop_caches()
         process.check_file(name, bytes(content), hint="`created` says that a block is new: its content is undefined")
         expected[name] = file_entry(bytes(content))
