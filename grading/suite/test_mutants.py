@@ -20,6 +20,7 @@ from grading.suite.rubric_runs import node_of, run_tests
 
 ALL = [pytest.param(lab.letter, mutant, id=f"{lab.letter}-{mutant.name}")
        for lab in all_labs() for mutant in mutants.load_mutants(lab.letter)]
+COMPLETE = ["b"]  # labs of which each rubric test of a kernel is named by a mutant
 LEAST = {"a": 20, "b": 25}  # mutants of a lab
 LEAST_VISIBLE = {"a": 8, "b": 10}  # of them, mutants that a user program can see
 
@@ -53,6 +54,16 @@ def test_each_named_test_exists(letter: str, mutant: Mutant) -> None:
     for test in mutant.kills:
         node_of(letter, test)
     mutants.mutated_text(mutant)
+
+
+@pytest.mark.parametrize("letter", COMPLETE)
+def test_every_rubric_test_kills_something(letter: str) -> None:
+    named = {test for mutant in mutants.load_mutants(letter) for test in mutant.kills}
+    without = mutants.tests_without_mutant(letter)
+    assert {test for test in kernel_tests(letter) if test not in named and test not in without} == set(), (
+        f"write a mutant that each kills, or say in {letter}.toml, `without_mutant`, why there can be none")
+    assert set(without) <= set(kernel_tests(letter)) - named, "these exist no more, or have a mutant by now"
+    assert all(without.values())
 
 
 @pytest.mark.parametrize("letter", LEAST)
