@@ -203,7 +203,7 @@ def test_processes_at_once(boot: Boot, make_image: MakeImage, rng: random.Random
     family = [parent]
     while len(family) < 4:
         family.append(parent.fork())
-    span, steps, records = 60_000 + rng.randrange(20_000), 4000, 300  # many slices of time: they overlap
+    span, steps, records = 60_000 + rng.randrange(20_000), 2500, 300  # many slices of time: they overlap
     content = bytearray()
     seeds = [draw_seed(rng) for _ in family]
     own = [f"/{draw_name(rng)}{number}" for number in range(len(family))]
