@@ -51,8 +51,9 @@ def test_without_a_mount_table_the_root_is_open_once(built: Path, tmp_path: Path
     """A second open would read metadata beside what the first has not written yet."""
     file = "labs/b-files/mount.cc"
     text = (ROOT / file).read_text()
-    unwritten = mutants.Mutant(name="no-mount-table", item="B5", description="B5 isn't written", file=file, find=text,
-                               replace=markers.starter_text(text, "mount.cc", ["B1", "B2", "B3", "B4"]), kills=())
+    starter = markers.starter_text(text, "mount.cc", ["B1", "B2", "B3", "B4"])
+    unwritten = mutants.Mutant(name="no-mount-table", item="B5", description="B5 isn't written", file=file, find=(text,),
+                               replace=(starter,), kills=())
     kernel = mutants.kernel(unwritten, "b")
     disk = disks.image(tmp_path, "disk", bytes(disks.SIZE))
     subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", disk], env=ext2_judge.ENVIRONMENT, capture_output=True, check=True)
