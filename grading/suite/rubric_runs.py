@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from grading import starter
 from grading.lab import ROOT, load_lab
 from grading.results import Outcome
 from grading.run import Run
-from grading.runner import PROPERTY
+from grading.runner import PROPERTY, Collected, collect
 
 PROGRAMS = ROOT / "build" / "user" / "programs.cpio"  # the archive of all programs, when they are built
 
@@ -98,6 +99,17 @@ class Graded:
         """Names of the tests that lost points."""
         return [test["name"] for test in self.results.get("tests", [])
                 if test["score"] < test["max_score"]]
+
+
+@functools.cache
+def rubric(letter: str) -> list[Collected]:
+    """The lab's tests. Raises HarnessFault."""
+    return collect(load_lab(letter), "")
+
+
+def only(tests: Iterable[Collected]) -> tuple[str, str]:
+    """Arguments of grade(): these tests and no others."""
+    return "-k", "|".join(f"^{re.escape(test.name)}$" for test in tests)
 
 
 def grade(letter: str, out: Path, *arguments: str | Path, root: Path = ROOT) -> Graded:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from grading import runner
 from grading.lab import ROOT, all_labs, load_lab
-from grading.suite.rubric_runs import grade, submission
+from grading.suite.rubric_runs import grade, only, rubric, submission
 
 FORGERIES = [pytest.param(lab.letter, folder, id=f"{lab.letter}-{folder.name}")
              for lab in all_labs()
@@ -25,22 +24,15 @@ SAMPLE = 5  # tests of the rubric
 LONGEST_S = 45  # for a test of the rubric: what the limits on silence and CPU time allow, and slack
 
 
-@pytest.fixture(scope="module")
-def rubric() -> dict[str, list[str]]:
-    """For each lab the names of its rubric's tests."""
-    return {lab.letter: [test.name for test in runner.collect(lab, "")] for lab in all_labs()}
-
-
 @pytest.mark.parametrize(("letter", "forgery"), FORGERIES)
-def test_a_forgery_gets_nothing(letter: str, forgery: Path, built: Path, rubric, sample, seed: int,
-                                tmp_path: Path) -> None:
-    tests = sample(rubric[letter], SAMPLE)
+def test_a_forgery_gets_nothing(letter: str, forgery: Path, built: Path, sample, seed: int, tmp_path: Path) -> None:
+    tests = sample(rubric(letter), SAMPLE)
     if (forgery / "tests").is_dir():
-        tests += [test for test in rubric[letter] if ("isolation_tests" in test or "own_tests" in test) and test not in tests]
-    choice = "|".join(f"^{re.escape(test)}$" for test in tests)
+        tests += [test for test in rubric(letter)
+                  if ("isolation_tests" in test.name or "own_tests" in test.name) and test not in tests]
     folder = submission(letter, tmp_path / "forged", forgery, solved=False)
     start = time.monotonic()
-    graded = grade(letter, tmp_path / "out", "--submission", folder, "--seed", seed, "-k", choice)
+    graded = grade(letter, tmp_path / "out", "--submission", folder, "--seed", seed, *only(tests))
     seconds = time.monotonic() - start
     assert graded.status == 1, graded.output[-3000:]
     assert re.fullmatch(rf"lab {letter}: 0/[1-9][0-9.]*", graded.last_line), graded.output[-3000:]
