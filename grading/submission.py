@@ -189,7 +189,7 @@ class Overlay:
                 raise BuildFailed(f"{path.name} is not a regular file")
 
     def _fill(self, stage: str) -> None:
-        programs = [path.stem for path in (*ROOT.glob("user/programs/*.c"), *ROOT.glob("user/tests/*.c"))]
+        programs = [path.stem for path in ROOT.glob("user/*/*.c")]
         stamps = [str(path.relative_to(ROOT)) for path in ROOT.glob("build/tools-*")]
         objects = [name.format(stage=stage) for name in OBJECTS]
         objects += [
