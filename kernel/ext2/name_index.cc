@@ -49,7 +49,6 @@ constexpr uint32_t units(uint64_t position) { return uint32_t(position / 4); }
 NameIndex::~NameIndex() { heap_free(slots_); }
 
 bool NameIndex::resize(uint32_t capacity) {
-  if (capacity > kMaxCapacity) return false;
   auto* slots = static_cast<Slot*>(heap_allocate(capacity * sizeof(Slot)));
   if (slots == nullptr) return false;
   for (uint32_t i = 0; i < capacity; i++) slots[i] = {0, kFree};
@@ -74,9 +73,14 @@ void NameIndex::put(Slot slot) {
 }
 
 bool NameIndex::insert(std::string_view name, uint64_t position) {
+  if (position >= end_) return true;
   // At most two thirds full, marks included; if most are marks, the same size will do.
   if (filled_ >= capacity_ / 3 * 2) {
     uint32_t wanted = names_ >= capacity_ / 2 ? capacity_ * 2 : capacity_;
+    if (wanted > kMaxCapacity) {
+      end_ = position;
+      return true;
+    }
     if (!resize(wanted)) return false;
   }
   put({hash_of(name), units(position)});
@@ -100,29 +104,32 @@ Result<EntryPlace> NameIndex::find(Ext2Inode& directory, std::string_view name) 
     EntryPlace place = TRY(entry_at(directory, uint64_t(slots_[at].where) * 4));
     if (place && place.raw().inode != 0 && place.name() == name) return place;
   }
-  return Errno::kENOENT;
-}
-
-namespace {
-
-/// Puts all names of a directory into its index. EUCLEAN, EIO, ENOMEM.
-Result<void> insert_all(NameIndex& index, Ext2Inode& directory) REQUIRES_SHARED(directory.lock) {
-  EntryPlace place = TRY(entry_at(directory, 0));
-  while (place) {
-    bool used = place.raw().inode != 0;
-    if (used && !index.insert(place.name(), place.position)) return Errno::kENOMEM;
+  EntryPlace place = TRY(entry_at(directory, end_));
+  while (place && (place.raw().inode == 0 || place.name() != name)) {
     place = TRY(next_entry(directory, place));
   }
-  return {};
+  return place ? Result<EntryPlace>(std::move(place)) : Errno::kENOENT;
 }
 
-}  // namespace
+bool NameIndex::insert_all(Ext2Inode& directory) {
+  EntryPlace place;
+  for (uint64_t position = 0; position < end_;) {
+    auto found = position == 0 ? entry_at(directory, 0) : next_entry(directory, place);
+    if (!found.ok()) end_ = position;
+    if (!found.ok() || !*found) return true;
+    place = found.take();
+    if (place.raw().inode != 0 && !insert(place.name(), position)) return false;
+    position += place.raw().record_length;
+  }
+  return true;
+}
 
 NameIndex* NameIndex::make(Ext2Inode& directory) {
   auto* index = new_object<NameIndex>();
   if (index == nullptr) return nullptr;
-  if (index->resize(capacity_for(directory.size.load())) && insert_all(*index, directory).ok())
+  if (index->resize(capacity_for(directory.size.load())) && index->insert_all(directory)) {
     return index;
+  }
   delete index;
   return nullptr;
 }

@@ -1,6 +1,7 @@
 // Where the names of a large directory are: a hash table in memory beside the list on the device, so
 // that finding one name among 100,000 reads one block. It is made when a large directory is searched
-// for the first time, kept as long as the inode is in memory, and told of every change.
+// for the first time, kept as long as the inode is in memory, and told of every change. Where the list
+// can't be followed, or has more names than a table can hold, the table ends and the list goes on.
 #pragma once
 
 #include "ext2/directory.h"
@@ -14,8 +15,7 @@ class NameIndex {
 
   ~NameIndex();
 
-  /// All names of the directory. Null if memory is short, the directory is larger than a table can be,
-  /// or damaged: then the list on the device is searched, which says what is wrong. May sleep.
+  /// The names of the directory; null if memory is short. May sleep.
   static NameIndex* make(Ext2Inode& directory) REQUIRES_SHARED(directory.lock);
 
   /// The entry of the name; ENOENT, EUCLEAN, EIO. May sleep.
@@ -35,6 +35,8 @@ class NameIndex {
   };
   static constexpr uint32_t kFree = UINT32_MAX, kRemoved = UINT32_MAX - 1;  // Slot::where
 
+  /// All names up to the first entry that can't be read or is damaged. False: no memory.
+  bool insert_all(Ext2Inode& directory) REQUIRES_SHARED(directory.lock);
   bool resize(uint32_t capacity);
   void put(Slot slot);
   uint32_t mask() const { return capacity_ - 1; }
@@ -43,6 +45,9 @@ class NameIndex {
   uint32_t capacity_ = 0;  // a power of two
   uint32_t filled_ = 0;    // slots that aren't free: names and removed ones
   uint32_t names_ = 0;
+  /// Where the table ends: names of entries from here on (bytes) may be in the list alone. Who looks for
+  /// one that isn't in the table meets there what is wrong with the list.
+  uint64_t end_ = UINT64_MAX;
 };
 
 /// find_entry(), through the index where the directory is large enough to have one. ENOENT, EUCLEAN,
