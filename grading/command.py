@@ -22,7 +22,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grading import qemu, runner
+from grading import runner
 from grading.build import BuildFailed, build, folder_of
 from grading.failures import HarnessFault
 from grading.lab import ROOT, Lab, LabError, load_lab
