@@ -120,7 +120,9 @@ kernel_objects := $(kernel_sources:%=$(OUT)/obj/%.o) $(reference_objects)
 
 # The argument is the compiler: clang 14 has another way to keep off floating point registers.
 machine_flags = -mcmodel=kernel -mno-red-zone $(if $(findstring clang,$(1)),-mno-sse -mno-mmx,-mgeneral-regs-only)
-warning_flags := -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror)
+warning_flags := -Wall -Wextra -Wno-unused-parameter
+# Not among the flags that a stamp holds: it changes no object, and a cell, which has none of it, takes ours.
+strict := $(if $(WERROR),-Werror)
 language_flags := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics
 kernel_flags = $(language_flags) $(call machine_flags,$(1)) -fno-pic -fno-pie -fno-stack-protector \
   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. -O2 -g \
@@ -139,7 +141,7 @@ kernel: $(OUT)/kernel.elf $(BUILD)/compile_commands.json ## Build the kernel, bu
 $(OUT)/obj/%.cc.o: %.cc $(OUT)/obj/flags
 	$(call show,C++,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CCACHE) $(CXX) $(call kernel_flags,$(CXX)) $(depend) -c $< -o $(part)
+	$(Q)$(CCACHE) $(CXX) $(call kernel_flags,$(CXX)) $(strict) $(depend) -c $< -o $(part)
 	$(compiled)
 
 $(OUT)/obj/%.S.o: %.S $(OUT)/obj/flags
@@ -180,7 +182,7 @@ clang_warnings := -Wthread-safety -Wno-missing-field-initializers
 compile_command = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(2) -c $(1)"}$(if $(3),$(comma))
 $(BUILD)/compile_commands.json: Makefile $(OUT)/obj/flags $(OUT)/obj/list
 	$(file >$(part),[)
-	$(foreach s,$(filter %.cc,$(kernel_sources)),$(file >>$(part),$(call compile_command,$s,clang++ $(call kernel_flags,clang) $(clang_warnings),more)))
+	$(foreach s,$(filter %.cc,$(kernel_sources)),$(file >>$(part),$(call compile_command,$s,clang++ $(call kernel_flags,clang) $(strict) $(clang_warnings),more)))
 	$(foreach s,$(program_sources),$(file >>$(part),$(call compile_command,$s,$(MUSL_CC) $(program_flags),more)))
 	$(file >>$(part),$(call compile_command,user/start/start.c,$(MUSL_CC) $(program_flags)))
 	$(file >>$(part),])
@@ -196,7 +198,7 @@ ifneq ($(words $(programs)),$(words $(program_sources)))
   $(error two programs have one name; rename one: $(program_sources))
 endif
 
-program_flags := -std=gnu11 -D_GNU_SOURCE -static -no-pie -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Iuser/include \
+program_flags := -std=gnu11 -D_GNU_SOURCE -static -no-pie -O2 -g -Wall -Wextra -Iuser/include \
   -fno-pie -fno-stack-protector -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
 program_link_flags := -Wl,-e,cairn_start -Wl,--gc-sections -Wl,--build-id=none \
   -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro
@@ -208,14 +210,14 @@ programs: $(BUILD)/user/programs.cpio ## Build the programs that run on Cairn, b
 
 $(BUILD)/user/start/%.o: user/start/% $(BUILD)/user/flags
 	@mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(program_flags) -c $< -o $(part)
+	$(Q)$(MUSL_CC) $(program_flags) $(strict) -c $< -o $(part)
 	$(done)
 
 vpath %.c $(program_folders)
 .SECONDARY: $(programs:%=$(BUILD)/user/%.elf) $(start_objects)
 $(BUILD)/user/%.elf: %.c $(start_objects) $(BUILD)/user/flags
 	$(call show,CC,$<)
-	$(Q)$(CCACHE) $(MUSL_CC) $(program_flags) $(depend) -c $< -o $(part).o
+	$(Q)$(CCACHE) $(MUSL_CC) $(program_flags) $(strict) $(depend) -c $< -o $(part).o
 	$(Q)$(MUSL_CC) $(program_flags) $(program_link_flags) $(start_objects) $(part).o -o $(part)
 	@rm -f $(part).o
 	$(compiled)

@@ -10,5 +10,5 @@ STRESS_CUTS = 40  # cuts of each log of the program that changes files at random
 
 LEFT_OUT = (f"Sampled: each mutant met the tests that it names up to the first that failed; {DAMAGED_DISKS} of {ALL_DAMAGED_DISKS:,} "
             f"damaged disks were mounted; libFuzzer made {FUZZED_DISKS:,} of {ALL_FUZZED_DISKS:,}; of each recorded workload {CUTS} power "
-            f"cuts and {LOST_WRITES} losses of writes were judged, of each on the host {STRESS_CUTS} cuts; of the tests for forgeries, for "
-            "starters as submissions and for what partial work lacks, of large images and of damaged headers a few were drawn.")
+            f"cuts and {LOST_WRITES} losses of writes were judged, of each on the host {STRESS_CUTS} cuts; of each forgery's tests, of "
+            "large images and of damaged headers a few were drawn.")

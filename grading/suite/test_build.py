@@ -89,6 +89,16 @@ def test_a_changed_flag_builds_again_what_it_touches(small: Path) -> None:
     assert "kernel/lib/alone.cc" in again and not any("user" in name for name in again)
 
 
+def test_warnings_as_errors_build_nothing_again(small: Path) -> None:
+    goals = ("kernel", "programs", "LAB=a")
+    built(make(small, *goals))
+    assert built(make(small, *goals, "WERROR=1")) == []
+    (small / "labs/a-paging/tlb.cc").write_text(SOURCE % "other" + "static int nobody_reads;\n")
+    strict = make(small, *goals, "WERROR=1")
+    assert strict.returncode != 0 and "nobody_reads" in strict.stderr
+    assert "labs/a-paging/tlb.cc" in built(make(small, *goals))
+
+
 def test_a_file_added_or_taken_away_is_noticed(small: Path) -> None:
     built(make(small, "kernel", "LAB=a"))
     (small / "kernel/lib/alone.cc").unlink()

@@ -13,7 +13,7 @@ from grading import folders, markers, starter
 from grading.lab import LabError, all_labs, load_lab
 from grading.machine import Machine
 from grading.suite.made_up import course
-from grading.suite.rubric_runs import Graded, grade, one_at_a_time, only, rubric, run_make, submission
+from grading.suite.rubric_runs import Graded, grade, one_at_a_time, run_make, submission
 
 
 def test_students_get_the_course_without_its_secrets(tree) -> None:
@@ -102,7 +102,6 @@ def test_an_unknown_lab_and_a_link_are_one_line_errors(tree) -> None:
 # The real starters.
 
 LETTERS = [lab.letter for lab in all_labs()]
-SAMPLE = 2  # tests of an item that a starter meets as a submission, in `make test`
 TRIVIAL = 24  # characters of a line that may stand in both by chance
 
 
@@ -196,15 +195,12 @@ def test_it_gets_nothing_and_says_why(written: tuple[str, Path], tmp_path: Path)
     letter, folder = written
     graded = grade(letter, tmp_path / "out", root=folder)
     check_nothing(letter, graded)
-    assert graded.last_line.endswith("/100")
 
 
 @pytest.mark.parametrize("letter", LETTERS)
-def test_as_a_submission_it_gets_nothing(letter: str, built: Path, sample, tmp_path: Path) -> None:
+def test_as_a_submission_it_gets_nothing(letter: str, built: Path, tmp_path: Path) -> None:
     folder = submission(letter, tmp_path / "starter", None, solved=False)
-    tests = [test for item in load_lab(letter).items
-             for test in sample([test for test in rubric(letter) if test.item == item], SAMPLE)]
-    check_nothing(letter, grade(letter, tmp_path / "out", "--submission", folder, *only(tests)))
+    check_nothing(letter, grade(letter, tmp_path / "out", "--submission", folder))
 
 
 @pytest.mark.parametrize(("letter", "earlier"), [(letter, earlier) for letter in LETTERS for earlier in LETTERS if earlier < letter])
@@ -218,7 +214,7 @@ def test_who_solved_an_earlier_lab_keeps_its_points(letter: str, earlier: str, t
 
 def check_nothing(letter: str, graded: Graded) -> None:
     """0 points, and each test says first that its own item isn't implemented, with the handout's section."""
-    assert re.fullmatch(rf"lab {letter}: 0/[1-9][0-9.]*", graded.last_line), graded.output[-3000:]
+    assert graded.last_line == f"lab {letter}: 0/100", graded.output[-3000:]
     assert graded.status == 1
     lab = load_lab(letter)
     in_kernel = {run.item for path in lab.student_files() if path.suffix == ".cc"
