@@ -3,6 +3,8 @@
 // Source: Knuth, "The Art of Computer Programming", vol. 3, "Hashing".
 #include "ext2/name_index.h"
 
+#include <algorithm>
+
 #include "memory/heap.h"
 #include "metrics/counter.h"
 
@@ -75,7 +77,7 @@ void NameIndex::put(Slot slot) {
 bool NameIndex::insert(std::string_view name, uint64_t position) {
   if (position >= end_) return true;
   // At most two thirds full, marks included; if most are marks, the same size will do.
-  if (filled_ >= capacity_ / 3 * 2) {
+  if (uint64_t(filled_) * 3 >= uint64_t(capacity_) * 2) {
     uint32_t wanted = names_ >= capacity_ / 2 ? capacity_ * 2 : capacity_;
     if (wanted > kMaxCapacity) {
       end_ = position;
@@ -112,16 +114,15 @@ Result<EntryPlace> NameIndex::find(Ext2Inode& directory, std::string_view name) 
 }
 
 bool NameIndex::insert_all(Ext2Inode& directory) {
-  EntryPlace place;
-  for (uint64_t position = 0; position < end_;) {
-    auto found = position == 0 ? entry_at(directory, 0) : next_entry(directory, place);
-    if (!found.ok()) end_ = position;
+  for (EntryPlace place;;) {
+    auto found = place ? next_entry(directory, place) : entry_at(directory, 0);
+    if (!found.ok()) {
+      end_ = std::min(end_, place ? place.position + place.raw().record_length : 0);
+    }
     if (!found.ok() || !*found) return true;
     place = found.take();
-    if (place.raw().inode != 0 && !insert(place.name(), position)) return false;
-    position += place.raw().record_length;
+    if (place.raw().inode != 0 && !insert(place.name(), place.position)) return false;
   }
-  return true;
 }
 
 NameIndex* NameIndex::make(Ext2Inode& directory) {
