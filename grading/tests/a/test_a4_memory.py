@@ -14,7 +14,7 @@ from grading.tests.a.census import Census, references
 from grading.tests.a.layout import check_census, check_content
 from grading.tests.a.pattern import PAGE, area_sum, page_bytes, pattern_word
 from grading.tests.a.puppets import PROT_RW, READ, Puppets
-from grading.tests.a.tables import FRAME_MASK, draw_word, new_frame, use_kernel_table
+from grading.tests.a.tables import FRAME_MASK, draw_word, new_frame
 
 ENOMEM, SIGSEGV = 12, 11
 REFS_HINT = "frame_get() for each entry that comes to map the frame, frame_put() for each that goes"
@@ -285,6 +285,24 @@ def test_everything_is_given_back(machine: Machine, rng: random.Random) -> None:
     check_census(before, Census.take(machine), "after the last process ended", REFS_HINT)
 
 
+def check_address_space(machine: Machine, root: int, text: int, who: str) -> None:
+    """The user half maps neither what can be written and executed, nor the kernel or tables; `text` is the program's."""
+    kernel = outside.kernel_half(machine, root)
+    kernel_text = {frame for page in kernel.values() if page.executable for frame in page.frames()}
+    pages = outside.user_half(machine, root)
+    tables = {root & FRAME_MASK, *pages.tables}
+    check(expected=[], seen=pages.findings, what=f"entries that make no sense in the page table of {who}")
+    for what, found in {
+            "that are writable and executable": [page for page in pages.values() if page.writable and page.executable],
+            "that show the kernel's own text": [page for page in pages.values() if page.physical in kernel_text],
+            "that show its own page tables": [page for page in pages.values() if page.physical in tables],
+            "of the kernel that it can reach": [page for page in kernel.values() if page.user]}.items():
+        check(expected=[], seen=[str(page) for page in found], what=f"pages {what}, in {who}")
+    page = pages.at(text)
+    check_that(page and page.executable and not page.writable, expected="executable, read-only", seen=str(page),
+               what=f"the program's text in {who}")
+
+
 @item("A4", points=2)
 def test_address_spaces_are_safe(machine: Machine, rng: random.Random) -> None:
     """In every process: no page both writable and executable, no kernel page for user code, no stray tables."""
@@ -293,26 +311,12 @@ def test_address_spaces_are_safe(machine: Machine, rng: random.Random) -> None:
     puppets.area(parent, 8, draw_word(rng))
     puppets.area(parent, 8)
     puppets.do(parent, "stack", 5)
+    text = puppets.ask(parent, "where").number("text")
+    check_address_space(machine, puppets.root(parent), text, f"process {parent}, which hasn't forked yet")
     child = puppets.fork(parent)
-    where = puppets.ask(child, "where")
-    puppets.do(child, "poke", where.number("data"), 1)
-    kernel_frames = {frame for mapping in outside.kernel_half(machine, use_kernel_table(machine)).values()
-                     if mapping.executable for frame in mapping.frames()}
+    puppets.do(child, "poke", puppets.ask(child, "where").number("data"), 1)
     for pid in (parent, child):
-        root = puppets.root(pid)
-        pages = outside.user_half(machine, root)
-        check(expected=[], seen=pages.findings, what=f"entries that make no sense in process {pid}'s page table")
-        check(expected=[], seen=[str(page) for page in pages.values() if page.writable and page.executable],
-              what=f"pages of process {pid} that are writable and executable")
-        check(expected=[], seen=[str(page) for page in pages.values() if page.physical in kernel_frames],
-              what=f"pages of process {pid} that show the kernel's own text")
-        check(expected=[], seen=[str(page) for page in outside.kernel_half(machine, root).values() if page.user],
-              what=f"kernel pages that process {pid} can reach")
-        tables = {root & FRAME_MASK, *pages.tables}
-        check(expected=[], seen=[str(page) for page in pages.values() if page.physical in tables],
-              what=f"pages of process {pid} that show its own page tables")
-        text = pages.at(where.number("text"))
-        check_that(text and text.executable and not text.writable, expected="executable, read-only", seen=str(text), what="the program's text")
+        check_address_space(machine, puppets.root(pid), text, f"process {pid} after fork")
     data = puppets.do(child, "mmap", 1, PROT_RW)
     puppets.do(child, "poke", data, 0xC3)  # `ret`, in memory that isn't executable
     puppets.crash(child, "call", data)
