@@ -165,8 +165,7 @@ def _launch_in_cell(
         return Process(popen, int(json.loads(text)["child-pid"]), boxed=True)
     except (ValueError, KeyError):
         popen.kill()
-        popen.wait()
-        raise HarnessFault("bubblewrap could not make a sandbox (see `grading/grade --help`)") from None
+        raise _no_cell(popen.communicate()[1]) from None
 
 
 def _limits(limits: Limits) -> list[str]:
@@ -231,9 +230,15 @@ def temporary_folder() -> str:
 
 
 def check_available() -> None:
-    """Tries a cell. Raises HarnessFault with the reason and the remedy."""
-    process = launch(["/usr/bin/true"], Cell(Limits(1024, 64, 64, 60)), stderr=subprocess.PIPE)
-    _, complaint = process.popen.communicate()
-    if process.popen.returncode != 0:
-        reason = complaint.decode(errors="replace").strip().split("\n")[-1]
-        raise HarnessFault(f"submissions need a sandbox, and bubblewrap can't make one here: {reason}")
+    """Tries a cell. Raises HarnessFault with bubblewrap's reason."""
+    popen = launch(["/usr/bin/true"], Cell(Limits(1024, 64, 64, 60)), stderr=subprocess.PIPE).popen
+    _, complaint = popen.communicate()
+    if popen.returncode != 0:
+        raise _no_cell(complaint)
+
+
+def _no_cell(complaint: bytes | None) -> HarnessFault:
+    """`complaint`: what was said on standard error, if somebody listens there."""
+    lines = (complaint or b"").decode(errors="replace").strip().splitlines()
+    reason = f": {lines[-1]}" if lines else ""
+    return HarnessFault(f"bubblewrap can't make a sandbox here{reason} (see `grading/grade --help`)")

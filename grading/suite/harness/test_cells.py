@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def gone(pid: int) -> bool:
 
 def test_cells_can_be_made() -> None:
     check_available()
+
+
+def test_bubblewrap_says_why_it_makes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
+        Path(folder).chmod(0o755)  # the cell's user must reach it
+        bwrap = Path(folder, "bwrap")
+        bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+        bwrap.chmod(0o755)
+        monkeypatch.setattr("grading.sandbox.tool", lambda name, _: str(bwrap) if name == "bwrap" else shutil.which(name))
+        with pytest.raises(HarnessFault, match="can't make a sandbox here: bwrap: No permissions to create new namespace"):
+            check_available()
 
 
 @pytest.mark.parametrize(
