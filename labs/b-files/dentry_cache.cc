@@ -54,6 +54,7 @@ uint64_t hash_of(const Inode& directory, std::string_view name) {
 }
 
 constexpr uint32_t kBuckets = kMaxDentries;  // about one entry a bucket
+constexpr uint64_t kBatch = 64;  // that many go when it is full: readers are awaited once for all
 
 }  // namespace
 
@@ -96,12 +97,17 @@ struct DentryCache {
     if (!node.inode) negative.fetch_sub(1);
   }
 
-  /// Takes out the entry that wasn't used for longest: the first one that the hand finds unmarked.
-  void remove_oldest(NodeList& removed) REQUIRES(lock) {
-    while (Node* node = clock.front()) {
-      if (!node->referenced.exchange(false)) return remove(*node, removed);
-      NodeList::remove(*node);
-      clock.push_back(*node);
+  /// Takes out up to `count` entries, those unused for longest: which the hand finds unmarked.
+  void remove_oldest(uint64_t count, NodeList& removed) REQUIRES(lock) {
+    while (count > 0 && !clock.empty()) {
+      Node& node = *clock.front();
+      if (node.referenced.exchange(false)) {
+        NodeList::remove(node);
+        clock.push_back(node);
+        continue;
+      }
+      remove(node, removed);
+      count--;
     }
   }
 };
@@ -171,7 +177,7 @@ void dentry_cache_add(const Inode& directory, std::string_view name, Inode* inod
     Node* old = dentry_cache.find(hash, directory, name);
     if (old != nullptr) dentry_cache.remove(*old, removed);
     if (node != nullptr) dentry_cache.insert(*node);
-    if (dentry_cache.entries.load() > kMaxDentries) dentry_cache.remove_oldest(removed);
+    if (dentry_cache.entries.load() > kMaxDentries) dentry_cache.remove_oldest(kBatch, removed);
   }
   free_nodes(removed);
   // END SOLUTION
@@ -213,9 +219,7 @@ uint64_t dentry_cache_shrink(uint64_t wanted) {
   NodeList removed;
   {
     Guard guard(dentry_cache.lock);
-    for (uint64_t i = 0; i < wanted && dentry_cache.entries.load() != 0; i++) {
-      dentry_cache.remove_oldest(removed);
-    }
+    dentry_cache.remove_oldest(wanted, removed);
   }
   uint64_t freed = before - dentry_cache.entries.load();
   free_nodes(removed);
