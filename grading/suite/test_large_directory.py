@@ -10,11 +10,15 @@ from pathlib import Path
 
 from grading import ext2_images, ext2_judge
 from grading.machine import Machine
+from grading.suite.disks import debugfs, mke2fs
 from grading.suite.rubric_runs import PROGRAMS
+from grading.tests.b.guest import Guest
 
 NEW = 120  # files that the test makes
 ENTRY_LENGTHS = 6  # bytes of an entry before the length of its name
 ENTRIES_OF_A_BLOCK = 64  # at most, of these
+TABLE = 349_526  # entries of the largest table: two thirds of kMaxCapacity (ext2/name_index.cc)
+FIRST = 100_000  # of numbers that are names
 
 
 def test_names_come_and_go(complete: Path, tmp_path: Path, seed: int) -> None:
@@ -74,3 +78,40 @@ def test_a_damaged_entry_ends_the_index(complete: Path, tmp_path: Path) -> None:
         for line in (f"stat {folder}/{places[broken][1].decode()}", f"stat {folder}/nobody", f"write {folder}/new word"):
             assert errno(line) == "EUCLEAN", line
         assert command("metrics ext2.name_indexes").number("ext2.name_indexes") == 1
+
+
+def test_a_directory_larger_than_the_table(complete: Path, tmp_path: Path) -> None:
+    """Names behind the table's end are found in the list, also when other records are there by now."""
+    count, gone = TABLE + 10_000, 90_000  # of those in the table so many that new names fit into it again
+    disk = crowded(tmp_path, count)
+    end = FIRST + TABLE - 2  # the first name that isn't in the table, which has `.` and `..`, too
+    with Machine(complete / "kernel.elf", PROGRAMS, disks=[disk]) as machine:
+        process = Guest(machine).process()
+        command, errno = machine.channel.command, lambda name: machine.channel.try_command(f"stat /many/{name}").errno
+        assert [errno(name) for name in (FIRST, end - 1, end, FIRST + count - 1, "nobody")] == [None] * 4 + ["ENOENT"]
+        process.chdir("/many")
+        process.each(end - gone, gone + 20, ("unlink", "'#"))
+        command("sync")  # from now on others may have their room
+        process.each(0, gone // 12, ("link", "'/linked", f"'{'long' * 45}#"))
+        assert [errno(name) for name in (FIRST, end, FIRST + count - 1, "long" * 45 + "7", "nobody-else")] == [
+            None, "ENOENT", None, None, "ENOENT"]
+        assert command("metrics ext2.name_indexes").number("ext2.name_indexes") == 1
+
+
+def crowded(folder: Path, count: int) -> Path:
+    """A disk with the directory /many: the names FIRST, FIRST + 1, … in records of 16 bytes mean /even and /odd."""
+    even, odd, many, root, block_size, size = 12, 13, 14, 2, 4096, 16  # inodes, in the order of writing; bytes
+    records = [(many, 12, b"."), (root, 12, b"..")]
+    records += [(odd if number & 1 else even, size, b"%d" % number) for number in range(FIRST, FIRST + count)]
+    content = bytearray()
+    for number, (inode, length, name) in enumerate(records, 1):
+        left = block_size - len(content) % block_size
+        if number == len(records) or left < length + size:
+            length = left
+        content += (struct.pack("<IHBB", inode, length, len(name), 1) + name).ljust(length, b"\0")
+    (folder / "many").write_bytes(content)
+    (folder / "empty").touch()
+    disk = mke2fs(folder / "disk.img", 16 << 20, "-b", str(block_size))
+    debugfs(disk, f"write {folder}/empty even", f"write {folder}/empty odd", f"write {folder}/many many", f"write {folder}/empty linked",
+            "set_inode_field many mode 040755", "set_inode_field even links_count 60000", "set_inode_field odd links_count 60000")
+    return disk

@@ -106,7 +106,8 @@ Result<EntryPlace> NameIndex::find(Ext2Inode& directory, std::string_view name) 
     EntryPlace place = TRY(entry_at(directory, uint64_t(slots_[at].where) * 4));
     if (place && place.raw().inode != 0 && place.name() == name) return place;
   }
-  EntryPlace place = TRY(entry_at(directory, end_));
+  // An entry that began at the end may be part of another by now; where a block begins, one always does.
+  EntryPlace place = TRY(entry_at(directory, align_down(end_, directory.fs().geometry.block_size)));
   while (place && (place.raw().inode == 0 || place.name() != name)) {
     place = TRY(next_entry(directory, place));
   }
