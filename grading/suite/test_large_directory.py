@@ -8,6 +8,8 @@ import random
 import struct
 from pathlib import Path
 
+import pytest
+
 from grading import ext2_images, ext2_judge
 from grading.machine import Machine
 from grading.suite.disks import debugfs, mke2fs
@@ -17,7 +19,6 @@ from grading.tests.b.guest import Guest
 NEW = 120  # files that the test makes
 ENTRY_LENGTHS = 6  # bytes of an entry before the length of its name
 ENTRIES_OF_A_BLOCK = 64  # at most, of these
-TABLE = 349_526  # entries of the largest table: two thirds of kMaxCapacity (ext2/name_index.cc)
 FIRST = 100_000  # of numbers that are names
 
 
@@ -80,22 +81,46 @@ def test_a_damaged_entry_ends_the_index(complete: Path, tmp_path: Path) -> None:
         assert command("metrics ext2.name_indexes").number("ext2.name_indexes") == 1
 
 
-def test_a_directory_larger_than_the_table(complete: Path, tmp_path: Path) -> None:
-    """Names behind the table's end are found in the list, also when other records are there by now."""
-    count, gone = TABLE + 10_000, 90_000  # of those in the table so many that new names fit into it again
+@pytest.mark.parametrize("memory_mib", [32, 128])
+def test_a_table_has_its_share_of_the_memory(complete: Path, tmp_path: Path, memory_mib: int) -> None:
+    """It ends there, and names behind its end are found in the list, also when other records are there by now."""
+    count, gone = 360_000, 1500
     disk = crowded(tmp_path, count)
-    end = FIRST + TABLE - 2  # the first name that isn't in the table, which has `.` and `..`, too
-    with Machine(complete / "kernel.elf", PROGRAMS, disks=[disk]) as machine:
+    with Machine(complete / "kernel.elf", PROGRAMS, disks=[disk], memory_mib=memory_mib) as machine:
         process = Guest(machine).process()
         command, errno = machine.channel.command, lambda name: machine.channel.try_command(f"stat /many/{name}").errno
-        assert [errno(name) for name in (FIRST, end - 1, end, FIRST + count - 1, "nobody")] == [None] * 4 + ["ENOENT"]
+        entries = min(count + 2, table_entries(command("frames").number("total")))  # with `.` and `..`
+        behind = FIRST + entries - 2  # the first name that isn't in the table, if there is one
+        last = FIRST + count - 1
+
+        def pages_looked_at(name: str) -> int:
+            before = command("metrics cache.hits").number("cache.hits")
+            assert errno(name) == "ENOENT"
+            return command("metrics cache.hits").number("cache.hits") - before
+
+        assert [errno(name) for name in (FIRST, behind - 1, last)] == [None] * 3
+        assert (pages_looked_at("nobody") < 20) == (behind > last)
         process.chdir("/many")
-        process.each(end - gone, gone + 20, ("unlink", "'#"))
+        process.each(FIRST, 10_000, ("unlink", "'#"), step=3)
+        some = range(FIRST, FIRST + 30_000, 3000)
+        assert [errno(name + after) for name in some for after in range(3)] == ["ENOENT", None, None] * len(some)
+        process.each(behind - gone, min(gone + 20, last - behind + gone), ("unlink", "'#"))
         command("sync")  # from now on others may have their room
         process.each(0, gone // 12, ("link", "'/linked", f"'{'long' * 45}#"))
-        assert [errno(name) for name in (FIRST, end, FIRST + count - 1, "long" * 45 + "7", "nobody-else")] == [
-            None, "ENOENT", None, None, "ENOENT"]
+        assert [errno(name) for name in (behind - gone - 1, behind, last, "long" * 45 + "7")] == [
+            None, "ENOENT", None, None]
+        assert (pages_looked_at("nobody-else") < 20) == (behind > last)
         assert command("metrics ext2.name_indexes").number("ext2.name_indexes") == 1
+
+
+def table_entries(frames: int) -> int:
+    """Names of the largest table in a machine with so much memory: two thirds full, doubled while there is room for both."""
+    most, capacity = frames // 8 * 512, 1 << 19  # slots of 8 bytes: of all tables, and at first (ext2/name_index.cc)
+    while capacity > most:
+        capacity //= 2
+    while 3 * capacity <= most:
+        capacity *= 2
+    return -(-2 * capacity // 3)
 
 
 def crowded(folder: Path, count: int) -> Path:

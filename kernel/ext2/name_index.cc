@@ -1,10 +1,14 @@
 // Open addressing with linear probing: a name is at its hash's slot or in one of those that follow it
-// without a gap. A removed name leaves a mark, so that the chain behind it isn't cut.
-// Source: Knuth, "The Art of Computer Programming", vol. 3, "Hashing".
+// without a gap. Where a name is removed, those behind it that would be beyond a gap move up.
+// Source: Knuth, "The Art of Computer Programming", vol. 3, "Hashing", for this its algorithm R.
 #include "ext2/name_index.h"
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
+#include <utility>
 
+#include "memory/frame_allocator.h"
 #include "memory/heap.h"
 #include "metrics/counter.h"
 
@@ -14,9 +18,12 @@ CAIRN_COUNTER(index_made_count, "ext2.name_indexes");
 
 namespace {
 
-constexpr uint32_t kMinCapacity = 512;
-constexpr uint32_t kMaxCapacity = 1 << 19;  // 4 MiB, the largest run of frames
-constexpr uint64_t kBytesPerSlot = 16;      // of a directory: an entry with a short name
+constexpr uint32_t kMinCapacity = 512;     // a page
+constexpr uint32_t kMaxAtFirst = 1 << 19;  // a damaged inode may be of any size
+constexpr uint64_t kBytesPerSlot = 16;     // of a directory: an entry with a short name
+constexpr uint64_t kMemoryShare = 8;       // all tables take at most an eighth of the memory
+
+std::atomic<uint64_t> pages_in_use;  // by all tables
 
 /// Eight bytes at a time: each is multiplied into the hash, whose upper half, where they all count, is
 /// folded into the lower. Source: Knuth, vol. 3, "Hashing", for the multiplier, 2^64 by the golden ratio.
@@ -39,30 +46,48 @@ uint32_t hash_of(std::string_view name) {
 
 /// Slots for the names of a directory of this size, so that the table needn't grow while it is filled.
 uint32_t capacity_for(uint64_t directory_size) {
-  uint32_t capacity = kMinCapacity;
-  while (capacity < kMaxCapacity && capacity < directory_size / kBytesPerSlot) capacity *= 2;
-  return capacity;
+  uint64_t slots = std::bit_ceil(directory_size / kBytesPerSlot);
+  return uint32_t(std::clamp<uint64_t>(slots, kMinCapacity, kMaxAtFirst));
 }
 
 constexpr uint32_t units(uint64_t position) { return uint32_t(position / 4); }
 
 }  // namespace
 
-NameIndex::~NameIndex() { heap_free(slots_); }
+NameIndex::Slots::~Slots() {
+  for (uint32_t i = 0; i < count_ / kPerPage; i++) heap_free(pages_[i]);
+  heap_free(pages_);
+  pages_in_use -= reserved_;
+}
+
+bool NameIndex::Slots::allocate(uint32_t count) {
+  reserved_ = count / kPerPage;
+  if ((pages_in_use += reserved_) > total_frame_count() / kMemoryShare) return false;
+  pages_ = static_cast<Slot**>(heap_allocate(reserved_ * sizeof(void*)));
+  if (pages_ == nullptr) return false;
+  for (; count_ < count; count_ += kPerPage) {
+    auto* page = static_cast<Slot*>(heap_allocate(kPageSize));
+    if (page == nullptr) return false;
+    std::fill_n(page, kPerPage, Slot{0, kFree});
+    pages_[count_ / kPerPage] = page;
+  }
+  return true;
+}
+
+void NameIndex::Slots::swap(Slots& other) {
+  std::swap(pages_, other.pages_);
+  std::swap(count_, other.count_);
+  std::swap(reserved_, other.reserved_);
+}
 
 bool NameIndex::resize(uint32_t capacity) {
-  auto* slots = static_cast<Slot*>(heap_allocate(capacity * sizeof(Slot)));
-  if (slots == nullptr) return false;
-  for (uint32_t i = 0; i < capacity; i++) slots[i] = {0, kFree};
-  Slot* old = slots_;
-  uint32_t old_capacity = capacity_;
-  slots_ = slots;
-  capacity_ = capacity;
-  filled_ = names_ = 0;
-  for (uint32_t i = 0; i < old_capacity; i++) {
-    if (old[i].where < kRemoved) put(old[i]);
+  Slots others;
+  if (!others.allocate(capacity)) return false;
+  slots_.swap(others);
+  names_ = 0;
+  for (uint32_t i = 0; i < others.count(); i++) {
+    if (others[i].where != kFree) put(others[i]);
   }
-  heap_free(old);
   return true;
 }
 
@@ -70,39 +95,39 @@ void NameIndex::put(Slot slot) {
   uint32_t at = slot.hash & mask();
   while (slots_[at].where != kFree) at = (at + 1) & mask();
   slots_[at] = slot;
-  filled_++;
   names_++;
 }
 
-bool NameIndex::insert(std::string_view name, uint64_t position) {
-  if (position >= end_) return true;
-  // At most two thirds full, marks included; if most are marks, the same size will do.
-  if (uint64_t(filled_) * 3 >= uint64_t(capacity_) * 2) {
-    uint32_t wanted = names_ >= capacity_ / 2 ? capacity_ * 2 : capacity_;
-    if (wanted > kMaxCapacity) {
-      end_ = position;
-      return true;
-    }
-    if (!resize(wanted)) return false;
+void NameIndex::insert(std::string_view name, uint64_t position) {
+  if (position >= end_) return;
+  // At most two thirds full, so that chains stay short.
+  if (uint64_t(names_) * 3 >= uint64_t(slots_.count()) * 2 && !resize(slots_.count() * 2)) {
+    end_ = position;
+    return;
   }
   put({hash_of(name), units(position)});
-  return true;
 }
 
 void NameIndex::remove(std::string_view name, uint64_t position) {
-  uint32_t hash = hash_of(name);
-  for (uint32_t at = hash & mask(); slots_[at].where != kFree; at = (at + 1) & mask()) {
-    if (slots_[at].hash != hash || slots_[at].where != units(position)) continue;
-    slots_[at].where = kRemoved;
-    names_--;
-    return;
+  uint32_t hash = hash_of(name), gap = hash & mask();
+  while (slots_[gap].hash != hash || slots_[gap].where != units(position)) {
+    if (slots_[gap].where == kFree) return;  // behind the end
+    gap = (gap + 1) & mask();
   }
+  for (uint32_t at = (gap + 1) & mask(); slots_[at].where != kFree; at = (at + 1) & mask()) {
+    uint32_t from_home = (at - slots_[at].hash) & mask(), from_gap = (at - gap) & mask();
+    if (from_home < from_gap) continue;
+    slots_[gap] = slots_[at];
+    gap = at;
+  }
+  slots_[gap].where = kFree;
+  names_--;
 }
 
 Result<EntryPlace> NameIndex::find(Ext2Inode& directory, std::string_view name) const {
   uint32_t hash = hash_of(name);
   for (uint32_t at = hash & mask(); slots_[at].where != kFree; at = (at + 1) & mask()) {
-    if (slots_[at].hash != hash || slots_[at].where == kRemoved) continue;
+    if (slots_[at].hash != hash) continue;
     EntryPlace place = TRY(entry_at(directory, uint64_t(slots_[at].where) * 4));
     if (place && place.raw().inode != 0 && place.name() == name) return place;
   }
@@ -114,22 +139,25 @@ Result<EntryPlace> NameIndex::find(Ext2Inode& directory, std::string_view name) 
   return place ? Result<EntryPlace>(std::move(place)) : Errno::kENOENT;
 }
 
-bool NameIndex::insert_all(Ext2Inode& directory) {
+void NameIndex::insert_all(Ext2Inode& directory) {
   for (EntryPlace place;;) {
     auto found = place ? next_entry(directory, place) : entry_at(directory, 0);
     if (!found.ok()) {
       end_ = std::min(end_, place ? place.position + place.raw().record_length : 0);
     }
-    if (!found.ok() || !*found) return true;
+    if (!found.ok() || !*found) return;
     place = found.take();
-    if (place.raw().inode != 0 && !insert(place.name(), place.position)) return false;
+    if (place.raw().inode != 0) insert(place.name(), place.position);
   }
 }
 
 NameIndex* NameIndex::make(Ext2Inode& directory) {
   auto* index = new_object<NameIndex>();
   if (index == nullptr) return nullptr;
-  if (index->resize(capacity_for(directory.size.load())) && index->insert_all(directory)) {
+  for (uint32_t capacity = capacity_for(directory.size.load()); capacity >= kMinCapacity;
+       capacity /= 2) {
+    if (!index->resize(capacity)) continue;
+    index->insert_all(directory);
     return index;
   }
   delete index;
@@ -155,8 +183,7 @@ Result<EntryPlace> find_name(Ext2Inode& directory, std::string_view name) {
 
 void note_entry_put(Ext2Inode& directory, std::string_view name, uint64_t position) {
   NameIndex* index = directory.name_index.load(std::memory_order_relaxed);
-  if (index == nullptr || index->insert(name, position)) return;
-  delete directory.name_index.exchange(nullptr);
+  if (index != nullptr) index->insert(name, position);
 }
 
 void note_entry_cleared(Ext2Inode& directory, const EntryPlace& place) {
