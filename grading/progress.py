@@ -18,10 +18,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-SILENT_CPU_S = 12.0
+SILENT_CPU_S = 20.0  # the longest silence of a right kernel takes 4 s on a usual machine
 HEARTBEATS = 160
 PATIENT_FOR = 3  # hangs
-IMPATIENCE = 0.25
+IMPATIENCE = 0.3
 HEARTBEATS_AWAKE = 4  # so many of them may find the vCPU awake: a timer tick leads nowhere
 HEARTBEAT_S = 0.05
 TALKING_FACTOR = 10
