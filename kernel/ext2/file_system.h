@@ -159,6 +159,8 @@ class Ext2FileSystem final : public FileSystem {
   List<Ext2Inode, &Ext2Inode::dirty_link> dirty_inodes_ GUARDED_BY(dirty_lock_);
 };
 
+inline Ext2FileSystem& Ext2Inode::fs() const { return static_cast<Ext2FileSystem&>(file_system); }
+
 /// For the registry of file systems.
 Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only);
 

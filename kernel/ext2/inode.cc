@@ -51,8 +51,6 @@ bool is_sound(const Ext2FileSystem& fs, const RawInode& raw) {
 Ext2Inode::Ext2Inode(Ext2FileSystem& fs, InodeNumber number, FileType type)
     : Inode(fs, number, type, fs.device, fs.geometry.block_size) {}
 
-Ext2FileSystem& Ext2Inode::fs() const { return static_cast<Ext2FileSystem&>(file_system); }
-
 uint64_t Ext2FileSystem::max_file_size() const {
   const uint64_t pointers = geometry.pointers_per_block();
   uint64_t reach = kDirectBlocks + pointers + pointers * pointers + pointers * pointers * pointers;
