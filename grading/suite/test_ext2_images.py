@@ -19,20 +19,37 @@ from grading.ext2_write_log import DISCARD, FLUSH, MAGIC, Replay, WriteLog, appl
 from grading.failures import HarnessFault
 from grading.suite.disks import debugfs
 
+from ext2_layout import Layout  # fs-images/, which ext2_images adds to the path; isort: skip
+
 ALL_FIELDS = (*ext2_judge.FIELDS, "atime", "ctime", "inode", "sectors")
-NOT_FOR_E2FSCK = ("unknown-incompat",)  # it refuses them, as a kernel must
+# These have one feature too many for e2fsck as for a kernel; without that bit they are as sound as the others.
+FEATURES = {"unknown-incompat": "s_feature_incompat", "unknown-ro-compat": "s_feature_ro_compat"}
 SLOW = ("bench", "huge-directory", "huge-linear", "hard-links")
 QUICK = [name for name in recipes.RECIPES if name not in SLOW]
 
 
-def test_every_recipe_is_clean_and_holds_what_its_manifest_says(sample: Callable[[Sequence[str], int], list[str]], seed: int) -> None:
+def test_every_recipe_is_clean_and_holds_what_its_manifest_says(
+    sample: Callable[[Sequence[str], int], list[str]], seed: int, tmp_path: Path,
+) -> None:
     """debugfs, which knows nothing of the manifest, finds the same files."""
     for name in [*QUICK, *sample(SLOW, 1)]:
         made = ext2_images.image(name, seed)
-        if name not in NOT_FOR_E2FSCK:
-            ext2_judge.check_clean(made.path)
-        if made.manifest and name not in NOT_FOR_E2FSCK and name != "ext4":
-            ext2_judge.compare(made.manifest, ext2_judge.read_tree(made.path), ALL_FIELDS, ignore=())
+        path = without_feature(made, FEATURES[name], tmp_path / name) if name in FEATURES else made.path
+        ext2_judge.check_clean(path)
+        if made.manifest and name != "ext4":
+            ext2_judge.compare(made.manifest, ext2_judge.read_tree(path), ALL_FIELDS, ignore=())
+
+
+def without_feature(made: ext2_images.Image, field: str, path: Path) -> Path:
+    """A copy of the image without the feature that the recipe gave it."""
+    feature = made.facts.notes["feature"]
+    assert isinstance(feature, int)
+    content = bytearray(made.path.read_bytes())
+    layout = Layout(content)
+    assert layout.superblock(field) & feature
+    layout.set_superblock(field, layout.superblock(field) & ~feature)
+    path.write_bytes(content)
+    return path
 
 
 @pytest.mark.parametrize("name", ["plain-4096-256", "full-blocks", "htree", "large-file", "ext3"])
