@@ -48,6 +48,7 @@ enum class LockRank : uint8_t {
   kFilePosition,  // vfs: the position of one open file
   kRename,        // vfs: renames between directories
   kMountChange,   // vfs: one mount or umount at a time
+  kMountWalk,     // vfs: walks over all mounts, or one umount
   kMountDevice,   // vfs: opening a device for mounting
   kPrograms,      // standins: the programs there are
   kMonitor,       // monitor: the table bench

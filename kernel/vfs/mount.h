@@ -53,8 +53,20 @@ RefPtr<Mount> next_mount(const Mount* previous);
 
 // ---- Provided (vfs/mount_points.cc) ----------------------------------------------------------
 
-/// All mounts: next_mount(), or while that isn't written the root alone.
-RefPtr<Mount> mount_after(const Mount* previous);
+/// A walk over all mounts: next_mount(), or while that isn't written the root alone. Who walks refers to
+/// mounts without using them: unmount_place() waits for him. May sleep; ends before the next one begins.
+class MountWalk {
+ public:
+  MountWalk();
+  ~MountWalk();
+  MountWalk(const MountWalk&) = delete;
+  MountWalk& operator=(const MountWalk&) = delete;
+  /// Null at the end. Valid until the next call.
+  Mount* next();
+
+ private:
+  RefPtr<Mount> at_;
+};
 /// The root of the tree; no inode before the first mount.
 Place root_place();
 /// `place`, or the root of what covers it, and covers that…
@@ -63,6 +75,8 @@ Place cross_mounts(Place place);
 /// ENODEV (no such type), ENOTBLK (no such device), EBUSY, and what opening gives.
 Result<void> mount_device(const Place& where, std::string_view device_name, std::string_view type,
                           bool read_only);
+/// umount(), when nobody walks over the mounts: what the system call and the monitor do. Its errors.
+Result<void> unmount_place(Place& where);
 /// Writes everything back, file systems and what was written to devices' files, and waits until it is on
 /// the media; the first error. May sleep; no lock held that FileSystem::sync() takes.
 Result<void> sync_all();

@@ -27,11 +27,30 @@ Result<void> mount_root_without_table(RefPtr<FileSystem> file_system, std::strin
   return {};
 }
 
-}  // namespace
-
 RefPtr<Mount> mount_after(const Mount* previous) {
   if (root_without_table == nullptr) return next_mount(previous);
   return previous == nullptr ? RefPtr<Mount>::share(root_without_table) : nullptr;
+}
+
+constinit SharedMutex walking{"walk over mounts", LockRank::kMountWalk};
+
+}  // namespace
+
+MountWalk::MountWalk() NO_THREAD_SAFETY_ANALYSIS { walking.lock_shared(); }
+
+MountWalk::~MountWalk() NO_THREAD_SAFETY_ANALYSIS {
+  at_ = nullptr;  // before anybody counts
+  walking.unlock_shared();
+}
+
+Mount* MountWalk::next() {
+  at_ = mount_after(at_.get());
+  return at_.get();
+}
+
+Result<void> unmount_place(Place& where) {
+  ExclusiveGuard guard(walking);
+  return umount(where);
 }
 
 Place root_place() {
@@ -57,7 +76,8 @@ constinit Mutex opening{"mount device", LockRank::kMountDevice};
 
 /// The file system that is mounted from `device` already.
 RefPtr<FileSystem> mounted_file_system(const BlockDevice* device) {
-  for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
+  MountWalk walk;
+  while (Mount* mount = walk.next()) {
     if (mount->file_system->device == device) return mount->file_system;
   }
   return nullptr;
@@ -100,7 +120,8 @@ Result<void> mount_device(const Place& where, std::string_view device_name, std:
 
 Result<void> sync_all() {
   Result<void> first;
-  for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
+  MountWalk walk;
+  while (Mount* mount = walk.next()) {
     auto synced = mount->file_system->sync();
     if (!synced.ok()) {
       log_error("vfs", "sync of {}: {}", mount->source, errno_name(synced.error()));

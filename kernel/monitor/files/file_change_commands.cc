@@ -70,7 +70,8 @@ constexpr Command kCommands[] = {
 std::span<const Command> file_change_commands() { return kCommands; }
 
 void stop_file_systems() {
-  for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
+  MountWalk walk;
+  while (Mount* mount = walk.next()) {
     auto stopped = mount->file_system->shut_down();
     if (!stopped.ok()) log_error("vfs", "{}: {}", mount->source, errno_name(stopped.error()));
   }

@@ -36,11 +36,12 @@ void print_mode(std::span<char> text, FileType type, uint16_t permissions) {
 namespace {
 
 void print_mounts(Session& session) {
-  for (auto mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
+  MountWalk walk;
+  while (Mount* mount = walk.next()) {
     char path[256] = "/";
     Place root = root_place();
     if (mount->covered) {
-      auto length = path_of({root, root}, {mount, mount->root}, path);
+      auto length = path_of({root, root}, {RefPtr<Mount>::share(mount), mount->root}, path);
       if (!length.ok()) BufferWriter(path).write("?");
     }
     print(session.out, "{} on {} type {} ({})\n", mount->source, path,
@@ -68,7 +69,7 @@ Result<void> mount_command(Session& session, Arguments arguments) {
 
 Result<void> umount_command(Session& session, Arguments arguments) {
   Place where = TRY(find_file(session, arguments[0]));
-  auto done = umount(where);
+  auto done = unmount_place(where);
   if (done.error() == Errno::kEINVAL) {
     return session.fail(Errno::kEINVAL, "{}: nothing is mounted there", arguments[0]);
   }
@@ -177,7 +178,8 @@ Result<void> cache_command(Session& session, Arguments arguments) {
     TRY(sync_all());
     uint64_t dentries = dentry_cache_shrink(UINT64_MAX);
     uint64_t inodes = 0;
-    for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
+    MountWalk walk;
+    while (Mount* mount = walk.next()) {
       inodes += mount->file_system->inodes.shrink(UINT64_MAX);
     }
     uint64_t pages = evict_pages(UINT64_MAX);
@@ -189,7 +191,8 @@ Result<void> cache_command(Session& session, Arguments arguments) {
   print(session.out, "pages={} dirty={} dirty_limit={}\n", pages.pages, pages.dirty,
         pages.limit_dirty);
   print(session.out, "dentries={} negative={}\n", dentries.entries, dentries.negative);
-  for (auto mount = mount_after(nullptr); mount; mount = mount_after(mount.get())) {
+  MountWalk walk;
+  while (Mount* mount = walk.next()) {
     FileSystem& file_system = *mount->file_system;
     FileSystemStatistics statistics = file_system.statistics();
     print(session.out,

@@ -50,7 +50,7 @@ Result<void> unmount_file_system(uint64_t path, uint64_t flags) {
   Place where = TRY(find_place(kFromCurrent, path, find_flags));
   if (where.inode.get() != where.mount->root.get()) return Errno::kEINVAL;
   if ((flags & kExpire) != 0) return Errno::kEINVAL;  // no account is kept of use
-  return umount(where);
+  return unmount_place(where);
 }
 
 Result<void> sync_file(uint64_t fd) {
