@@ -217,15 +217,16 @@ def test_close_on_exec_belongs_to_the_descriptor(process: Process, rng: random.R
             del flags[fd]
         for fd in rng.sample(sorted(flags), min(2, len(flags))):
             check(expected=flags[fd], seen=process.fcntl(fd, F_GETFD), what=f"the close-on-exec flag of {fd} after {kind}")
+    for flag in (0, 1):  # one of each at least, whatever was drawn
+        flags[process.open(name, os.O_RDONLY | flag * os.O_CLOEXEC)] = flag
     child = process.fork()
     for who, whose in ((child, "in the child of fork()"), (process, "in the parent after fork()")):
         seen = {fd: who.fcntl(fd, F_GETFD) for fd in flags}
         check(expected=flags, seen=seen, what=f"the close-on-exec flags {whose}")
-    if flags:
-        fd = rng.choice(list(flags))
-        child.fcntl(fd, F_SETFD, 1 - flags[fd])
-        check(expected=flags[fd], seen=process.fcntl(fd, F_GETFD),
-              what=f"the parent's flag of {fd} after the child changed its own")
+    fd = rng.choice(list(flags))
+    child.fcntl(fd, F_SETFD, 1 - flags[fd])
+    check(expected=flags[fd], seen=process.fcntl(fd, F_GETFD),
+          what=f"the parent's flag of {fd} after the child changed its own")
     child.exit()
     process.reap(child)
 
