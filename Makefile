@@ -98,19 +98,21 @@ $(BUILD)/labs.mk: grading/lab.py $(wildcard labs/*/lab.toml) $(wildcard labs)
 	$(Q)$(PYTHON) grading/lab.py --make >$(part)
 	$(done)
 
-# The labs of a stage are all those up to LAB. Rooms that only later labs bring are left out.
+# The labs of a stage are all those up to LAB. Subsystems that only later labs bring are left out; what
+# a lab adds to a subsystem that is there without it is in a folder of its own, kernel/SUBSYSTEM/lab_X/.
 stage_labs := $(if $(LAB),$(foreach l,$(LABS),$(filter $l,$(firstword $(sort $l $(LAB))))),$(LABS))
 ifneq ($(and $(LABS),$(filter-out $(stage_labs),$(references))),)
   $(error REFERENCE=$(REFERENCE): the labs of this stage are: $(stage_labs))
 endif
 own_labs := $(filter-out $(references),$(stage_labs))
-other_rooms := $(foreach l,$(filter-out $(stage_labs),$(LABS)),$(LAB_$(l)_ROOMS))
+other_labs := $(filter-out $(stage_labs),$(LABS))
+other_subsystems := $(foreach l,$(other_labs),$(LAB_$(l)_SUBSYSTEMS))
 
 # ---- The kernel -----------------------------------------------------------------------------------
 
-rooms := $(filter-out $(other_rooms:%=kernel/%/),$(wildcard kernel/*/ kernel/*/*/))
+subsystems := $(filter-out $(other_subsystems:%=kernel/%/) $(foreach l,$(other_labs),kernel/%/lab_$l/),$(wildcard kernel/*/ kernel/*/*/))
 lab_sources := $(foreach l,$(own_labs),$(LAB_$(l)_SOURCES))
-kernel_sources := $(sort $(foreach r,$(rooms),$(wildcard $r*.cc $r*.S)) $(lab_sources))
+kernel_sources := $(sort $(foreach r,$(subsystems),$(wildcard $r*.cc $r*.S)) $(lab_sources))
 
 # Objects of a lab's solution for those who go on without their own. Students have them in reference/;
 # the course's tree makes them. Their key tells which headers and flags they were compiled with.
@@ -324,7 +326,7 @@ soak: image programs ## Power cuts and damaged disks, a new seed each round, for
 	@grading/suite/soak.py --minutes $(or $(MINUTES),10) $(SEED:%=--seed %)
 
 c_files := git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c'
-lint: $(filter %.tidy,$(kernel_sources:%.cc=$(BUILD)/lint/%.cc.tidy)) ## Check layout, mistakes, locking, the order of the rooms
+lint: $(filter %.tidy,$(kernel_sources:%.cc=$(BUILD)/lint/%.cc.tidy)) ## Check layout, mistakes, locking, the order of the subsystems
 	$(Q)clang-format --dry-run -Werror $$($(c_files))
 	$(Q)$(PYTHON) grading/layers.py --headers
 

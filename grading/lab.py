@@ -52,7 +52,7 @@ class Lab:
     title: str
     handout: str  # relative to the root of the repository
     files: tuple[str, ...]  # what is taken from a submission, relative to `folder`; globs allowed
-    rooms: tuple[str, ...]  # kernel rooms that this lab brings
+    subsystems: tuple[str, ...]  # kernel subsystems that this lab brings
     line_limit: int
     items: dict[str, Item] = field(default_factory=dict)
 
@@ -126,7 +126,7 @@ def _read(folder: Path, root: Path) -> Lab:
         title=_take(table, "title", str, name),
         handout=_take(table, "handout", str, name),
         files=files,
-        rooms=_strings(table, "rooms", name),
+        subsystems=_strings(table, "subsystems", name),
         line_limit=_take(table, "line_limit", int, name),
         items=_items(_take(table, "items", dict, name), letter, name),
     )
@@ -171,14 +171,14 @@ def _strings(table: dict[str, object], key: str, where: object) -> tuple[str, ..
 
 
 def make_fragment(labs: list[Lab]) -> str:
-    """The text that the Makefile includes: for each lab its folder, sources, programs' sources and rooms."""
+    """The text that the Makefile includes: for each lab its folder, sources, programs' sources and subsystems."""
     lines = [f"LABS := {' '.join(lab.letter for lab in labs)}"]
     for lab in labs:
         folder = f"labs/{lab.folder.name}"
         sources = [f"{folder}/{path}" for path in lab.student_files() if path.suffix in SOURCE_SUFFIXES]
         lines.append(f"LAB_{lab.letter}_DIR := {folder}")
         lines.append(f"LAB_{lab.letter}_SOURCES := {' '.join(sources)}")
-        lines.append(f"LAB_{lab.letter}_ROOMS := {' '.join(lab.rooms)}")
+        lines.append(f"LAB_{lab.letter}_SUBSYSTEMS := {' '.join(lab.subsystems)}")
     return "\n".join(lines) + "\n"
 
 

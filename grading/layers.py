@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Checks the order of the kernel's rooms: `grading/layers.py [--root TREE] [--headers]`.
+"""Checks the order of the kernel's subsystems: `grading/layers.py [--root TREE] [--headers]`.
 
-kernel/layers.txt lists the rooms, one a line, lowest first, `#` for comments. Checked here:
+kernel/layers.txt lists the subsystems, one a line, lowest first, `#` for comments. Checked here:
 
-* a file includes only headers of its own room and of rooms above its line, by `"room/file.h"`;
-  a lab's file counts as living in its header's room: the kernel header with its name, or else
+* a file includes only headers of its own subsystem and of subsystems above its line, by `"subsystem/file.h"`;
+  a lab's file counts as living in its header's subsystem: the kernel header with its name, or else
   the first kernel header that it includes;
 * headers don't include each other in a cycle;
 * assembly stands only in kernel/arch and kernel/boot;
@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ASSEMBLY_ROOMS = {"arch", "boot"}
+ASSEMBLY_SUBSYSTEMS = {"arch", "boot"}
 FREESTANDING = {
     "algorithm", "array", "atomic", "bit", "compare", "concepts", "cstdarg", "cstddef", "cstdint",
     "climits", "initializer_list", "iterator", "limits", "new", "numeric", "optional", "span",
@@ -43,14 +43,14 @@ _QUIET = re.compile(r'//[^\n]*|/\*.*?\*/|R"\((?:.|\n)*?\)"|"(?:\\.|[^"\\\n])*"|'
 
 
 class Tree:
-    """The kernel's and the labs' sources with their rooms and includes."""
+    """The kernel's and the labs' sources with their subsystems and includes."""
 
     def __init__(self, root: Path) -> None:
         """Reads the tree. Raises OSError when kernel/layers.txt is missing."""
         self.root = root
         lines = (root / "kernel" / "layers.txt").read_text().splitlines()
         names = [line.partition("#")[0].strip() for line in lines]
-        self.rooms = [name for name in names if name]
+        self.subsystems = [name for name in names if name]
         self.text = {path.relative_to(root).as_posix(): path.read_text(errors="replace")
                      for pattern in ("kernel/**/*", "labs/*/*")
                      for path in sorted(root.glob(pattern))
@@ -70,8 +70,8 @@ class Tree:
                 return candidate
         return None
 
-    def room_of(self, path: str) -> str | None:
-        """The room a file lives in; None when nothing says so."""
+    def subsystem_of(self, path: str) -> str | None:
+        """The subsystem a file lives in; None when nothing says so."""
         first, folder, rest = (path.split("/", 2) + [""])[:3]
         if first == "kernel":
             return folder if rest else None
@@ -79,39 +79,39 @@ class Tree:
         own = [header for header in self.text
                if re.fullmatch(rf"kernel/[^/]+/{re.escape(stem)}\.h", header)]
         if len(own) == 1:
-            return self.room_of(own[0])
+            return self.subsystem_of(own[0])
         for _, name, quoted in self.includes[path]:
             if quoted and f"kernel/{name}" in self.text:
-                return self.room_of(f"kernel/{name}")
+                return self.subsystem_of(f"kernel/{name}")
         return None
 
 
 def check(root: Path) -> list[str]:
     """All violations in a tree except those of headers that don't compile alone."""
     tree = Tree(root)
-    return (_check_rooms(tree) + _check_includes(tree) + _check_cycles(tree)
+    return (_check_subsystems(tree) + _check_includes(tree) + _check_cycles(tree)
             + _check_assembly(tree))
 
 
-def _check_rooms(tree: Tree) -> list[str]:
+def _check_subsystems(tree: Tree) -> list[str]:
     found = sorted({path.split("/")[1] for path in tree.text
                     if path.startswith("kernel/") and path.count("/") >= 2})
-    problems = [f"kernel/{room}/: not in kernel/layers.txt; add a line for it there"
-                for room in found if room not in tree.rooms]
-    problems += [f"kernel/layers.txt: room {room} is listed twice; remove one line"
-                 for room in sorted(set(tree.rooms)) if tree.rooms.count(room) > 1]
-    problems += [f"{path}: stands in no room; move it into kernel/ROOM/"
+    problems = [f"kernel/{subsystem}/: not in kernel/layers.txt; add a line for it there"
+                for subsystem in found if subsystem not in tree.subsystems]
+    problems += [f"kernel/layers.txt: subsystem {subsystem} is listed twice; remove one line"
+                 for subsystem in sorted(set(tree.subsystems)) if tree.subsystems.count(subsystem) > 1]
+    problems += [f"{path}: stands in no subsystem; move it into kernel/NAME/"
                  for path in tree.text if path.startswith("kernel/") and path.count("/") == 1]
     return problems
 
 
 def _check_includes(tree: Tree) -> list[str]:
     problems = []
-    order = {room: number for number, room in enumerate(tree.rooms)}
+    order = {subsystem: number for number, subsystem in enumerate(tree.subsystems)}
     for path, includes in tree.includes.items():
-        own = tree.room_of(path)
+        own = tree.subsystem_of(path)
         if path.startswith("labs/") and own is None:
-            problems.append(f"{path}: belongs to no room; include its contract's header first")
+            problems.append(f"{path}: belongs to no subsystem; include its contract's header first")
         for line, name, quoted in includes:
             here = f"{path}:{line}"
             if not quoted:
@@ -121,13 +121,13 @@ def _check_includes(tree: Tree) -> list[str]:
                 continue
             target = tree.resolve(path, name)
             if target is None:
-                problems.append(f"{here}: \"{name}\" isn't in the tree; write \"room/file.h\"")
+                problems.append(f"{here}: \"{name}\" isn't in the tree; write \"subsystem/file.h\"")
                 continue
-            room = tree.room_of(target)
-            if target.startswith("kernel/") and own in order and room in order:
-                if order[room] > order[own]:
+            subsystem = tree.subsystem_of(target)
+            if target.startswith("kernel/") and own in order and subsystem in order:
+                if order[subsystem] > order[own]:
                     problems.append(
-                        f"{here}: includes {name}, but room {own} stands below {room} in "
+                        f"{here}: includes {name}, but subsystem {own} stands below {subsystem} in "
                         f"kernel/layers.txt; declare the interface in {own} or lower, or move "
                         "this code up")
     return problems
@@ -159,9 +159,9 @@ def _check_cycles(tree: Tree) -> list[str]:
 
 def _check_assembly(tree: Tree) -> list[str]:
     problems = []
-    where = " or ".join(f"kernel/{room}" for room in sorted(ASSEMBLY_ROOMS))
+    where = " or ".join(f"kernel/{subsystem}" for subsystem in sorted(ASSEMBLY_SUBSYSTEMS))
     for path, text in tree.text.items():
-        if path.startswith("kernel/") and tree.room_of(path) in ASSEMBLY_ROOMS:
+        if path.startswith("kernel/") and tree.subsystem_of(path) in ASSEMBLY_SUBSYSTEMS:
             continue
         if path.endswith(".S"):
             problems.append(f"{path}: assembly; move it to {where}")
@@ -192,7 +192,7 @@ def check_headers(root: Path) -> list[str]:
 
 def main() -> int:
     """Command line; exit status 0 or 1."""
-    parser = argparse.ArgumentParser(description="Checks the order of the kernel's rooms.")
+    parser = argparse.ArgumentParser(description="Checks the order of the kernel's subsystems.")
     parser.add_argument("--root", type=Path, default=ROOT, help="the tree to check")
     parser.add_argument("--headers", action="store_true",
                         help="also compile each header alone (about 0.2 s each)")

@@ -99,7 +99,7 @@ def runs(text: str, path: str) -> list[Run]:
 
 
 def starter_text(text: str, path: str, done: Collection[str] = ()) -> str:
-    """The text that students get: every run replaced by its hole. Raises MarkerError.
+    """The text that students get: every run replaced by its stub. Raises MarkerError.
 
     Runs of the items in `done` keep their solution, as if a student had written it.
     """

@@ -80,8 +80,8 @@ def complaints(run: Run, boot: Boot, item: str) -> list[str]:
 
 def written_tests(run: Run, boot: Boot) -> list[str]:
     """The tests but for those that say on a correct kernel that they aren't written."""
-    holes = {verdict.test for verdict in _on_correct_kernel(run, boot) if verdict.not_written}
-    return [name for name in test_names(run) if name not in holes]
+    stubs = {verdict.test for verdict in _on_correct_kernel(run, boot) if verdict.not_written}
+    return [name for name in test_names(run) if name not in stubs]
 
 
 def catchers(run: Run, boot: Boot, mutant: mutants.Mutant) -> list[str]:

@@ -3,8 +3,8 @@
 
 The students' tree is the repository's tracked files with three changes: what belongs to the
 course alone (mutants, forgeries, alternative solutions, the project's own tests) is left out;
-the lab's files have holes where the solution stands (see markers.py); the README is the
-students' own. The labs before the asked one are in it too, with their holes, and as objects of
+the lab's files have stubs where the solution stands (see markers.py); the README is the
+students' own. The labs before the asked one are in it too, with their stubs, and as objects of
 their solution in reference/.
 
 `manifest()` says which files these are and with what bytes; branches.py commits the same
@@ -134,14 +134,15 @@ def write(entries: dict[str, Entry], target: Path) -> None:
 
 def _is_left_out(path: str, absent_labs: list[Lab]) -> bool:
     """Whether the course keeps a file to itself, or a later lab brings it: its folder, its tests and the
-    sources of its rooms (not their headers, which the rooms above include at every stage)."""
+    sources of its subsystems (not their headers, which the subsystems above include at every stage)."""
     if path.startswith(COURSE_ONLY):
         return True
     for lab in absent_labs:
-        rooms = tuple(f"kernel/{room}/" for room in lab.rooms)
+        subsystems = tuple(f"kernel/{subsystem}/" for subsystem in lab.subsystems)
         if path.startswith((f"labs/{lab.letter}-", f"grading/tests/{lab.letter}/")):
             return True
-        if path.startswith(rooms) and path.endswith((".cc", ".S")):
+        brought = path.startswith(subsystems) or f"/lab_{lab.letter}/" in path
+        if brought and path.startswith("kernel/") and path.endswith((".cc", ".S")):
             return True
     return False
 

@@ -197,7 +197,7 @@ class Overlay:
         ]
         for name in (*SHARED, *stamps, *objects):
             _copy(ROOT / name, self.folder / name)
-        for lab in all_labs():  # of later ones, too: they say which rooms to leave out
+        for lab in all_labs():  # of later ones, too: they say which subsystems to leave out
             _copy(lab.folder / "lab.toml", self.folder / "labs" / lab.folder.name / "lab.toml")
         for lab in self._references:
             for place in (f"reference/{lab.letter}", f"build/reference/{lab.letter}"):

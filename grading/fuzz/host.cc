@@ -1,4 +1,4 @@
-// What the rooms under test need of the rest of the kernel, on the host: memory, a clock, a log, a
+// What the subsystems under test need of the rest of the kernel, on the host: memory, a clock, a log, a
 // block device that is a piece of memory.
 #include "host.h"
 
@@ -14,9 +14,9 @@
 #include "memory/frame_allocator.h"
 #include "memory/frame_refs.h"
 #include "memory/heap.h"
+#include "page_cache/page_cache.h"
 #include "time/clock.h"
 #include "vfs/device_file.h"
-#include "vfs/page_cache.h"
 
 namespace cairn {
 
@@ -38,8 +38,8 @@ void comparison_failed(const char* expression, uint64_t left, uint64_t right, co
 
 static const bool verbose = getenv("CAIRN_LOG") != nullptr;
 
-void log_line(LogLevel, const char* room, std::string_view text) {
-  if (verbose) fprintf(stderr, "%s: %.*s\n", room, int(text.size()), text.data());
+void log_line(LogLevel, const char* subsystem, std::string_view text) {
+  if (verbose) fprintf(stderr, "%s: %.*s\n", subsystem, int(text.size()), text.data());
 }
 
 // ---- Time ----------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ lab = "{letter}"
 title = "{title}"
 handout = "handouts/{letter}.md"
 files = []
-rooms = []
+subsystems = []
 line_limit = 500
 [items.{item}]
 title = "{title}"

@@ -34,7 +34,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def work_through_all_labs(repository: Path, root: Path, work: Path) -> dict[str, bytes]:
     """Does what a student does, lab after lab; returns the files at the end.
 
-    Starter, own edits that replace each hole, next starter merged, and so on; at the end the
+    Starter, own edits that replace each stub, next starter merged, and so on; at the end the
     official solution is merged too, which must change nothing.
     """
     labs = all_labs(root)

@@ -1,4 +1,4 @@
-"""The kernel's rooms: the check itself on made-up trees, then the real tree."""
+"""The kernel's subsystems: the check itself on made-up trees, then the real tree."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from grading import layers
 
-ROOMS = "# lowest first\nlib\narch\nmemory  # frames\nvfs\nboot\n"
+SUBSYSTEMS = "# lowest first\nlib\narch\nmemory  # frames\nvfs\nboot\n"
 
 
 def violations(tree, files: dict[str, str]) -> list[str]:
-    return layers.check(tree({"kernel/layers.txt": ROOMS} | files))
+    return layers.check(tree({"kernel/layers.txt": SUBSYSTEMS} | files))
 
 
-def test_a_room_may_include_its_own_headers_and_lower_ones(tree) -> None:
+def test_a_subsystem_may_include_its_own_headers_and_lower_ones(tree) -> None:
     assert violations(tree, {
         "kernel/lib/result.h": "#pragma once\n#include <cstdint>\n",
         "kernel/memory/frame.h": '#include "lib/result.h"\n',
@@ -48,12 +48,12 @@ def test_a_lab_file_lives_in_its_headers_room(tree) -> None:
 
 @pytest.mark.parametrize(("files", "expected"), [
     ({"kernel/new/a.h": ""}, "kernel/new/: not in kernel/layers.txt"),
-    ({"kernel/loose.h": ""}, "stands in no room"),
+    ({"kernel/loose.h": ""}, "stands in no subsystem"),
     ({"kernel/lib/a.h": '#include "lib/absent.h"\n'}, "isn't in the tree"),
     ({"kernel/lib/a.h": "#include <vector>\n"}, "hosted library"),
     ({"kernel/lib/a.S": "nop\n"}, "assembly; move it to kernel/arch or kernel/boot"),
     ({"kernel/lib/a.cc": 'void f() { asm volatile("nop"); }\n'}, "inline assembly"),
-    ({"labs/a-paging/a.cc": ""}, "belongs to no room"),
+    ({"labs/a-paging/a.cc": ""}, "belongs to no subsystem"),
     ({"kernel/lib/a.h": '#include "lib/b.h"\n', "kernel/lib/b.h": '#include "lib/a.h"\n'},
      "includes itself"),
 ])

@@ -1,4 +1,4 @@
-"""Solution markers: what becomes a hole, and that no typing error leaks a solution."""
+"""Solution markers: what becomes a stub, and that no typing error leaks a solution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Device registers. An upward need: the interrupt controllers are mapped before the rooms above exist,
+// Device registers. An upward need: the interrupt controllers are mapped before the subsystems above exist,
 // by memory/kernel_half.cc.
 #pragma once
 

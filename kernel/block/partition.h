@@ -1,4 +1,4 @@
-// Partitions, and what the readers of the two kinds of partition tables share. For this room only.
+// Partitions, and what the readers of the two kinds of partition tables share. For this subsystem only.
 #pragma once
 
 #include "block/block_device.h"

@@ -1,4 +1,4 @@
-// The boot step that lab B brings (boot/files/). Null where lab B isn't in.
+// The boot step that lab B brings (boot/lab_b/). Null where lab B isn't in.
 #pragma once
 
 namespace cairn {

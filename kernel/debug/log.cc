@@ -30,13 +30,13 @@ void keep(std::string_view line) REQUIRES(ring_lock) {
 
 }  // namespace
 
-void log_line(LogLevel level, const char* room, std::string_view text) {
+void log_line(LogLevel level, const char* subsystem, std::string_view text) {
   LogClock clock = log_clock;
   uint64_t microseconds = clock != nullptr ? clock() / 1000 : 0;
   char buffer[256];
   BufferWriter line(buffer);
   print(line, "[{:5}.{:06}] {} {}: {}", microseconds / 1'000'000, microseconds % 1'000'000,
-        level_name(level), room, text.substr(0, 200));
+        level_name(level), subsystem, text.substr(0, 200));
   line.write("\n");
   {
     IrqGuard guard(ring_lock);

@@ -8,33 +8,33 @@ namespace cairn {
 enum class LogLevel : uint8_t { kError, kWarning, kInfo, kDebug };
 
 /// Writes one line whose text is complete.
-void log_line(LogLevel level, const char* room, std::string_view text);
+void log_line(LogLevel level, const char* subsystem, std::string_view text);
 
-/// Writes one line: "[    0.123456] level room: text". Callable anywhere but with the log's own
+/// Writes one line: "[    0.123456] level subsystem: text". Callable anywhere but with the log's own
 /// lock held; interrupts on or off.
 template <class... T>
-void log(LogLevel level, const char* room, std::string_view format, const T&... values) {
+void log(LogLevel level, const char* subsystem, std::string_view format, const T&... values) {
   char text[200];
   BufferWriter out(text);
   print(out, format, values...);
-  log_line(level, room, out.text());
+  log_line(level, subsystem, out.text());
 }
 
 template <class... T>
-void log_error(const char* room, std::string_view format, const T&... values) {
-  log(LogLevel::kError, room, format, values...);
+void log_error(const char* subsystem, std::string_view format, const T&... values) {
+  log(LogLevel::kError, subsystem, format, values...);
 }
 template <class... T>
-void log_warning(const char* room, std::string_view format, const T&... values) {
-  log(LogLevel::kWarning, room, format, values...);
+void log_warning(const char* subsystem, std::string_view format, const T&... values) {
+  log(LogLevel::kWarning, subsystem, format, values...);
 }
 template <class... T>
-void log_info(const char* room, std::string_view format, const T&... values) {
-  log(LogLevel::kInfo, room, format, values...);
+void log_info(const char* subsystem, std::string_view format, const T&... values) {
+  log(LogLevel::kInfo, subsystem, format, values...);
 }
 template <class... T>
-void log_debug(const char* room, std::string_view format, const T&... values) {
-  log(LogLevel::kDebug, room, format, values...);
+void log_debug(const char* subsystem, std::string_view format, const T&... values) {
+  log(LogLevel::kDebug, subsystem, format, values...);
 }
 
 /// Lines up to this level reach the console; all lines up to debug are kept in the ring.

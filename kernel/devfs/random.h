@@ -5,7 +5,7 @@
 // generators" (2017).
 #pragma once
 
-#include "vfs/io_buffer.h"
+#include "address_space/io_buffer.h"
 
 namespace cairn {
 

@@ -45,7 +45,7 @@ Result<void> store_directory(Ext2Inode& directory, bool new_names)
 // ---- Names and links (names.cc) ---------------------------------------------------------------
 
 /// An operation failed, but has a chance after a commit: what the epoch has freed can be used then
-/// (ENOSPC), and what it did to names is on the device (EAGAIN: only within this room).
+/// (ENOSPC), and what it did to names is on the device (EAGAIN: only within this subsystem).
 bool commit_would_help(Ext2FileSystem& fs, Errno error);
 
 /// EAGAIN if a file of that name may have lost it in this epoch. The device would have two entries of

@@ -43,7 +43,7 @@ uint64_t frames_in_use(FrameUse use);
 /// Makes the n-th frame allocation from now fail once, for tests of the error paths. 0: none.
 void fail_frame_allocation(uint64_t n);
 
-/// Upward need: rooms that keep frames they could give back (page cache, from lab B). Called when
+/// Upward need: subsystems that keep frames they could give back (page cache, from lab B). Called when
 /// memory runs out, with no spinlock held and interrupts on; the caller may hold mutexes, so it takes
 /// only spinlocks. Returns whether it freed any.
 using FrameReclaimer = bool (*)();

@@ -58,7 +58,7 @@ std::span<const Command> memory_commands();
 std::span<const Command> system_commands();
 std::span<const Command> table_commands();
 std::span<const Command> disk_commands();
-/// Lab B's; null where it isn't in (kernel/monitor/files/).
+/// Lab B's; null where it isn't in (kernel/monitor/lab_b/).
 [[gnu::weak]] std::span<const Command> file_commands();
 [[gnu::weak]] std::span<const Command> file_change_commands();
 [[gnu::weak]] std::span<const Command> file_walk_commands();

@@ -1,4 +1,4 @@
-// A tmpfs as a whole: how much it may hold. For this room only.
+// A tmpfs as a whole: how much it may hold. For this subsystem only.
 #pragma once
 
 #include "tmpfs/tmp_inode.h"

@@ -1,4 +1,4 @@
-// The inodes of a tmpfs. For this room only.
+// The inodes of a tmpfs. For this subsystem only.
 #pragma once
 
 #include "lib/tree.h"

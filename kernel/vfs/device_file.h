@@ -1,4 +1,4 @@
-// Device files: which driver is behind a number. Rooms above register their devices (the console,
+// Device files: which driver is behind a number. Subsystems above register their devices (the console,
 // monitor/console.cc); devfs lists them.
 #pragma once
 

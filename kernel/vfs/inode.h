@@ -5,10 +5,10 @@
 // reference may sleep, and is not done while spinlocks are held.
 #pragma once
 
+#include "address_space/io_buffer.h"
 #include "lib/ref_ptr.h"
+#include "page_cache/page_cache.h"
 #include "sched/shared_mutex.h"
-#include "vfs/io_buffer.h"
-#include "vfs/page_cache.h"
 
 namespace cairn {
 

@@ -17,7 +17,7 @@ lab = "a"
 title = "Made up"
 handout = "handouts/a.md"
 files = ["walk.cc", "tests/isolation_*.c"]
-rooms = []
+subsystems = []
 line_limit = 500
 [items.A1]
 title = "Echoing"

@@ -15,7 +15,7 @@ lab = "a"
 title = "Paging"
 handout = "handouts/a-paging.md"
 files = ["walk.cc", "answers.toml", "tests/isolation_*.c"]
-rooms = ["exec"]
+subsystems = ["exec"]
 line_limit = 500
 
 [items.A1]
@@ -40,7 +40,7 @@ def test_a_good_one(tree) -> None:
     assert lab.item("a2").number == 2
     assert [str(path) for path in lab.student_files()] == ["answers.toml", "tests/isolation_x.c", "walk.cc"]
     assert make_fragment(all_labs(top)) == (
-        "LABS := a\nLAB_a_DIR := labs/a-paging\nLAB_a_SOURCES := labs/a-paging/walk.cc\nLAB_a_ROOMS := exec\n"
+        "LABS := a\nLAB_a_DIR := labs/a-paging\nLAB_a_SOURCES := labs/a-paging/walk.cc\nLAB_a_SUBSYSTEMS := exec\n"
     )
 
 

@@ -1,0 +1,87 @@
+// Which pages go when memory is short: second chance ("clock"). Pages stand in the order in which
+// they came; a lookup only sets kReferenced. Eviction takes from the front: a page that was used
+// since it looked last goes to the back, unmarked, others leave the cache.
+// Source: Corbató, "A Paging Experiment with the Multics System" (1968).
+#include <algorithm>
+
+#include "memory/frame_allocator.h"
+#include "page_cache/parts.h"
+
+namespace cairn {
+
+CAIRN_COUNTER(cache_evicted_count, "cache.evicted");
+
+constinit Spinlock cache_list_lock{"cache list", LockRank::kCacheList};
+constinit List<CachePage, &CachePage::use_link> cache_use_list;
+
+namespace {
+
+constexpr uint64_t kReserveShare = 32;  // of all frames one in so many is kept free
+constexpr uint64_t kEvictAtOnce = 64;   // pages
+constexpr uint64_t kExamineForReserve = 256;
+constexpr unsigned kExamineLocked = 32;  // pages looked at before the list's lock is given up
+
+/// Its owner's changes are on the device, nobody has it pinned but the cache and us, and no process
+/// has it mapped.
+bool is_evictable(const CachePage& page) {
+  return page.pins.load() == 2 && (page.state.load() & CachePage::kDirty) == 0 &&
+         frame_info(page.frame).references.load() == 1;
+}
+
+/// Advances until it finds a page that wasn't used lately and may be free to go: that page, pinned.
+/// Null after kExamineLocked others or at the end of `budget`.
+PageRef next_candidate(uint64_t& budget) {
+  constexpr uint32_t kKeep =
+      CachePage::kDirty | CachePage::kReading | CachePage::kWriting | CachePage::kReferenced;
+  Guard guard(cache_list_lock);
+  for (unsigned i = 0; i < kExamineLocked && budget > 0; i++, budget--) {
+    CachePage* page = cache_use_list.pop_front();
+    if (page == nullptr) {
+      budget = 0;
+      break;
+    }
+    cache_use_list.push_back(*page);
+    uint32_t state = page->state.load(std::memory_order_relaxed);
+    if ((state & CachePage::kReferenced) != 0) page->state.fetch_and(~CachePage::kReferenced);
+    if ((state & kKeep) != 0 || page->pins.load(std::memory_order_relaxed) != 1) continue;
+    page->pins.fetch_add(1, std::memory_order_relaxed);
+    budget--;
+    return PageRef(page);
+  }
+  return {};
+}
+
+uint64_t evict(uint64_t wanted, uint64_t budget) {
+  uint64_t evicted = 0;
+  while (evicted < wanted && budget > 0) {
+    PageRef page = next_candidate(budget);
+    if (!page || !remove_page(*page, is_evictable)) continue;
+    PageRef the_caches(&*page);
+    evicted++;
+  }
+  cache_evicted_count.increment(evicted);
+  return evicted;
+}
+
+}  // namespace
+
+uint64_t evict_pages(uint64_t wanted) {
+  // Twice around: once to take the marks, once to take the pages.
+  return evict(wanted, 2 * cached_page_count());
+}
+
+void keep_memory_reserve() {
+  if (free_frame_count() < total_frame_count() / kReserveShare) {
+    evict(kEvictAtOnce, kExamineForReserve);
+  }
+}
+
+void start_eviction() {
+  set_frame_reclaimer([] {
+    uint64_t evicted = evict_pages(kEvictAtOnce);
+    if (evicted < kEvictAtOnce) wake_flusher();  // so that more can go next time
+    return evicted != 0;
+  });
+}
+
+}  // namespace cairn

@@ -1,0 +1,227 @@
+// read, write and their vector and positioned forms; lseek, sendfile.
+#include <algorithm>
+
+#include "address_space/user_copy.h"
+#include "arch/layout.h"
+#include "memory/heap.h"
+#include "process/signal.h"
+#include "syscalls/console_calls.h"
+#include "syscalls/lab_b/user_files.h"
+#include "vfs/device_file.h"
+
+namespace cairn {
+
+namespace {
+
+constexpr unsigned kSigPipe = 13;
+
+/// Reads or writes one piece of user memory: at the file's position, or at `offset` if that isn't
+/// kAtPosition.
+constexpr uint64_t kAtPosition = UINT64_MAX;
+
+Result<uint64_t> transfer(File& file, bool write, IoBuffer& buffer, uint64_t offset) {
+  if (offset != kAtPosition) {
+    return write ? vfs_write_at(file, buffer, offset) : vfs_read_at(file, buffer, offset);
+  }
+  if (!write) return vfs_read(file, buffer);
+  auto written = vfs_write(file, buffer);
+  if (written.error() == Errno::kEPIPE) send_signal(*current_process(), kSigPipe);
+  return written;
+}
+
+/// EBADF comes before what is wrong with the memory.
+Result<void> check_open_for(const File& file, bool write) {
+  return (write ? file.writable : file.readable) ? Result<void>() : Errno::kEBADF;
+}
+
+/// Memory that starts in the user half. How far it reaches shows when bytes move: a count may be larger
+/// than what comes.
+Result<void> check_memory(uint64_t start, uint64_t count) {
+  if (count > kUserEnd.value || !is_user_range(VirtAddr(start), count != 0)) return Errno::kEFAULT;
+  return {};
+}
+
+/// Bytes at the largest positions would have none.
+Result<void> check_offset(uint64_t offset, uint64_t count) {
+  return offset + count > uint64_t(INT64_MAX) ? Errno::kEINVAL : Result<void>();
+}
+
+// On every read's and write's way: the file's reference is used where it was put, not moved about.
+Result<uint64_t> transfer_one(TrapFrame& call, bool write, uint64_t offset) {
+  auto found = usable_file(argument0(call));
+  if (!found.ok()) return found.error();
+  File& file = **found;
+  if (!(write ? file.writable : file.readable)) {
+    bool no_offsets = offset != kAtPosition && !file.inode().seekable();
+    return no_offsets ? Errno::kESPIPE : Errno::kEBADF;
+  }
+  uint64_t count = argument2(call);
+  TRY(check_memory(argument1(call), count));
+  if (offset != kAtPosition) TRY(check_offset(offset, count));
+  IoBuffer buffer = IoBuffer::user(VirtAddr(argument1(call)), std::min(count, abi::kMaxTransfer));
+  return transfer(file, write, buffer, offset);
+}
+
+Result<uint64_t> transfer_at(TrapFrame& call, bool write) {
+  if (int64_t(argument3(call)) < 0) return Errno::kEINVAL;
+  return transfer_one(call, write, argument3(call));
+}
+
+/// Reads the vectors and checks all of them before any byte moves. EINVAL (too many, a negative size),
+/// EFAULT, ENOMEM.
+class VectorList {
+ public:
+  ~VectorList() {
+    if (vectors_ != short_) heap_free(vectors_);
+  }
+  Result<void> read(uint64_t address, uint64_t count) {
+    if (count > abi::kMaxVectors) return Errno::kEINVAL;
+    if (count > std::size(short_)) {
+      vectors_ = static_cast<abi::IoVector*>(heap_allocate(count * sizeof(abi::IoVector)));
+      if (vectors_ == nullptr) {
+        vectors_ = short_;
+        return Errno::kENOMEM;
+      }
+    }
+    if (count != 0) TRY(copy_from_user(vectors_, VirtAddr(address), count * sizeof(*vectors_)));
+    count_ = count;
+    for (abi::IoVector& vector : all()) {
+      if (int64_t(vector.size) < 0) return Errno::kEINVAL;
+      TRY(check_memory(vector.start, vector.size));
+      vector.size = std::min(vector.size, abi::kMaxTransfer - total_);
+      total_ += vector.size;
+    }
+    return {};
+  }
+  std::span<abi::IoVector> all() { return {vectors_, count_}; }
+  /// Bytes that will move at most.
+  uint64_t total() const { return total_; }
+
+ private:
+  abi::IoVector short_[8];
+  abi::IoVector* vectors_ = short_;
+  uint64_t count_ = 0;
+  uint64_t total_ = 0;
+};
+
+Result<uint64_t> transfer_vectors(TrapFrame& call, bool write, uint64_t offset) {
+  RefPtr<File> file = TRY(usable_file(argument0(call)));
+  if (offset != kAtPosition && !file->inode().seekable()) return Errno::kESPIPE;
+  VectorList list;
+  TRY(list.read(argument1(call), argument2(call)));
+  TRY(check_open_for(*file, write));
+  if (offset != kAtPosition && list.total() != 0) TRY(check_offset(offset, list.total()));
+  uint64_t done = 0;
+  for (const abi::IoVector& vector : list.all()) {
+    if (vector.size == 0) continue;
+    IoBuffer buffer = IoBuffer::user(VirtAddr(vector.start), vector.size);
+    auto part = transfer(*file, write, buffer, offset == kAtPosition ? offset : offset + done);
+    if (!part.ok()) return done != 0 ? Result<uint64_t>(done) : part.error();
+    done += *part;
+    if (*part < vector.size) break;
+  }
+  return done;
+}
+
+Result<uint64_t> transfer_vectors_at(TrapFrame& call, bool write) {
+  if (int64_t(argument3(call)) < 0) return Errno::kEINVAL;
+  return transfer_vectors(call, write, argument3(call));
+}
+
+/// Moves bytes from file to file through a buffer of the kernel's.
+Result<uint64_t> send(File& out, File& in, uint64_t* offset, uint64_t count) {
+  constexpr uint64_t kPiece = 16 << 10;  // bytes
+  void* memory = heap_allocate(kPiece);
+  if (memory == nullptr) return Errno::kENOMEM;
+  uint64_t done = 0;
+  Result<void> failed;
+  while (done < count && failed.ok()) {
+    uint64_t wanted = std::min(kPiece, count - done);
+    IoBuffer into = IoBuffer::kernel(memory, wanted);
+    auto got = offset != nullptr ? vfs_read_at(in, into, *offset) : vfs_read(in, into);
+    if (!got.ok()) failed = got.error();
+    if (!got.ok() || *got == 0) break;
+    IoBuffer from = IoBuffer::kernel(static_cast<const void*>(memory), *got);
+    auto put = transfer(out, true, from, kAtPosition);
+    uint64_t moved = put.ok() ? *put : 0;
+    done += moved;
+    if (offset != nullptr) *offset += moved;
+    // What was read but not taken is read again next time.
+    if (offset == nullptr && moved < *got) {
+      (void)vfs_seek(in, -int64_t(*got - moved), Whence::kCurrent);
+    }
+    if (!put.ok()) failed = put.error();
+    if (moved < *got) break;
+  }
+  heap_free(memory);
+  if (done == 0 && !failed.ok()) return failed.error();
+  return done;
+}
+
+Result<uint64_t> send_file(TrapFrame& call) {
+  uint64_t offset_address = argument2(call), offset = 0;
+  if (offset_address != 0) offset = TRY(read_user<uint64_t>(VirtAddr(offset_address)));
+  RefPtr<File> in = TRY(usable_file(argument1(call)));
+  if (!in->readable) return Errno::kEBADF;
+  if (offset_address != 0 && !in->inode().seekable()) return Errno::kESPIPE;
+  if (offset_address != 0 && int64_t(offset) < 0) return Errno::kEINVAL;
+  RefPtr<File> out = TRY(usable_file(argument0(call)));
+  if (!out->writable) return Errno::kEBADF;
+  if (!in->inode().seekable() || out->append()) return Errno::kEINVAL;
+  uint64_t count = std::min(argument3(call), abi::kMaxTransfer);
+  if (in->inode().type == FileType::kDirectory && count != 0) return Errno::kEINVAL;
+  uint64_t done = TRY(send(*out, *in, offset_address != 0 ? &offset : nullptr, count));
+  if (offset_address != 0) TRY(write_user(VirtAddr(offset_address), offset));
+  return done;
+}
+
+/// What vfs_seek() leaves to its caller: devices, whose end no inode knows, and SEEK_DATA and SEEK_HOLE, as
+/// file systems answer that keep no account of holes: all up to the end is data, and the end is a hole.
+Result<uint64_t> seek(TrapFrame& call) {
+  constexpr uint32_t kSeekData = 3, kSeekHole = 4;
+  RefPtr<File> file = TRY(usable_file(argument0(call)));
+  auto offset = int64_t(argument1(call));
+  auto whence = uint32_t(argument2(call));
+  if (whence > kSeekHole) return Errno::kEINVAL;  // even of a pipe
+  FileType type = file->inode().type;
+  // Character devices that can be positioned at all (null, zero) are always at 0.
+  if (type == FileType::kCharacterDevice) return vfs_seek(*file, 0, Whence::kSet);
+  if (type == FileType::kBlockDevice && whence == uint32_t(Whence::kEnd)) {
+    auto end = int64_t(TRY(block_device_size(file->inode())));
+    if (offset > INT64_MAX - end) return Errno::kEINVAL;
+    return vfs_seek(*file, end + offset, Whence::kSet);
+  }
+  bool stored = type == FileType::kRegular || type == FileType::kDirectory;
+  if (stored && (whence == kSeekData || whence == kSeekHole)) {
+    uint64_t size = file->inode().size.load();
+    if (offset < 0 || uint64_t(offset) >= size) return Errno::kENXIO;
+    return vfs_seek(*file, whence == kSeekData ? offset : int64_t(size), Whence::kSet);
+  }
+  return vfs_seek(*file, offset, Whence(whence));
+}
+
+}  // namespace
+
+int64_t sys_read(TrapFrame& call) {
+  if (current_files().table == nullptr) return console_read(call);
+  return to_return(transfer_one(call, false, kAtPosition));
+}
+int64_t sys_write(TrapFrame& call) {
+  if (current_files().table == nullptr) return console_write(call);
+  return to_return(transfer_one(call, true, kAtPosition));
+}
+int64_t sys_pread64(TrapFrame& call) { return to_return(transfer_at(call, false)); }
+int64_t sys_pwrite64(TrapFrame& call) { return to_return(transfer_at(call, true)); }
+int64_t sys_readv(TrapFrame& call) { return to_return(transfer_vectors(call, false, kAtPosition)); }
+int64_t sys_writev(TrapFrame& call) {
+  if (current_files().table == nullptr) return console_writev(call);
+  return to_return(transfer_vectors(call, true, kAtPosition));
+}
+int64_t sys_preadv(TrapFrame& call) { return to_return(transfer_vectors_at(call, false)); }
+int64_t sys_pwritev(TrapFrame& call) { return to_return(transfer_vectors_at(call, true)); }
+
+int64_t sys_lseek(TrapFrame& call) { return to_return(seek(call)); }
+
+int64_t sys_sendfile(TrapFrame& call) { return to_return(send_file(call)); }
+
+}  // namespace cairn

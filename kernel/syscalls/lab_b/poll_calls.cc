@@ -1,0 +1,312 @@
+// poll, ppoll, select, pselect6: waiting for any of several files.
+#include <algorithm>
+
+#include "address_space/user_copy.h"
+#include "arch/cpu.h"
+#include "memory/heap.h"
+#include "process/signal.h"
+#include "sched/wait_queue.h"
+#include "syscalls/lab_b/user_files.h"
+#include "time/clock.h"
+
+namespace cairn {
+
+namespace {
+
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+
+/// One file that is looked at, and where its changes are reported.
+struct Watched {
+  RefPtr<File> file;    // null: not watched, or no such descriptor
+  uint32_t wanted = 0;  // kPoll… bits; errors and hang-up always count
+  uint32_t ready = 0;
+};
+
+/// Memory for `count` files and the same number of wait entries.
+class WatchList {
+ public:
+  ~WatchList() {
+    for (Watched& one : all()) one.~Watched();
+    if (memory_ != short_) heap_free(memory_);
+  }
+  Result<void> start(uint64_t count) {
+    if (count * kEach > sizeof(short_)) memory_ = heap_allocate(count * kEach);
+    if (memory_ == nullptr) return Errno::kENOMEM;
+    count_ = count;
+    for (Watched& one : all()) new (&one) Watched();
+    for (WaitSet::Entry& entry : entries()) new (&entry) WaitSet::Entry();
+    return {};
+  }
+  std::span<Watched> all() { return {static_cast<Watched*>(memory_), count_}; }
+  std::span<WaitSet::Entry> entries() {
+    return {reinterpret_cast<WaitSet::Entry*>(static_cast<Watched*>(memory_) + count_), count_};
+  }
+
+  /// Waits until a file is ready, the deadline passes or a signal comes. How many are ready; EINTR.
+  Result<uint64_t> wait(uint64_t deadline_ns) {
+    uint64_t found = look(true);
+    if (found != 0 || deadline_ns == 0) return found;
+    WaitSet set(entries());
+    auto waited = set.wait_until_interruptible(
+        [this, &found] { return (found = look(false)) != 0; }, deadline_ns);
+    if (waited.error() == Errno::kEINTR) return Errno::kEINTR;
+    return found;
+  }
+
+ private:
+  static constexpr size_t kEach = sizeof(Watched) + sizeof(WaitSet::Entry);
+
+  /// How many are ready. `first`: also learns which queues to wait in.
+  uint64_t look(bool first) {
+    uint64_t found = 0;
+    for (size_t i = 0; i < count_; i++) {
+      Watched& one = all()[i];
+      if (one.file) {
+        WaitQueue** queue = first ? &entries()[i].queue : nullptr;
+        one.ready =
+            one.file->inode().poll(*one.file, queue) & (one.wanted | kPollError | kPollHangUp);
+      }
+      if (one.ready != 0) found++;
+    }
+    return found;
+  }
+
+  alignas(16) char short_[8 * kEach];
+  void* memory_ = short_;
+  size_t count_ = 0;
+};
+
+/// While it lives, the process has another signal mask (ppoll, pselect6). A signal that interrupted the
+/// wait is acted on under that mask.
+class SignalMask {
+ public:
+  ~SignalMask() {
+    if (changed_) current_process()->blocked_signals = old_;
+  }
+  /// EINVAL (a size that isn't the mask's), EFAULT.
+  Result<void> set(uint64_t address, uint64_t size) {
+    if (address == 0) return {};
+    if (size != sizeof(uint64_t)) return Errno::kEINVAL;
+    uint64_t mask = TRY(read_user<uint64_t>(VirtAddr(address)));
+    Process& process = *current_process();
+    old_ = process.blocked_signals;
+    changed_ = true;
+    process.blocked_signals = mask & ~(signal_bit(kSigKill) | signal_bit(kSigStop));
+    if (process.pending_signals & ~process.blocked_signals) current_thread()->interrupted = true;
+    return {};
+  }
+  void act(TrapFrame& call) const {
+    if (!changed_) return;
+    InterruptsOff off;
+    prepare_return_to_user(call);
+  }
+
+ private:
+  bool changed_ = false;
+  uint64_t old_ = 0;
+};
+
+uint64_t deadline_after(uint64_t ns) {
+  uint64_t now = monotonic_ns();
+  return ns > kNoDeadline - 1 - now ? kNoDeadline - 1 : std::max<uint64_t>(now + ns, 1);
+}
+
+/// The deadline for a relative time: 0 for "don't wait". EINVAL.
+Result<uint64_t> deadline_of(int64_t seconds, int64_t nanoseconds) {
+  if (seconds < 0 || nanoseconds < 0 || uint64_t(nanoseconds) >= kNsPerSecond)
+    return Errno::kEINVAL;
+  if (seconds == 0 && nanoseconds == 0) return uint64_t(0);
+  if (uint64_t(seconds) > INT64_MAX / kNsPerSecond - 1) return kNoDeadline - 1;
+  return deadline_after(uint64_t(seconds) * kNsPerSecond + uint64_t(nanoseconds));
+}
+
+/// What is left until the deadline.
+abi::TimeSpec time_left(uint64_t deadline_ns) {
+  uint64_t now = monotonic_ns();
+  uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+  return {int64_t(left / kNsPerSecond), int64_t(left % kNsPerSecond)};
+}
+
+// ---- poll
+
+uint32_t to_wanted(uint32_t events) {
+  uint32_t wanted = 0;
+  if ((events & (kPollIn | abi::kPollNormalIn)) != 0) wanted |= kPollIn;
+  if ((events & (kPollOut | abi::kPollNormalOut)) != 0) wanted |= kPollOut;
+  return wanted;
+}
+uint16_t to_ready(uint32_t ready, uint32_t events) {
+  uint32_t result = ready & (kPollError | kPollHangUp);
+  if ((ready & kPollIn) != 0) result |= events & (kPollIn | abi::kPollNormalIn);
+  if ((ready & kPollOut) != 0) result |= events & (kPollOut | abi::kPollNormalOut);
+  return uint16_t(result);
+}
+
+Result<uint64_t> poll_files(uint64_t address, uint64_t count, uint64_t deadline_ns) {
+  if (count > uint64_t(kMaxFds)) return Errno::kEINVAL;
+  WatchList list;
+  TRY(list.start(count));
+  for (uint64_t i = 0; i < count; i++) {
+    VirtAddr entry(address + i * sizeof(abi::PollFd));
+    abi::PollFd one = TRY(read_user<abi::PollFd>(entry));
+    if (one.fd < 0) continue;
+    Watched& watched = list.all()[i];
+    watched.wanted = to_wanted(one.events);
+    auto file = usable_file(uint64_t(one.fd));
+    if (file.ok()) {
+      watched.file = file.take();
+    } else {
+      watched.ready = abi::kPollInvalid;
+    }
+  }
+  uint64_t found = TRY(list.wait(deadline_ns));
+  for (uint64_t i = 0; i < count; i++) {
+    VirtAddr entry(address + i * sizeof(abi::PollFd));
+    abi::PollFd one = TRY(read_user<abi::PollFd>(entry));
+    const Watched& watched = list.all()[i];
+    one.ready = watched.file ? to_ready(watched.ready, one.events) : uint16_t(watched.ready);
+    TRY(write_user(entry + offsetof(abi::PollFd, ready), one.ready));
+  }
+  return found;
+}
+
+// ---- select
+
+/// The three sets of select(), as bits.
+struct FdSets {
+  static constexpr size_t kWords = kMaxFds / 64;
+  uint64_t words[3][kWords] = {};
+
+  bool has(int set, uint64_t fd) const { return (words[set][fd / 64] >> fd % 64 & 1) != 0; }
+  void put(int set, uint64_t fd) { words[set][fd / 64] |= 1ull << fd % 64; }
+  uint64_t wanted(uint64_t fd) const {
+    return (has(0, fd) ? kPollIn : 0) | (has(1, fd) ? kPollOut : 0);
+  }
+  bool any(uint64_t fd) const { return has(0, fd) || has(1, fd) || has(2, fd); }
+};
+
+struct SelectCall {
+  uint64_t count;
+  uint64_t addresses[3];  // read, write, exceptional; 0: not asked
+
+  uint64_t bytes() const { return (count + 63) / 64 * 8; }
+  Result<void> read(FdSets& sets) const {
+    for (int i = 0; i < 3; i++) {
+      if (addresses[i] == 0 || count == 0) continue;
+      TRY(copy_from_user(sets.words[i], VirtAddr(addresses[i]), bytes()));
+    }
+    return {};
+  }
+  Result<void> write(const FdSets& sets) const {
+    for (int i = 0; i < 3; i++) {
+      if (addresses[i] == 0 || count == 0) continue;
+      TRY(copy_to_user(VirtAddr(addresses[i]), sets.words[i], bytes()));
+    }
+    return {};
+  }
+};
+
+/// Counts bits, not files: one may be ready for reading and for writing.
+uint64_t collect_ready(WatchList& list, const FdSets& asked, FdSets& ready) {
+  constexpr uint32_t kReadable = kPollIn | kPollHangUp | kPollError;
+  constexpr uint32_t kWritable = kPollOut | kPollError;
+  uint64_t bits = 0;
+  for (uint64_t fd = 0; fd < list.all().size(); fd++) {
+    uint32_t state = list.all()[fd].ready;
+    if (asked.has(0, fd) && (state & kReadable) != 0) ready.put(0, fd), bits++;
+    if (asked.has(1, fd) && (state & kWritable) != 0) ready.put(1, fd), bits++;
+  }
+  return bits;
+}
+
+Result<uint64_t> select_files(const SelectCall& call, uint64_t deadline_ns) {
+  FdSets asked;
+  TRY(call.read(asked));
+  WatchList list;
+  TRY(list.start(call.count));
+  for (uint64_t fd = 0; fd < call.count; fd++) {
+    if (!asked.any(fd)) continue;
+    Watched& watched = list.all()[fd];
+    watched.file = TRY(usable_file(fd));
+    watched.wanted = uint32_t(asked.wanted(fd));
+  }
+  TRY(list.wait(deadline_ns));
+  FdSets ready;
+  uint64_t bits = collect_ready(list, asked, ready);
+  TRY(call.write(ready));
+  return bits;
+}
+
+Result<SelectCall> select_arguments(TrapFrame& call) {
+  auto count = int(argument0(call));
+  if (count < 0) return Errno::kEINVAL;
+  return SelectCall{uint64_t(std::min(count, kMaxFds)),
+                    {argument1(call), argument2(call), argument3(call)}};
+}
+
+Result<uint64_t> select_with_timeval(TrapFrame& call) {
+  VirtAddr timeout(argument4(call));
+  uint64_t deadline = kNoDeadline;
+  if (timeout.value != 0) {
+    abi::TimeVal time = TRY(read_user<abi::TimeVal>(timeout));
+    int64_t carried = time.microseconds / 1'000'000;
+    deadline = TRY(deadline_of(time.seconds + carried, time.microseconds % 1'000'000 * 1000));
+  }
+  auto found = select_files(TRY(select_arguments(call)), deadline);
+  if (timeout.value != 0) {
+    // Linux tells what is left, and nobody if it can't.
+    abi::TimeSpec left = time_left(deadline);
+    (void)write_user(timeout, abi::TimeVal{left.seconds, left.nanoseconds / 1000});
+  }
+  return found;
+}
+
+/// The time that ppoll() and pselect6() are given; kNoDeadline for a null pointer. EFAULT, EINVAL.
+Result<uint64_t> read_deadline(uint64_t address) {
+  if (address == 0) return kNoDeadline;
+  abi::TimeSpec time = TRY(read_user<abi::TimeSpec>(VirtAddr(address)));
+  return deadline_of(time.seconds, time.nanoseconds);
+}
+
+void store_time_left(uint64_t address, uint64_t deadline) {
+  if (address != 0) (void)write_user(VirtAddr(address), time_left(deadline));
+}
+
+Result<uint64_t> select_with_mask(TrapFrame& call) {
+  struct MaskArgument {
+    uint64_t address, size;
+  } argument{};
+  if (argument5(call) != 0) argument = TRY(read_user<MaskArgument>(VirtAddr(argument5(call))));
+  uint64_t deadline = TRY(read_deadline(argument4(call)));
+  SignalMask mask;
+  TRY(mask.set(argument.address, argument.size));
+  auto found = select_files(TRY(select_arguments(call)), deadline);
+  if (found.error() == Errno::kEINTR) mask.act(call);
+  store_time_left(argument4(call), deadline);
+  return found;
+}
+
+Result<uint64_t> poll_with_mask(TrapFrame& call) {
+  uint64_t deadline = TRY(read_deadline(argument2(call)));
+  SignalMask mask;
+  TRY(mask.set(argument3(call), argument4(call)));
+  auto found = poll_files(argument0(call), uint32_t(argument1(call)), deadline);
+  if (found.error() == Errno::kEINTR) mask.act(call);
+  store_time_left(argument2(call), deadline);
+  return found;
+}
+
+}  // namespace
+
+int64_t sys_poll(TrapFrame& call) {
+  auto timeout_ms = int(argument2(call));
+  uint64_t deadline = kNoDeadline;
+  if (timeout_ms == 0) deadline = 0;
+  if (timeout_ms > 0) deadline = deadline_after(uint64_t(timeout_ms) * 1'000'000);
+  return to_return(poll_files(argument0(call), uint32_t(argument1(call)), deadline));
+}
+int64_t sys_ppoll(TrapFrame& call) { return to_return(poll_with_mask(call)); }
+int64_t sys_select(TrapFrame& call) { return to_return(select_with_timeval(call)); }
+int64_t sys_pselect6(TrapFrame& call) { return to_return(select_with_mask(call)); }
+
+}  // namespace cairn

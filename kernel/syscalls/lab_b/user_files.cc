@@ -1,0 +1,72 @@
+#include "syscalls/lab_b/user_files.h"
+
+#include <algorithm>
+
+#include "address_space/user_copy.h"
+#include "lib/string.h"
+#include "memory/heap.h"
+
+namespace cairn {
+
+UserPath::~UserPath() { heap_free(long_); }
+
+Result<void> UserPath::read(uint64_t address) {
+  // In small pieces that don't reach into another page: what follows the string may not be there.
+  constexpr uint64_t kPiece = 64;
+  char* buffer = short_;
+  uint64_t capacity = kShort, length = 0;
+  while (true) {
+    uint64_t piece = kPiece - (address + length) % kPiece;
+    if (length + piece > capacity) {
+      if (length >= kMaxPathLength) return Errno::kENAMETOOLONG;
+      if (long_ == nullptr) {
+        long_ = static_cast<char*>(heap_allocate(kMaxPathLength + kPiece));
+        if (long_ == nullptr) return Errno::kENOMEM;
+        memcpy(long_, short_, length);
+        buffer = long_;
+        capacity = kMaxPathLength + kPiece;
+      }
+    }
+    TRY(copy_from_user(buffer + length, VirtAddr(address + length), piece));
+    const void* end = memchr(buffer + length, 0, piece);
+    if (end != nullptr) {
+      length = uint64_t(static_cast<const char*>(end) - buffer);
+      if (length >= kMaxPathLength) return Errno::kENAMETOOLONG;
+      text_ = {buffer, length};
+      return {};
+    }
+    length += piece;
+  }
+}
+
+Result<void> PathStart::find(uint64_t dirfd, std::string_view path) {
+  if (int(dirfd) == abi::kCurrentDirectory || path.starts_with('/')) return {};
+  RefPtr<File> file = TRY(any_file(dirfd));
+  if (file->inode().type != FileType::kDirectory) return Errno::kENOTDIR;
+  own_context_.root = current_files().context.root;
+  own_context_.current = file->place;
+  own_ = true;
+  return {};
+}
+
+Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags) {
+  UserPath path;
+  TRY(path.read(path_address));
+  if (path.empty() && (flags & abi::kAtEmptyPath) != 0) {
+    if (int(dirfd) == abi::kCurrentDirectory) {
+      Place current = current_files().context.current;
+      return current ? Result<Place>(current) : Errno::kENOENT;
+    }
+    RefPtr<File> file = TRY(any_file(dirfd));
+    return file->place;
+  }
+  bool keep_link = (flags & abi::kAtSymlinkNoFollow) != 0;
+  PathStart start;
+  // An empty path is ENOENT, whatever the descriptor; so is any without a root.
+  if (path.empty() || !current_files().context.root) return Errno::kENOENT;
+  TRY(start.find(dirfd, path.text()));
+  return resolve_path(start.context(), path.text(),
+                      keep_link ? LastLink::kKeep : LastLink::kFollow);
+}
+
+}  // namespace cairn
