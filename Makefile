@@ -94,8 +94,8 @@ ifneq ($(filter-out $(quiet_goals),$(goals)),)
   endif
 endif
 
-$(BUILD)/labs.mk: grading/lab.py $(wildcard labs/*/lab.toml) $(wildcard labs)
-	$(Q)$(PYTHON) grading/lab.py --make >$(part)
+$(BUILD)/labs.mk: grading/course/lab.py $(wildcard labs/*/lab.toml) $(wildcard labs)
+	$(Q)$(PYTHON) grading labs --make >$(part)
 	$(done)
 
 # The labs of a stage are all those up to LAB. Subsystems that only later labs bring are left out; what
@@ -170,14 +170,14 @@ $(lab_sources):
 
 ifneq ($(and $(LABS),$(references)),)
   $(foreach l,$(references),$(if $(wildcard reference/$l),,$(shell $(MAKE) reference LAB=$l >&2)))
-  ifneq ($(shell $(PYTHON) grading/reference.py check $(OUT)/obj/flags $(foreach l,$(references),$(call reference_folder,$l)) >&2 && echo yes),yes)
+  ifneq ($(shell $(PYTHON) grading reference check $(OUT)/obj/flags $(foreach l,$(references),$(call reference_folder,$l)) >&2 && echo yes),yes)
     $(error the reference objects can't be used, see above)
   endif
 endif
 
 reference: $(LAB_$(LAB)_SOURCES:%=$(OUT)/obj/%.o) ## Keep LAB's solution as objects, build/reference/LAB
 	$(if $(LAB),,$(error say which lab: make reference LAB=a))
-	$(Q)$(PYTHON) grading/reference.py pack $(OUT)/obj/flags $(BUILD)/reference/$(LAB) $^
+	$(Q)$(PYTHON) grading reference pack $(OUT)/obj/flags $(BUILD)/reference/$(LAB) $^
 
 # For clangd and clang-tidy: one entry a file, with clang's flags and its analysis of locks.
 clang_warnings := -Wthread-safety -Wno-missing-field-initializers
@@ -282,18 +282,18 @@ fresh-disk: $(disk_parts) ## Make the disk of `make qemu` anew, without what was
 
 # ---- Running --------------------------------------------------------------------------------------
 
-qemu_arguments := run --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %)
+qemu_arguments := --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %)
 
 qemu_disks := $(OUT)/kept-disk.stamp $(if $(UEFI),$(BUILD)/esp.img)
 
 qemu: $(qemu_disks) $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G, REFERENCE=a
-	@grading/qemu $(qemu_arguments)
+	@$(PYTHON) grading qemu $(qemu_arguments)
 
 qemu-gdb: $(qemu_disks) ## The same, stopped until `make gdb` in another terminal lets it go
-	@grading/qemu $(qemu_arguments) --gdb --wait
+	@$(PYTHON) grading qemu $(qemu_arguments) --gdb --wait
 
 gdb: ## Attach GDB to the machine of `make qemu-gdb`; LAB=a if several run
-	@$(PYTHON) grading/gdb/attach.py $(if $(LAB)$(DEBUG),$(notdir $(OUT)))
+	@$(PYTHON) grading gdb $(if $(LAB)$(DEBUG),$(notdir $(OUT)))
 
 # ---- Grading --------------------------------------------------------------------------------------
 
@@ -304,13 +304,13 @@ grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder, REFERENC
 	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(references:%=--reference %) $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
 
 bench: image ## Measure the operations of LAB; lab b's beside Linux in the same QEMU
-	@for lab in $(wanted_labs); do $(PYTHON) grading/bench.py $$lab --stage $(STAGE) || exit; done
+	@for lab in $(wanted_labs); do $(PYTHON) grading bench $$lab --stage $(STAGE) || exit; done
 
 starter: ## Write the students' tree for LAB, build/starters/lab-LAB
-	@for lab in $(wanted_labs); do $(PYTHON) grading/starter.py $$lab --out $(BUILD)/starters/lab-$$lab || exit; done
+	@for lab in $(wanted_labs); do $(PYTHON) grading starter $$lab --out $(BUILD)/starters/lab-$$lab || exit; done
 
 branches: ## Write the students' Git repository, build/branches.git
-	@$(PYTHON) grading/branches.py --out $(BUILD)/branches.git
+	@$(PYTHON) grading branches --out $(BUILD)/branches.git
 
 # ---- Checking -------------------------------------------------------------------------------------
 
@@ -328,7 +328,7 @@ soak: image programs ## Power cuts and damaged disks, a new seed each round, for
 c_files := git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c'
 lint: $(filter %.tidy,$(kernel_sources:%.cc=$(BUILD)/lint/%.cc.tidy)) ## Check layout, mistakes, locking, the order of the subsystems
 	$(Q)clang-format --dry-run -Werror $$($(c_files))
-	$(Q)$(PYTHON) grading/layers.py --headers
+	$(Q)$(PYTHON) grading layers --headers
 
 $(BUILD)/lint/%.cc.tidy: %.cc .clang-tidy $(OUT)/obj/%.cc.o | $(BUILD)/compile_commands.json
 	$(call show,LINT,$<)

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ext2_layout import FAST_SYMLINK, ROOT_INODE, SUPERBLOCK, Layout  # noqa: E402
 
-from grading.disk_image import partitions  # noqa: E402
-from grading.failures import HarnessFault  # noqa: E402
+from grading.judge.disk_image import partitions  # noqa: E402
+from grading.machine.failures import HarnessFault  # noqa: E402
 
 MAGIC = 0xEF53
 WIDTH = 64  # characters of a group's map

@@ -1,10 +1,9 @@
-#!/usr/bin/python3
 """`make gdb`: becomes a GDB attached to the machine that `make qemu-gdb` started.
 
-usage: grading/gdb/attach.py [STAGE] [-- GDB's ARGUMENTS…]
+usage: python3 grading gdb [STAGE] [-- GDB's ARGUMENTS…]
 
 Each stage has one socket, build/STAGE/gdb.sock, whose QEMU holds the lock build/STAGE/gdb.lock
-(grading/qemu_command.py). Without a STAGE the one that runs is taken.
+(grading/machine/qemu_command.py). Without a STAGE the one that runs is taken.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from grading import ROOT
+
 POLL_S = 0.05
 HINT = "break kernel_main + continue: stop where the kernel begins; cairn help: Cairn's commands"
 
@@ -24,8 +24,9 @@ class AttachError(Exception):
     """There is nothing to attach to; the text is one line with the remedy."""
 
 
-def main(words: list[str]) -> int:
+def main() -> int:
     """Replaces itself with GDB; returns only on errors, with status 2."""
+    words = sys.argv[1:]
     os.chdir(ROOT)  # .gdbinit and the source files are found from here, and the socket's path stays short
     split = words.index("--") if "--" in words else len(words)
     try:
@@ -67,7 +68,7 @@ def running_stage(wanted: str = "") -> str:
         words = words_for_make(wanted or "a")
         raise AttachError(f"no machine to attach to: run `make qemu-gdb{words}` in another terminal first")
     if len(stages) > 1:
-        choices = " or ".join(f"`grading/gdb/attach.py {stage}`" for stage in stages)
+        choices = " or ".join(f"`python3 grading gdb {stage}`" for stage in stages)
         raise AttachError(f"several machines run: say which with {choices}")
     return stages[0]
 
@@ -112,6 +113,3 @@ def words_for_make(stage: str) -> str:
     lab = stage.removesuffix("-debug")
     return ("" if lab == "all" else f" LAB={lab}") + (" DEBUG=1" if lab != stage else "")
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,9 @@ from collections import Counter
 
 from grading.gdb import kernel
 from grading.gdb.command import Command, parse_number
-from grading.gdb.kernel import Trouble, enumerator, number, offset
+from grading.gdb.kernel import DirectMap, Trouble, enumerator, number, offset
+from grading.gdb.processes import Process, processes
+from grading.judge import page_walk
 
 FRAME = 4096  # bytes
 SHAREABLE = ("user", "program")  # uses whose frames more than one may map
@@ -49,6 +51,16 @@ def describe_frame(physical: int) -> str:
     return f"frame use {enumerator(info['use'])}, references {number(info['references'])}"
 
 
+def users_of(physical: int) -> list[tuple[Process, page_walk.Mapping]]:
+    """Which processes map the frame at `physical`, and where."""
+    found = []
+    for process in processes():
+        if process.root is not None:
+            pages = page_walk.walk(DirectMap(), process.root).values()
+            found += [(process, page) for page in pages if page.physical <= physical < page.physical + page.size]
+    return found
+
+
 class Frames(Command):
     """physical memory: totals, by use, shared; with ADDRESS (physical) that frame and who maps it"""
 
@@ -80,8 +92,6 @@ def print_totals(table: FrameTable) -> None:
 
 def print_frame(physical: int) -> None:
     """A frame and the pages that show it."""
-    from grading.gdb.page_tables import users_of  # it needs this module
-
     frame = physical & -FRAME
     print(f"{frame:#x}: {describe_frame(frame)}")
     for process, page in users_of(frame):

@@ -88,7 +88,7 @@ def read(address: int, size: int) -> bytes:
 
 
 class DirectMap:
-    """Physical memory, as grading/page_walk.py wants it."""
+    """Physical memory, as grading/judge/page_walk.py wants it."""
 
     def stopped(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()  # GDB has stopped the machine

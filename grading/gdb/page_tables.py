@@ -1,6 +1,6 @@
 """`cairn pt`: a process's page table as it lies in memory.
 
-The walk is grading/page_walk.py's, the one the grader judges by; it reads the tables through the
+The walk is grading/judge/page_walk.py's, the one the grader judges by; it reads the tables through the
 direct map and asks none of the lab's code.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from grading import page_walk
 from grading.gdb.command import Command, parse_number
 from grading.gdb.frames import describe_frame
 from grading.gdb.kernel import DirectMap, Trouble
-from grading.gdb.processes import Process, processes, space_of
+from grading.gdb.processes import space_of
+from grading.judge import page_walk
 
 FLAGS = dict(enumerate("present writable user write-through uncached accessed dirty huge global".split())) | {63: "no-execute"}
 SOFTWARE = (9, 10, 11, *range(52, 59))  # bits that the processor ignores
@@ -60,16 +60,6 @@ def runs(pages: Iterable[page_walk.Mapping]) -> list[Run]:
     for page in pages:
         if not found or not found[-1].takes(page):
             found.append(Run(page))
-    return found
-
-
-def users_of(physical: int) -> list[tuple[Process, page_walk.Mapping]]:
-    """Which processes map the frame at `physical`, and where."""
-    found = []
-    for process in processes():
-        if process.root is not None:
-            pages = page_walk.walk(DirectMap(), process.root).values()
-            found += [(process, page) for page in pages if page.physical <= physical < page.physical + page.size]
     return found
 
 

@@ -9,7 +9,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from grading import ROOT
+
 CODE_END = "_fini"  # behind it there are constants
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import gdb
 
-from grading import page_walk
 from grading.gdb.command import Command
 from grading.gdb.kernel import DirectMap, Trouble, enumerator, number
 from grading.gdb.processes import space_of
+from grading.judge import page_walk
 
 
 def regions(space: gdb.Value) -> Iterator[gdb.Value]:

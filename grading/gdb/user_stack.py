@@ -10,9 +10,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from grading import page_walk
 from grading.gdb.kernel import DirectMap
 from grading.gdb.programs import Function, Program
+from grading.judge import page_walk
 
 STACK_WORDS = 1024  # looked at, from the stack pointer upwards
 CALLERS = 16

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from grading.suite.rubric_runs import run_make  # noqa: E402
-from grading.suite.samples import LEFT_OUT  # noqa: E402
+from grading import ROOT
+from grading.suite.rubric_runs import run_make
+from grading.suite.samples import LEFT_OUT
 
 T = TypeVar("T")
 

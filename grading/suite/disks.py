@@ -6,10 +6,10 @@ import subprocess
 import zlib
 from pathlib import Path
 
-from grading import ext2_judge
-from grading.machine import Machine
-from grading.qemu import DataDisk
-from grading.stream import MASK, MIX_STEP, mix
+from grading.judge import ext2_judge
+from grading.machine.machine import Machine
+from grading.machine.qemu import DataDisk
+from grading.machine.stream import MASK, MIX_STEP, mix
 from grading.suite.partition_tables import SECTOR
 from grading.suite.rubric_runs import PROGRAMS
 

@@ -48,7 +48,7 @@ def course(labs: str = "ab") -> dict[str, str]:
         "CONTRIBUTING.md": "the course's own\n",
         ".ci/run": "make test\n",
         ".gdbinit": "source grading/gdb/cairn.py\n",
-        "grading/student/README.md": "the students' own\n",
+        "grading/course/student/README.md": "the students' own\n",
         "grading/grade": "#!/bin/sh\n",
         "grading/mutants/a.toml": "secret mutants\n",
         "grading/forgeries/a/liar/walk.cc": "secret forgery\n",

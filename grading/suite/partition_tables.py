@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from grading.ext2_judge import ENVIRONMENT
+from grading.judge.ext2_judge import ENVIRONMENT
 
 SECTOR = 512
 ENTRIES, ENTRY = 128, 128  # of a GPT

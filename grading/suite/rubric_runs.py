@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading import starter
-from grading.lab import ROOT, load_lab
-from grading.results import Outcome
-from grading.run import Run
-from grading.runner import PROPERTY, Collected, collect
+from grading import ROOT
+from grading.course import starter
+from grading.course.lab import load_lab
+from grading.grader.results import Outcome
+from grading.grader.run import Run
+from grading.grader.runner import PROPERTY, Collected, collect
 
 PROGRAMS = ROOT / "build" / "user" / "programs.cpio"  # the archive of all programs, when they are built
 
@@ -61,7 +62,7 @@ def run_tests(letter: str, kernel: Path, tests: Sequence[str], logs: Path, seed:
         make_disk(kernel)
     logs.mkdir(parents=True, exist_ok=True)
     report = logs / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-p", "grading.plugin", "-p", "no:cacheprovider", "-q",
+    command = [sys.executable, "-m", "pytest", "-p", "grading.grader.plugin", "-p", "no:cacheprovider", "-q",
                "-c", os.devnull, "--rootdir", str(ROOT), "--import-mode=importlib",
                f"--junitxml={report}", "--cairn-run", run.to_json(), *(["-x"] if stop_at_first else []),
                *nodes]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from grading import markers, starter
-from grading.lab import ROOT, all_labs, load_lab
+from grading import ROOT
+from grading.course import markers, starter
+from grading.course.lab import all_labs, load_lab
 from grading.suite.rubric_runs import grade, submission
 
 ALTERNATIVES = [pytest.param(lab.letter, folder, id=f"{lab.letter}-{folder.name}")

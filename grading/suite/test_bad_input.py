@@ -64,7 +64,7 @@ def test_unknown_lab_with_make(root: Path, target: str) -> None:
     assert "no lab x" in line and "LAB" in line and " a" in line
 
 
-@pytest.mark.parametrize("command", [["grading/grade", "x"], ["grading/starter.py", "x"]])
+@pytest.mark.parametrize("command", [["grading/grade", "x"], ["/usr/bin/python3", "grading", "starter", "x"]])
 def test_unknown_lab_with_commands(root: Path, command: list[str]) -> None:
     line = complaint(run(*command, cwd=root))
     assert "no lab 'x'" in line and "labs in this tree: a" in line
@@ -168,7 +168,7 @@ def test_grading_without_qemu(root: Path, built: Path, tmp_path: Path) -> None:
 def test_a_second_gdb_session_is_told(root: Path, built: Path) -> None:
     with open(built / "gdb.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        line = complaint(run("grading/qemu", "run", "--stage", "a", "--gdb", cwd=root))
+        line = complaint(run("/usr/bin/python3", "grading", "qemu", "--stage", "a", "--gdb", cwd=root))
     assert "another QEMU holds" in line and "leave it first" in line
 
 
@@ -192,8 +192,8 @@ def read_only(folder: Path) -> Iterator[list[str]]:
     ["make", "grade", "LAB=a"],
     ["make", "starter", "LAB=a"],
     ["make", "branches"],
-    ["grading/starter.py", "a"],
-    ["grading/branches.py"],
+    ["/usr/bin/python3", "grading", "starter", "a"],
+    ["/usr/bin/python3", "grading", "branches"],
     ["grading/grade", "a"],
 ])
 def test_a_read_only_build_folder_is_named(copy: Path, command: list[str]) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grading import bench_files, bench_table, linux_vm
-from grading.bench_files import Comparison, Cost, Row, Sample, samples
-from grading.failures import GuestFailure, HarnessFault
-from grading.instruction_count import Mark
-from grading.suite.conftest import ROOT, run_make
+from grading import ROOT
+from grading.bench import file_calls, linux_vm, file_table
+from grading.bench.file_calls import Comparison, Cost, Row, Sample, samples
+from grading.bench.instruction_count import Mark
+from grading.machine.failures import GuestFailure, HarnessFault
+from grading.suite.conftest import run_make
 
 TEXT = ("cairn> files: row=create count=1000 ns=5000000 ticks=9\r\n"
         "files: row=unlink error=No space left on device\r\nfiles: done\r\n")
@@ -24,7 +25,7 @@ MARKS = [Mark(number, instructions, 0) for number, instructions in
 
 def printed(comparison: Comparison) -> str:
     console = Console(width=150, record=True, markup=False, highlight=False, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(bench_table.table(comparison))
+    console.print(file_table.table(comparison))
     return console.export_text()
 
 
@@ -43,10 +44,10 @@ def test_marks_that_do_not_fit_are_the_harnesss_fault() -> None:
 
 
 def test_the_smallest_of_several_runs_counts() -> None:
-    def runs(*figures: tuple[int, int]) -> list[bench_files.Samples]:
+    def runs(*figures: tuple[int, int]) -> list[file_calls.Samples]:
         return [{"create": Sample(10, ns, instructions)} for ns, instructions in figures]
 
-    row = bench_files.row("create", {"Cairn": runs((0, 500), (0, 400)), "Linux": runs((0, 900), (0, 1000))},
+    row = file_calls.row("create", {"Cairn": runs((0, 500), (0, 400)), "Linux": runs((0, 900), (0, 1000))},
                           {"Cairn": runs((70, 0), (90, 0)), "Linux": runs((60, 0), (50, 0))})
     assert row == Row("create", 10, Cost(40, 7), Cost(90, 5))
     assert (row.instruction_ratio, row.time_ratio) == (40 / 90, 7 / 5) and row.missed == ["time"]
@@ -54,11 +55,11 @@ def test_the_smallest_of_several_runs_counts() -> None:
 
 def test_an_error_in_any_run_is_told() -> None:
     good, bad = {"create": Sample(10, 50, 60)}, {"create": Sample(error="ENOSPC")}
-    row = bench_files.row("create", {"Cairn": [good, bad], "Linux": [good]}, {"Cairn": [good], "Linux": [good]})
+    row = file_calls.row("create", {"Cairn": [good, bad], "Linux": [good]}, {"Cairn": [good], "Linux": [good]})
     assert row.cairn == Cost(error="ENOSPC") and row.instruction_ratio is None and row.missed == []
-    row = bench_files.row("create", {"Cairn": [good]}, {"Cairn": [{}]})
+    row = file_calls.row("create", {"Cairn": [good]}, {"Cairn": [{}]})
     assert row.cairn.error == "not measured" and row.linux is None
-    assert bench_files.row("create", {"Cairn": [{}]}, {"Cairn": [{}]}) == Row("create", 0, Cost(error="not measured"), None)
+    assert file_calls.row("create", {"Cairn": [{}]}, {"Cairn": [{}]}) == Row("create", 0, Cost(error="not measured"), None)
     text = printed(Comparison([row], 1, missing="no mirror"))
     assert "[Cairn: not measured]" in text and "no Linux to compare with: no mirror" in text
 
@@ -78,7 +79,7 @@ def test_table_and_json_have_the_same_figures() -> None:
     for figure in ("123,457", "100,000", "1.23", "45.68", "50.00", "0.91", "[misses: instructions]"):
         assert figure in created
     assert "6.1.0-test" in text and text.count("misses") == 1
-    told = json.loads(json.dumps(bench_table.as_json(found)))
+    told = json.loads(json.dumps(file_table.as_json(found)))
     assert told["linux_release"] == "6.1.0-test" and told["linux_missing"] is None
     assert told["operations"][0] | {"what": ""} == {
         "name": "create", "what": "", "count": 1000, "cairn": {"instructions": 123456.7, "ns": 45678},
@@ -88,7 +89,7 @@ def test_table_and_json_have_the_same_figures() -> None:
 
 def test_every_row_of_the_program_is_described() -> None:
     source = (ROOT / "user" / "bench" / "files.c").read_text()
-    for name in bench_files.ROWS:
+    for name in file_calls.ROWS:
         assert f'{{"{name}", ' in source
 
 
@@ -96,21 +97,21 @@ def test_without_a_mirror_cairn_is_measured_alone(monkeypatch: pytest.MonkeyPatc
     def fetch() -> None:
         raise HarnessFault("the mirror can't be reached")
 
-    def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str]) -> bench_files.Samples:
+    def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str]) -> file_calls.Samples:
         return {name: Sample(10, 100, 200 if counting else 0) for name in rows}
 
     monkeypatch.setattr(linux_vm, "fetch", fetch)
-    monkeypatch.setattr(bench_files, "on_cairn", on_cairn)
-    found = bench_files.measure(Path("kernel.elf"), lambda text: None, runs=1, rows=["create"])
+    monkeypatch.setattr(file_calls, "on_cairn", on_cairn)
+    found = file_calls.measure(Path("kernel.elf"), lambda text: None, runs=1, rows=["create"])
     assert found.rows == [Row("create", 10, Cost(20, 10), None)]
-    assert found.missing == "the mirror can't be reached" and bench_table.as_json(found)["linux_release"] is None
+    assert found.missing == "the mirror can't be reached" and file_table.as_json(found)["linux_release"] is None
 
 
 def test_cairn_is_measured(complete: Path, tmp_path: Path) -> None:
     """A few rows; what they cost is bounded widely, so that only a scan or a lost cache shows."""
     run_make(ROOT, "programs")
     figures = tmp_path / "figures.json"
-    done = subprocess.run([sys.executable, "grading/bench.py", "b", "--stage", complete.name, "--no-linux", "--runs", "1",
+    done = subprocess.run([sys.executable, "grading", "bench", "b", "--stage", complete.name, "--no-linux", "--runs", "1",
                            "--out", figures, "--rows", "create", "unlink", "lookup_cold", "read_2k_cached"],
                           cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from grading import page_walk
-from grading.failures import GuestFailure
-from grading.lab import ROOT
-from grading.machine import Machine
+from grading import ROOT
+from grading.judge import page_walk
+from grading.machine.failures import GuestFailure
+from grading.machine.machine import Machine
 from grading.suite.rubric_runs import PROGRAMS
 
 ESP = ROOT / "build" / "esp.img"

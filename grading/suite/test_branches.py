@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from grading import branches, markers, starter
-from grading.lab import all_labs
+from grading.course import branches, markers, starter
+from grading.course.lab import all_labs
 from grading.suite.made_up import course
 
 STUDENT = {"GIT_AUTHOR_NAME": "Student", "GIT_AUTHOR_EMAIL": "student@localhost",

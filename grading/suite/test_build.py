@@ -15,7 +15,8 @@ ENTRY = '.globl entry\nentry: hlt\n.section .note.GNU-stack, "", @progbits\n'
 HEADER = "#pragma once\nnamespace cairn { inline constexpr int kOne = 1; }\n"
 SOURCE = '#include "lib/one.h"\nnamespace cairn { int %s(int x) { return x + kOne; } }\n'
 ISOLATION_TEST = '#include "cairn.h"\nint main(void) { say("isolated\\n"); return 0; }\n'
-FROM_HERE = ("Makefile", "user", "fs-images", "grading/lab.py", "grading/tools.sh", "grading/tools.txt",
+FROM_HERE = ("Makefile", "user", "fs-images", "grading/__init__.py", "grading/__main__.py", "grading/course/__init__.py",
+             "grading/course/lab.py", "grading/tools.sh", "grading/tools.txt",
              "kernel/debug/make_symbols.py", "labs/a-paging/lab.toml")
 WRITTEN = b"what people wrote"
 LAB_FILES = ("page_table", "tlb", "frame_refs", "copy_on_write")

@@ -6,8 +6,9 @@ import re
 import subprocess
 from pathlib import Path
 
-from grading.machine import Machine
-from grading.suite.conftest import ROOT, run_make
+from grading import ROOT
+from grading.machine.machine import Machine
+from grading.suite.conftest import run_make
 
 USER = ROOT / "build" / "user"
 

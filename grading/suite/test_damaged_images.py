@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_images, qemu
-from grading.channel import CommandError
-from grading.ext2_images import Damager
-from grading.machine import Machine
+from grading.judge import ext2_images
+from grading.judge.ext2_images import Damager
+from grading.machine import qemu
+from grading.machine.channel import CommandError
+from grading.machine.machine import Machine
 from grading.suite.rubric_runs import PROGRAMS
 from grading.suite.samples import ALL_DAMAGED_DISKS, DAMAGED_DISKS
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_images, ext2_judge, qemu
-from grading.ext2_images import Image
-from grading.machine import Machine
+from grading.judge import ext2_images, ext2_judge
+from grading.judge.ext2_images import Image
+from grading.machine import qemu
+from grading.machine.machine import Machine
 from grading.suite.rubric_runs import PROGRAMS
 
 from ext2_layout import Layout  # fs-images/, which ext2_images adds to the path; isort: skip

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.qemu import DataDisk
-from grading.stream import MASK
+from grading.machine.qemu import DataDisk
+from grading.machine.stream import MASK
 from grading.suite.disks import SECTORS, SIZE, checksums, expected_checksums, image, listed, random_words, start
 from grading.suite.partition_tables import SECTOR, random_gpt_script, sfdisk
 

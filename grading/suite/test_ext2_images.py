@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from grading import disk_image, ext2_images, ext2_judge
-from grading.check import CheckFailed
-from grading.ext2_images import recipes
-from grading.ext2_write_log import DISCARD, FLUSH, MAGIC, Replay, WriteLog, apply_prefix
-from grading.failures import HarnessFault
+from grading.judge import disk_image, ext2_images, ext2_judge
+from grading.judge.check import CheckFailed
+from grading.judge.ext2_images import recipes
+from grading.judge.ext2_write_log import DISCARD, FLUSH, MAGIC, Replay, WriteLog, apply_prefix
+from grading.machine.failures import HarnessFault
 from grading.suite.disks import debugfs
 
 from ext2_layout import Layout  # fs-images/, which ext2_images adds to the path; isort: skip

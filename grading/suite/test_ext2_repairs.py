@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_images, ext2_judge
-from grading.check import CheckFailed
-from grading.ext2_images import recipes
+from grading.judge import ext2_images, ext2_judge
+from grading.judge.check import CheckFailed
+from grading.judge.ext2_images import recipes
 from grading.suite.disks import debugfs
 
 Layout = recipes.Layout

@@ -22,11 +22,12 @@ from pathlib import Path
 
 import pytest
 
-from grading.ext2_images import make
-from grading.ext2_judge import check_clean
-from grading.machine import Machine
-from grading.sandbox import tool
-from grading.suite.conftest import ROOT, run_make
+from grading import ROOT
+from grading.judge.ext2_images import make
+from grading.judge.ext2_judge import check_clean
+from grading.machine.machine import Machine
+from grading.machine.sandbox import tool
+from grading.suite.conftest import run_make
 
 USER = ROOT / "build" / "user"
 PROGRAMS = sorted(path.stem for path in (ROOT / "user" / "tests").glob("file_*.c"))

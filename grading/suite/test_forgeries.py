@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.lab import ROOT, all_labs, load_lab
+from grading import ROOT
+from grading.course.lab import all_labs, load_lab
 from grading.suite.rubric_runs import grade, only, rubric, submission
 
 FORGERIES = [pytest.param(lab.letter, folder, id=f"{lab.letter}-{folder.name}")

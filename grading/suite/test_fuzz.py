@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_judge
+from grading.judge import ext2_judge
 from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import one_at_a_time
 from grading.suite.samples import ALL_FUZZED_DISKS, FUZZED_DISKS, STRESS_CUTS

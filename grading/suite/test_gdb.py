@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from grading import page_walk
+from grading import ROOT
 from grading.gdb.attach import gdb_on
-from grading.machine import Machine
-from grading.suite.conftest import ROOT
+from grading.judge import page_walk
+from grading.machine.machine import Machine
 from grading.suite.rubric_runs import PROGRAMS
 from grading.tests.a.puppets import Puppets
 

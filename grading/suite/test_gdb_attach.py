@@ -14,10 +14,10 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from grading import starter
+from grading import ROOT
+from grading.course import starter
 from grading.gdb.attach import gdb_on
-from grading.machine import Machine
-from grading.suite.conftest import ROOT
+from grading.machine.machine import Machine
 from grading.suite.test_gdb import BACKSTOP_S, debug
 
 PROMPT = "(gdb) "
@@ -27,7 +27,8 @@ PROMPT = "(gdb) "
 def small(tmp_path: Path) -> Path:
     """A tree with nothing but attach.py and a gdb that says with what it was started."""
     (tmp_path / "grading" / "gdb").mkdir(parents=True)
-    shutil.copy(ROOT / "grading" / "gdb" / "attach.py", tmp_path / "grading" / "gdb")
+    for name in ("__init__.py", "__main__.py", "gdb/__init__.py", "gdb/attach.py"):
+        shutil.copy(ROOT / "grading" / name, tmp_path / "grading" / name)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "gdb").write_text('#!/bin/sh\necho "gdb: $*"\n')
     (tmp_path / "bin" / "gdb").chmod(0o755)
@@ -53,7 +54,7 @@ def machine_in(small: Path, stage: str, stack: ExitStack) -> Path:
 
 def attach(small: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{small / 'bin'}:{os.environ['PATH']}"}
-    command = [small / "grading/gdb/attach.py", *arguments]
+    command = ["/usr/bin/python3", small / "grading", "gdb", *arguments]
     return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
 
 
@@ -82,7 +83,7 @@ def test_the_machine_that_runs_is_found(small: Path, stack: ExitStack) -> None:
 def test_of_two_machines_one_must_be_chosen(small: Path, stack: ExitStack) -> None:
     machine_in(small, "a", stack)
     machine_in(small, "all", stack)
-    choices = "`grading/gdb/attach.py a` or `grading/gdb/attach.py all`"
+    choices = "`python3 grading gdb a` or `python3 grading gdb all`"
     assert refused(small) == f"gdb: several machines run: say which with {choices}"
     assert "build/all/gdb.sock" in attach(small, "all").stdout
 

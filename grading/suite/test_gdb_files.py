@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_images
-from grading.machine import Machine
-from grading.puppets import Puppets
+from grading.judge import ext2_images
+from grading.machine.machine import Machine
+from grading.machine.puppets import Puppets
 from grading.suite.rubric_runs import PROGRAMS
 from grading.suite.test_gdb import VIRTUAL_ADDRESSES, debug
 from grading.tests.b.process import Process

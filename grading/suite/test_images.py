@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from grading import ext2_judge
+from grading.judge import ext2_judge
 
 PARTITION = 2048 * 512  # bytes before the ext2 partition
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from grading import disk_image, ext2_judge
+from grading.judge import disk_image, ext2_judge
 from grading.suite.conftest import run_make
 from grading.suite.disks import debugfs
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from grading.machine import Machine
-from grading.suite.conftest import ROOT, run_make
+from grading import ROOT
+from grading.machine.machine import Machine
+from grading.suite.conftest import run_make
 from grading.suite.rubric_runs import PROGRAMS
 
 

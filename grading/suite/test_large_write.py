@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_judge
-from grading.machine import Machine
+from grading.judge import ext2_judge
+from grading.machine.machine import Machine
 from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import PROGRAMS
 

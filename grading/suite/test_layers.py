@@ -1,4 +1,4 @@
-"""The kernel's subsystems: the check itself on made-up trees, then the real tree."""
+"""The kernel's subsystems and the harness's packages: each check on made-up trees, then on the real one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grading import layers
+from grading.course import layers, package_layers
 
 SUBSYSTEMS = "# lowest first\nlib\narch\nmemory  # frames\nvfs\nboot\n"
 
@@ -84,3 +84,52 @@ def test_the_kernel_keeps_its_layers(root: Path) -> None:
 
 def test_every_kernel_header_compiles_alone(root: Path) -> None:
     assert layers.check_headers(root) == []
+
+
+# The harness's packages.
+
+PACKAGES = "# lowest first\ncourse:\nmachine:\njudge: course machine\n"
+
+
+def package_violations(tree, files: dict[str, str]) -> list[str]:
+    return package_layers.check(tree({"grading/layers.txt": PACKAGES} | files))
+
+
+def test_a_package_imports_what_its_line_names(tree) -> None:
+    assert package_violations(tree, {
+        "grading/__init__.py": "ROOT = 1\n", "grading/course/__init__.py": "", "grading/machine/qemu.py": "from grading import ROOT\n",
+        "grading/course/lab.py": "import os\nfrom grading.course import markers\n", "grading/course/markers.py": "",
+        "grading/judge/ext2.py": "from grading.course.lab import Lab\nfrom grading.machine import qemu\n"}) == []
+
+
+@pytest.mark.parametrize("text", ["from grading.machine import qemu\n", "from grading.machine.qemu import X\n", "import grading.machine.qemu\n",
+                                  "def late():\n    from grading.machine import qemu\n"])
+def test_any_import_of_another_package_is_found(tree, text: str) -> None:
+    [found] = package_violations(tree, {"grading/course/lab.py": text, "grading/machine/qemu.py": ""})
+    assert found.startswith(f"grading/course/lab.py:{text.count(chr(10))}: imports grading/machine/qemu.py") and "grading/layers.txt" in found
+
+
+def test_modules_that_import_each_other_are_found(tree) -> None:
+    [found] = package_violations(tree, {"grading/course/lab.py": "from grading.course import markers\n",
+                                        "grading/course/markers.py": "def late():\n    from grading.course.lab import Lab\n"})
+    assert "imports itself through grading/course/lab.py -> grading/course/markers.py -> grading/course/lab.py" in found
+
+
+def test_a_package_without_a_line_is_found(tree) -> None:
+    [found] = package_violations(tree, {"grading/new/a.py": ""})
+    assert found.startswith("grading/new/: not in grading/layers.txt")
+
+
+def test_lines_out_of_order_are_found(tree) -> None:
+    [upward] = package_layers.check(tree({"grading/layers.txt": "judge: machine\nmachine:\n"}))
+    assert "judge names machine, which has no line above" in upward
+
+
+def test_an_arrow_that_nobody_needs_is_found(tree) -> None:
+    top = tree({"grading/layers.txt": PACKAGES, "grading/machine/qemu.py": "", "grading/judge/ext2.py": "from grading.machine import qemu\n"})
+    [found] = package_layers.unused(top)
+    assert "judge imports nothing from course" in found
+
+
+def test_the_harness_keeps_its_order(root: Path) -> None:
+    assert package_layers.check(root) + package_layers.unused(root) == []

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_images, ext2_judge, instruction_count, linux_vm
-from grading.ext2_images import Entry
-from grading.failures import HarnessFault
-from grading.instruction_count import Mark, between
+from grading.bench import instruction_count, linux_vm
+from grading.bench.instruction_count import Mark, between
+from grading.judge import ext2_images, ext2_judge
+from grading.judge.ext2_images import Entry
+from grading.machine.failures import HarnessFault
 
 PROGRAM = """
 #include <sys/stat.h>

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grading import markers
+from grading.course import markers
 
 MAP = """\
 Result<void> map(Page page) {

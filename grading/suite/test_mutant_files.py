@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grading import mutants
+from grading.course import mutants
 
 SOURCE = "int walk() {\n  return level - 1;\n}\n"
 ENTRY = """\

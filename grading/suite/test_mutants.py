@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from grading import mutants
-from grading.lab import ROOT, all_labs
-from grading.mutants import Mutant
-from grading.results import FAILED, FAULT
+from grading import ROOT
+from grading.course import mutants
+from grading.course.lab import all_labs
+from grading.course.mutants import Mutant
+from grading.grader.results import FAILED, FAULT
 from grading.suite.rubric_runs import node_of, run_tests
 
 ALL = [pytest.param(lab.letter, mutant, id=f"{lab.letter}-{mutant.name}")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_judge, markers, mutants
-from grading.failures import CommandError
-from grading.lab import ROOT, all_labs, load_lab
+from grading import ROOT
+from grading.course import markers, mutants
+from grading.course.lab import all_labs, load_lab
+from grading.judge import ext2_judge
+from grading.machine.failures import CommandError
 from grading.suite import disks
 from grading.suite.rubric_runs import grade, submission
 

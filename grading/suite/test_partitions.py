@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grading import qemu
-from grading.qemu import DataDisk
+from grading.machine import qemu
+from grading.machine.qemu import DataDisk
 from grading.suite.disks import SECTORS, SIZE, checksums, expected_checksums, image, letters, listed, start
 from grading.suite.partition_tables import (
     ENTRIES,

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_judge, power_cut, qemu
-from grading.check import CheckFailed
-from grading.ext2_write_log import Replay, WriteLog
-from grading.machine import Machine
-from grading.power_cut import Workload
+from grading.judge import ext2_judge, power_cut
+from grading.judge.check import CheckFailed
+from grading.judge.ext2_write_log import Replay, WriteLog
+from grading.judge.power_cut import Workload
+from grading.machine import qemu
+from grading.machine.machine import Machine
 from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import PROGRAMS
 from grading.suite.samples import CUTS, LOST_WRITES

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.lab import ROOT
-from grading.machine import Machine
+from grading import ROOT
+from grading.machine.machine import Machine
 from grading.suite.disks import SECTORS, SIZE, checksums, debugfs, expected_checksums, image, listed, random_words
 from grading.suite.partition_tables import SECTOR, Partitions, sfdisk
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from grading import starter
-from grading.lab import all_labs
-from grading.machine import Machine
+from grading.course import starter
+from grading.course.lab import all_labs
+from grading.machine.machine import Machine
 from grading.suite.rubric_runs import PROGRAMS
 
 PAIRS = [(lab.letter, earlier.letter) for lab in all_labs() for earlier in all_labs() if earlier.letter < lab.letter]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grading import markers
-from grading.lab import Lab, all_labs
+from grading.course import markers
+from grading.course.lab import Lab, all_labs
 
 
 @pytest.mark.parametrize("lab", all_labs(), ids=lambda lab: lab.letter)

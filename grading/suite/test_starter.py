@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from grading import folders, markers, starter
-from grading.lab import LabError, all_labs, load_lab
-from grading.machine import Machine
+from grading.course import folders, markers, starter
+from grading.course.lab import LabError, all_labs, load_lab
+from grading.machine.machine import Machine
 from grading.suite.made_up import course
 from grading.suite.rubric_runs import Graded, grade, one_at_a_time, run_make, submission
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grading import ext2_judge
-from grading.machine import Machine
+from grading.judge import ext2_judge
+from grading.machine.machine import Machine
 from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import PROGRAMS
 from grading.tests.b.guest import Guest

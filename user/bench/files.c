@@ -12,7 +12,7 @@
 // with the time of all operations together by the monotonic clock and by the time stamp counter.
 // Under `-icount shift=0` both advance by one an instruction, but also while the processor waits for
 // the disk. The instructions alone are those between the marks 1 and 2, which each row passes once and
-// the host counts (grading/instruction_count.py). Rows named warm or cached ran once before they are
+// the host counts (grading/bench/instruction_count.py). Rows named warm or cached ran once before they are
 // measured.
 // A row that can't run prints `files: row=NAME error=TEXT`, and the program ends with status 1.
 #include <fcntl.h>

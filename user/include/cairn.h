@@ -42,7 +42,7 @@ static inline int wait_for(pid_t pid) {
 // The time stamp counter. Under QEMU's `-icount shift=0` a tick is one instruction.
 static inline uint64_t read_tsc(void) { return __builtin_ia32_rdtsc(); }
 
-// Marks this place for QEMU's counter of instructions (grading/instruction_count.py), which writes down
+// Marks this place for QEMU's counter of instructions (grading/bench/instruction_count.py), which writes down
 // the count whenever a mark is passed. Without the counter it is an instruction that does nothing.
 // `number` is a constant below 0xff00.
 #define mark(number) \

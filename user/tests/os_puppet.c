@@ -262,7 +262,7 @@ static long op_sumfile(const Arguments* in) {
 
 // scribble FD START SPAN STEPS SEED LONGEST: STEPS times writes 1 … LONGEST bytes of the stream SEED
 // somewhere in [START, START + SPAN) of the file and reads them back. The host knows where
-// (grading/stream.py, scribble()). The result: how many bytes came back wrong.
+// (grading/machine/stream.py, scribble()). The result: how many bytes came back wrong.
 static long op_scribble(const Arguments* in) {
   static unsigned char buffer[65536];
   if (in->count < 6) return -2;

@@ -1,5 +1,5 @@
 // The streams of bytes that the file tests write, and the sums by which they are known again. The host
-// makes the same (grading/stream.py).
+// makes the same (grading/machine/stream.py).
 //
 // Byte n of the stream SEED is short[n % 4093] ^ long[n % 16381], two rings of random bytes: cheap to
 // make anywhere in the stream, and equal at no two places that a mistake could exchange.

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from grading import ROOT
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
 LAB_TOML = """\
 lab = "a"
 title = "Made up"
@@ -94,6 +95,6 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def strict_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short limits on silence, so that tests of hangs are quick."""
-    monkeypatch.setattr("grading.progress.hangs", 0)
-    monkeypatch.setattr("grading.progress.SILENT_CPU_S", 1.0)
-    monkeypatch.setattr("grading.progress.HEARTBEATS", 20)
+    monkeypatch.setattr("grading.machine.progress.hangs", 0)
+    monkeypatch.setattr("grading.machine.progress.SILENT_CPU_S", 1.0)
+    monkeypatch.setattr("grading.machine.progress.HEARTBEATS", 20)

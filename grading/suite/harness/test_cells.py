@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from grading.failures import HarnessFault
-from grading.sandbox import Cell, Limits, Process, check_available, launch, temporary_folder
+from grading import ROOT
+from grading.machine.failures import HarnessFault
+from grading.machine.sandbox import Cell, Limits, Process, check_available, launch, temporary_folder
 
 LIMITS = Limits(memory_mib=256, processes=32, file_mib=8, cpu_s=2)
 
@@ -46,7 +47,7 @@ def test_bubblewrap_says_why_it_makes_none(monkeypatch: pytest.MonkeyPatch) -> N
         bwrap = Path(folder, "bwrap")
         bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
         bwrap.chmod(0o755)
-        monkeypatch.setattr("grading.sandbox.tool", lambda name, _: str(bwrap) if name == "bwrap" else shutil.which(name))
+        monkeypatch.setattr("grading.machine.sandbox.tool", lambda name, _: str(bwrap) if name == "bwrap" else shutil.which(name))
         with pytest.raises(HarnessFault, match="can't make a sandbox here: bwrap: No permissions to create new namespace"):
             check_available()
 
@@ -155,14 +156,12 @@ def test_the_commands_own_pid_and_time() -> None:
 @pytest.mark.parametrize("cell", [None, Cell(LIMITS, first_process=True)], ids=["bare", "boxed"])
 def test_killing_the_parent_kills_the_command(cell: Cell | None) -> None:
     script = f"""
-import sys, time
-sys.path.insert(0, sys.argv[1])
-from grading.sandbox import Cell, Limits, launch
+import time
+from grading.machine.sandbox import Cell, Limits, launch
 print(launch(["sleep", "1000"], {cell}).pid, flush=True)
 time.sleep(1000)
 """
-    root = str(Path(__file__).resolve().parents[3])
-    parent = subprocess.Popen(["/usr/bin/python3", "-c", script, root], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(["/usr/bin/python3", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert parent.stdout
     pid = int(parent.stdout.readline())
     assert Path(f"/proc/{pid}").exists()

@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from grading.sandbox import temporary_folder
-from grading.submission import PREFIX, sweep
+from grading.grader.submission import PREFIX, sweep
+from grading.machine.sandbox import temporary_folder
 from grading.suite.harness.conftest import Course
 
 
@@ -125,7 +125,7 @@ def test_what_is_not_implemented(course: Course) -> None:
         "/proc/self/environ",
         "/dev/zero",
         "{root}/grading/tests/a/test_rubric.py",
-        "grading/command.py",
+        "grading/grader/command.py",
         "build/a/obj/labs/a-paging/walk.cc.o",
         "build/a/kernel.elf",
         "../../labs/a-paging/walk.cc",

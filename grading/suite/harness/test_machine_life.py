@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grading import page_walk
-from grading.failures import (
+from grading.judge import page_walk
+from grading.machine.failures import (
     BadReply,
     GuestExited,
     GuestFailure,
@@ -19,7 +19,7 @@ from grading.failures import (
     HarnessFault,
     NotImplementedInLab,
 )
-from grading.machine import Machine
+from grading.machine.machine import Machine
 
 
 @pytest.fixture(params=[False, True], ids=["bare", "boxed"])
@@ -105,7 +105,7 @@ def test_hangs(guest: Path, boxed: bool, command: str, strict_limits: None) -> N
 
 @pytest.mark.parametrize("port", [1, 2])
 def test_floods(guest: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grading.serial_port.FLOOD_LIMIT", 200_000)
+    monkeypatch.setattr("grading.machine.serial_port.FLOOD_LIMIT", 200_000)
     assert isinstance(ending(guest, f"flood {port}"), GuestFlood)
 
 

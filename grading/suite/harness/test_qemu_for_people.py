@@ -1,4 +1,4 @@
-"""The command `grading/qemu`: first line, leaving, the GDB socket. The disk here is empty and boots nothing."""
+"""What `make qemu` runs: first line, leaving, the GDB socket. The disk here is empty and boots nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.qemu_command import FIRST_LINE, in_use
+from grading.machine.qemu_command import FIRST_LINE, in_use
 from grading.suite.harness.conftest import Course
 
 
@@ -25,7 +25,7 @@ def stage(course: Course) -> Iterator[Path]:
 
 
 def start(course: Course, *arguments: str) -> subprocess.Popen[str]:
-    command = [course.root / "grading" / "qemu", "run", "--stage", "a", *arguments]
+    command = ["/usr/bin/python3", course.root / "grading", "qemu", "--stage", "a", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd="/")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from grading.channel import HELLO, LINE_LIMIT, Channel, LineSplitter, Reply, ReplyReader, number_or_text
-from grading.failures import BadReply, CommandError, GuestSilent
-from grading.serial_port import FLOOD_LIMIT, ChannelPort, ConsolePort
+from grading.machine.channel import HELLO, LINE_LIMIT, Channel, LineSplitter, Reply, ReplyReader, number_or_text
+from grading.machine.failures import BadReply, CommandError, GuestSilent
+from grading.machine.serial_port import FLOOD_LIMIT, ChannelPort, ConsolePort
 
 
 def read(*lines: str, sequence: int = 1) -> Reply | None:

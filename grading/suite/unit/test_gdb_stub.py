@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from grading.failures import HarnessFault
-from grading.gdb_stub import GdbStub, packet
+from grading.machine.failures import HarnessFault
+from grading.machine.gdb_stub import GdbStub, packet
 
 
 class Stub(threading.Thread):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.lab import LabError, all_labs, load_lab, make_fragment
-from grading.selection import choose
+from grading.course.lab import LabError, all_labs, load_lab, make_fragment
+from grading.grader.selection import choose
 
 GOOD = """\
 lab = "a"
@@ -93,5 +93,5 @@ def test_a_choice_of_tests(tree) -> None:
 
 
 def test_the_command(root: Path) -> None:
-    done = subprocess.run([root / "grading" / "lab.py", "--make"], capture_output=True, text=True, check=True)
+    done = subprocess.run(["/usr/bin/python3", root / "grading", "labs", "--make"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("LABS := a")

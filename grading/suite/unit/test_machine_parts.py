@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from grading import qemu, qemu_command
-from grading.check import CheckFailed, check, check_that, show
-from grading.failures import HarnessFault
-from grading.machine import Machine
-from grading.registers import parse_registers
-from grading.run import Run
-from grading.serial_port import ChannelPort, ConsolePort, Pump
-from grading.text import decode, last_lines, printable
+from grading.grader.run import Run
+from grading.judge.check import CheckFailed, check, check_that, show
+from grading.machine import qemu, qemu_command
+from grading.machine.failures import HarnessFault
+from grading.machine.machine import Machine
+from grading.machine.registers import parse_registers
+from grading.machine.serial_port import ChannelPort, ConsolePort, Pump
+from grading.machine.text import decode, last_lines, printable
 
 LONG_MODE = """
 CPU#0

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from grading import page_walk
-from grading.suite.unit.fake_memory import HUGE, NX, PAGE, FakeMemory, P, U, W
+from grading.judge import page_walk
+from grading.suite.unit.fake_memory import HUGE, NX, P, PAGE, U, W, FakeMemory
 
 
 @pytest.fixture

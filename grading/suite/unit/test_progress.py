@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from grading.progress import (
-    HEARTBEAT_S,
+from grading.machine.progress import (
     HEARTBEATS,
     HEARTBEATS_AWAKE,
+    HEARTBEAT_S,
     IMPATIENCE,
     PATIENT_FOR,
     SILENT_CPU_S,
@@ -46,7 +46,7 @@ class Guest:
 
 @pytest.fixture
 def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
-    monkeypatch.setattr("grading.progress.hangs", 0)
+    monkeypatch.setattr("grading.machine.progress.hangs", 0)
     return Guest()
 
 

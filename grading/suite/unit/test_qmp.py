@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
-from grading import qmp
-from grading.failures import HarnessFault
-from grading.qmp import Qmp, QmpEnded
+from grading.machine import qmp
+from grading.machine.failures import HarnessFault
+from grading.machine.qmp import Qmp, QmpEnded
 
 SHUTDOWN = {"event": "SHUTDOWN", "data": {"reason": "guest-reset"}}
 

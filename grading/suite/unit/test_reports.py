@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from grading.lab import Item, Lab
-from grading.reports.gradescope import gradescope
-from grading.reports.junit import junit
-from grading.reports.terminal import terminal
-from grading.results import FAILED, FAULT, PASSED, Failure, Results, Outcome, write_atomically
-from grading.text import printable
+from grading.course.lab import Item, Lab
+from grading.grader.reports.gradescope import gradescope
+from grading.grader.reports.junit import junit
+from grading.grader.reports.terminal import terminal
+from grading.grader.results import FAILED, FAULT, PASSED, Failure, Outcome, Results, write_atomically
+from grading.machine.text import printable
 
 POISON = printable("[bold]</failure>&\x00\x1b[2J]]>\ud800 :smile:")
 

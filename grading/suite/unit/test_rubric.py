@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from grading.rubric import item, share_out, share_out_items, show_points
+from grading.grader.rubric import item, share_out, share_out_items, show_points
 
 
 def test_shares_in_proportion() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.lab import Lab
-from grading.submission import FILES_LIMIT, SIZE_LIMIT, Refused, take_files
+from grading.course.lab import Lab
+from grading.grader.submission import FILES_LIMIT, SIZE_LIMIT, Refused, take_files
 
 
 @pytest.fixture

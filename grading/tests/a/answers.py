@@ -5,8 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from grading.check import fail
-from grading.failures import NotImplementedInLab
+from grading.judge.check import fail
+from grading.machine.failures import NotImplementedInLab
 
 Answers = dict[str, int]
 

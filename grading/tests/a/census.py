@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from grading.machine import Machine
+from grading.machine.machine import Machine
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from grading.failures import HarnessFault
-from grading.lab import ROOT
-from grading.run import Run
+from grading import ROOT
+from grading.grader.run import Run
+from grading.machine.failures import HarnessFault
 
 CORE = ROOT / "build" / "grub" / "core.img"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
-from grading import page_walk
-from grading.check import check, fail
-from grading.machine import Machine
+from grading.judge import page_walk
+from grading.judge.check import check, fail
+from grading.machine.machine import Machine
 from grading.tests.a import outside
 from grading.tests.a.census import Census
 from grading.tests.a.pattern import PAGE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from grading import page_walk
-from grading.machine import Machine
+from grading.judge import page_walk
+from grading.machine.machine import Machine
 
 
 def user_half(machine: Machine, root: int) -> page_walk.PageMap:

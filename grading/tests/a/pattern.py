@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from grading.stream import MASK, mix
+from grading.machine.stream import MASK, mix
 
 PAGE = 4096
 WORDS = PAGE // 8

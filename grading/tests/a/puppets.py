@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from grading import page_walk, puppets
-from grading.failures import GuestSilent
-from grading.puppets import PASSES, Answer, PuppetError
+from grading.judge import page_walk
+from grading.machine import puppets
+from grading.machine.failures import GuestSilent
+from grading.machine.puppets import PASSES, Answer, PuppetError
 from grading.tests.a import outside
 from grading.tests.a.pattern import PAGE
 from grading.tests.a.tables import LARGE

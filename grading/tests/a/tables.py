@@ -7,8 +7,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from grading.channel import Reply
-from grading.machine import Machine
+from grading.machine.channel import Reply
+from grading.machine.machine import Machine
 from grading.tests.a.pattern import PAGE
 
 LARGE = 2 << 20

@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import random
 
-from grading.check import check, check_errno, check_that
-from grading.machine import Machine
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_errno, check_that
+from grading.machine.machine import Machine
 from grading.tests.a.census import Census
-from grading.tests.a.tables import (ENTRIES, HUGE, LARGE, PAGE, USER_END, PlantedTables, Step, address_of, draw_frame,
-                                    span)
+from grading.tests.a.tables import (
+    ENTRIES,
+    HUGE,
+    LARGE,
+    PAGE,
+    USER_END,
+    PlantedTables,
+    Step,
+    address_of,
+    draw_frame,
+    span,
+)
 
 HINT = "the index of a level is 9 bits of the address: 47-39, 38-30, 29-21, 20-12 (handout, A1)"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-from grading.check import check, check_errno
-from grading.machine import Machine
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_errno
+from grading.machine.machine import Machine
 from grading.tests.a.census import Census
 from grading.tests.a.layout import Layout, Page, check_census, check_layout, split
-from grading.tests.a.tables import (ENTRIES, LARGE, PAGE, PERMISSIONS, Table, address_of, draw_frame, draw_large_page)
+from grading.tests.a.tables import ENTRIES, LARGE, PAGE, PERMISSIONS, Table, address_of, draw_frame, draw_large_page
 
 SPLIT_HINT = "split first: a table of 512 pages with the old frames and access takes the place of the 2 MiB page"
 

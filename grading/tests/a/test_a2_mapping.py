@@ -5,14 +5,29 @@ from __future__ import annotations
 import random
 import struct
 
-from grading.check import check, check_errno, check_that
-from grading.machine import Machine
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_errno, check_that
+from grading.machine.machine import Machine
 from grading.tests.a import outside
 from grading.tests.a.census import Census
 from grading.tests.a.layout import Layout, Page, check_census, check_layout, entry_place
-from grading.tests.a.tables import (IGNORED, LARGE, PAGE, PERMISSIONS, USER_END, Table, draw_frame, draw_large_page, draw_page,
-                                    draw_pages, draw_word, new_frame, read_word, use_kernel_table, write_word)
+from grading.tests.a.tables import (
+    IGNORED,
+    LARGE,
+    PAGE,
+    PERMISSIONS,
+    USER_END,
+    Table,
+    draw_frame,
+    draw_large_page,
+    draw_page,
+    draw_pages,
+    draw_word,
+    new_frame,
+    read_word,
+    use_kernel_table,
+    write_word,
+)
 
 
 def map_random(table: Table, rng: random.Random, count: int) -> Layout:

@@ -10,13 +10,29 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from grading.check import check, check_that
-from grading.machine import Machine
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
+from grading.machine.machine import Machine
 from grading.tests.a.census import counters, full_flushes
 from grading.tests.a.layout import entry_place
-from grading.tests.a.tables import (FRAME_MASK, LARGE, NO_EXECUTE, PAGE, PRESENT, USER, WRITABLE, PlantedTables, Table, draw_page,
-                                    draw_word, index, new_frame, read_word, use_kernel_table, write_word)
+from grading.tests.a.tables import (
+    FRAME_MASK,
+    LARGE,
+    NO_EXECUTE,
+    PAGE,
+    PRESENT,
+    USER,
+    WRITABLE,
+    PlantedTables,
+    Table,
+    draw_page,
+    draw_word,
+    index,
+    new_frame,
+    read_word,
+    use_kernel_table,
+    write_word,
+)
 
 RANGE_LIMIT = 32  # kFlushRangeLimit: pages up to which a range is flushed one by one
 SINGLE, ALL, RANGE = "tlb.flush_single", "tlb.flush_all", "tlb.flush_range"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 
-from grading.check import check, check_that
-from grading.machine import Machine
-from grading.page_walk import Mapping
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
+from grading.judge.page_walk import Mapping
+from grading.machine.machine import Machine
 from grading.tests.a import outside
 from grading.tests.a.census import Census, counters, references
 from grading.tests.a.layout import COPY_HINT, check_content

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from grading.check import check, check_that
-from grading.machine import Machine
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
+from grading.machine.machine import Machine
 from grading.tests.a.census import Census, references
 from grading.tests.a.layout import check_content
 from grading.tests.a.pattern import PAGE, page_bytes, pattern_word

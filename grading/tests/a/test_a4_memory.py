@@ -6,9 +6,9 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from grading.check import check, check_that
-from grading.machine import Machine
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
+from grading.machine.machine import Machine
 from grading.tests.a import outside
 from grading.tests.a.census import Census, references
 from grading.tests.a.layout import check_census, check_content

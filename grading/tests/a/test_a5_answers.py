@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from grading.bench import measure
-from grading.check import check, check_that
-from grading.machine import Machine
-from grading.rubric import item
-from grading.run import Run
+from grading.bench.command import measure
+from grading.grader.rubric import item
+from grading.grader.run import Run
+from grading.judge.check import check, check_that
+from grading.machine.machine import Machine
 from grading.tests.a import outside
 from grading.tests.a.answers import read_answers
 from grading.tests.a.layout import Page, tables_needed

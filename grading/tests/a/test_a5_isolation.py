@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
-from grading.check import check, check_that
-from grading.machine import Machine
-from grading.mutants import Mutant, visible_mutants
-from grading.own_tests import catchers, complaints, notice_anything
-from grading.rubric import item
-from grading.run import Run
+from grading.course.mutants import Mutant, visible_mutants
+from grading.grader.own_tests import catchers, complaints, notice_anything
+from grading.grader.rubric import item
+from grading.grader.run import Run
+from grading.judge.check import check, check_that
+from grading.machine.machine import Machine
 from grading.tests.a import outside
 from grading.tests.a.disk import disk_image
 from grading.tests.a.pattern import PAGE, area_sum

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from grading.check import CheckFailed
-from grading.puppets import Answer, Puppets
+from grading.judge.check import CheckFailed
+from grading.machine.puppets import Answer, Puppets
 from grading.tests.b.structures import NUMBERS, error_name
 
 PAGE = 4096

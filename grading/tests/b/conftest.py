@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from grading import ext2_images
-from grading.ext2_images import Image
+from grading.judge import ext2_images
+from grading.judge.ext2_images import Image
 from grading.tests.b.guest import Boot, Guest, on_tmpfs
 from grading.tests.b.process import Process
 

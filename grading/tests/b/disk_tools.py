@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from grading import ext2_images, ext2_judge
-from grading.check import CheckFailed, check
-from grading.ext2_images import Entry, Manifest
-from grading.failures import GuestExited
-from grading.stream import listing_sums, stream
+from grading.judge import ext2_images, ext2_judge
+from grading.judge.check import CheckFailed, check
+from grading.judge.ext2_images import Entry, Manifest
+from grading.machine.failures import GuestExited
+from grading.machine.stream import listing_sums, stream
 from grading.tests.b.guest import Guest, copied, directory_entry, file_entry, set_content, symlink_entry
 from grading.tests.b.process import Process
 from grading.tests.b.structures import DT, error_name

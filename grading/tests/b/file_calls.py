@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from grading.check import CheckFailed
+from grading.judge.check import CheckFailed
 from grading.tests.b.caller import SMALL, Buffer, Caller, Text, shown_text
 from grading.tests.b.structures import AT_FDCWD, NUMBERS, DirEntry, Stat, StatFs, decode_entries, error_name, flags_text
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grading import ext2_judge
-from grading.check import check, check_that
-from grading.ext2_images import Entry, Image, Manifest, content_digest
-from grading.machine import Machine
-from grading.puppets import Puppets
+from grading.judge import ext2_judge
+from grading.judge.check import check, check_that
+from grading.judge.ext2_images import Entry, Image, Manifest, content_digest
+from grading.machine.machine import Machine
+from grading.machine.puppets import Puppets
 from grading.tests.b.process import Process
 
 OPTIONS = "graded channel"

@@ -5,7 +5,7 @@
     process.attempt().write(fd, b"x")                    # either: a result, or the negative errno
 
 Small data goes with the line and comes back with the answer. Large data stays in the guest: a Buffer is filled
-from a stream (grading/stream.py), and known again by its CRC.
+from a stream (grading/machine/stream.py), and known again by its CRC.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import zlib
 
-from grading.check import CheckFailed
-from grading.puppets import Answer
-from grading.stream import MASK, stream
+from grading.judge.check import CheckFailed
+from grading.machine.puppets import Answer
+from grading.machine.stream import MASK, stream
 from grading.tests.b.caller import PAGE, SMALL, Buffer, Text, shown_text
 from grading.tests.b.file_calls import FileCalls
 from grading.tests.b.structures import NUMBERS, DirEntry, error_name
@@ -45,7 +45,7 @@ class Process(FileCalls):
                           offset)[0]
 
     def scribble(self, fd: int, start: int, span: int, steps: int, seed: int, longest: int) -> None:
-        """Many random writes, each read back at once; grading.stream.scribble() does the same to bytes. Raises CheckFailed."""
+        """Many random writes, each read back at once; grading.machine.stream.scribble() does the same to bytes. Raises CheckFailed."""
         wrong = self.do("scribble", fd, start, span, steps, seed, longest)
         if wrong:
             raise CheckFailed(f"bytes that pread() gave back after pwrite(), {steps} times", "those just written",

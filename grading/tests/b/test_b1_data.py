@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import random
 
-from grading.check import check, check_that
-from grading.rubric import item
-from grading.stream import put, scribble, stream
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
+from grading.machine.stream import put, scribble, stream
 from grading.tests.b.process import PAGE, Process
 from grading.tests.b.test_b1_opening import draw_name, draw_text
 

@@ -6,8 +6,8 @@ import os
 import random
 import string
 
-from grading.check import check
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check
 from grading.tests.b.guest import Guest
 from grading.tests.b.process import Process
 from grading.tests.b.structures import flags_text

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import random
 
-from grading.check import check, check_that
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
 from grading.tests.b.guest import Guest
 from grading.tests.b.process import Process
-from grading.tests.b.structures import F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC
+from grading.tests.b.structures import FD_CLOEXEC, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name, draw_text
 

@@ -7,8 +7,8 @@ import os
 import random
 import stat
 
-from grading.check import check, check_that
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
 from grading.tests.b.guest import Boot, Guest, on_tmpfs
 from grading.tests.b.process import Process
 from grading.tests.b.test_b1_data import CREATE

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import random
 
-from grading import ext2_judge
-from grading.check import check, check_that
-from grading.rubric import item
-from grading.stream import scribble, stream
+from grading.grader.rubric import item
+from grading.judge import ext2_judge
+from grading.judge.check import check, check_that
+from grading.machine.stream import scribble, stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Model, check_listing, check_tree, manifest_entries, switch_off
 from grading.tests.b.guest import Boot, directory_entry, file_entry, judge, on_disk, on_image

@@ -10,9 +10,9 @@ import shutil
 
 import pytest
 
-from grading.check import check, check_that
-from grading.ext2_images import Image
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
+from grading.judge.ext2_images import Image
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, check_tree, patched
 from grading.tests.b.guest import Boot, Guest, on_disk, on_tmpfs

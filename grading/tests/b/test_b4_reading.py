@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from grading.check import check
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import LIST_BUFFER, check_listing, check_tree, manifest_entries
 from grading.tests.b.guest import Boot, check_statistics, on_disk

@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from grading import ext2_judge
-from grading.check import check, check_that
-from grading.ext2_images import Entry, content_digest
-from grading.rubric import item
-from grading.stream import put, scribble, stream
+from grading.grader.rubric import item
+from grading.judge import ext2_judge
+from grading.judge.check import check, check_that
+from grading.judge.ext2_images import Entry, content_digest
+from grading.machine.stream import put, scribble, stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, patched, switch_off
 from grading.tests.b.guest import Boot, directory_entry, file_entry, judge, on_disk, on_image

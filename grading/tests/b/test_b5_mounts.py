@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import random
 
-from grading.check import check, check_that
-from grading.rubric import item
+from grading.grader.rubric import item
+from grading.judge.check import check, check_that
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.guest import Boot, Guest, judge, on_tmpfs
 from grading.tests.b.test_b1_data import CREATE

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from grading.check import check, check_that
-from grading.machine import Machine
-from grading.mutants import Mutant, visible_mutants
-from grading.own_tests import catchers, complaints, notice_anything
-from grading.rubric import item
-from grading.run import Run
+from grading.course.mutants import Mutant, visible_mutants
+from grading.grader.own_tests import catchers, complaints, notice_anything
+from grading.grader.rubric import item
+from grading.grader.run import Run
+from grading.judge.check import check, check_that
+from grading.machine.machine import Machine
 
 Boot = Callable[..., Machine]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from grading.check import check
-from grading.failures import HarnessFault
-from grading.machine import Machine
-from grading.rubric import item
-from grading.run import Run
+from grading.grader.rubric import item
+from grading.grader.run import Run
+from grading.judge.check import check
+from grading.machine.failures import HarnessFault
+from grading.machine.machine import Machine
 
 
 @item("A1", points=2)

@@ -1,0 +1,1 @@
+"""What operations cost, on Cairn and on Linux in the same machine."""

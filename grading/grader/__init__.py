@@ -1,0 +1,1 @@
+"""The grading: the command, pytest, items and points, results and reports, submissions."""

@@ -1,0 +1,1 @@
+"""Exporters of the one result model (grading/grader/results.py)."""

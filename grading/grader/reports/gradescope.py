@@ -1,0 +1,40 @@
+"""Gradescope's results.json (https://gradescope-autograders.readthedocs.io, "Autograder Specifications")."""
+
+from __future__ import annotations
+
+import json
+
+from grading.grader.reports.plain import failure_text
+from grading.grader.results import PASSED, Results
+from grading.grader.rubric import TENTHS
+
+
+def gradescope(results: Results) -> str:
+    """The file's text."""
+    tests = []
+    for item in results.lab.items.values():
+        for number, test in enumerate(results.of_item(item), 1):
+            tests.append(
+                {
+                    "score": test.earned / TENTHS,
+                    "max_score": test.points / TENTHS,
+                    "status": "passed" if test.status == PASSED else "failed",
+                    "name": f"{test.item}: {test.name}",
+                    "number": f"{test.item}.{number}",
+                    "output": test.title if test.failure is None else failure_text(test.failure),
+                    "output_format": "text",
+                    "tags": [test.item],
+                    "visibility": "visible",
+                }
+            )
+    document = {
+        "score": results.earned() / TENTHS,
+        "execution_time": round(results.seconds),
+        "output": results.build_failure or results.score,
+        "visibility": "visible",
+        "stdout_visibility": "visible",
+        "tests": tests,
+        "leaderboard": [],
+        "extra_data": {"lab": results.lab.letter, "seed": results.seed, "possible": results.possible() / TENTHS},
+    }
+    return json.dumps(document, indent=2) + "\n"

@@ -1,1 +1,0 @@
-"""Exporters of the one result model (grading/results.py)."""
