@@ -10,8 +10,8 @@ import gdb
 
 from grading.gdb import kernel, stacks
 from grading.gdb.command import Command
-from grading.gdb.kernel import number, one_line, unsigned
-from grading.gdb.processes import Cpu, Process, cpu_of, process_of
+from grading.gdb.kernel import one_line, unsigned
+from grading.gdb.processes import Cpu, Process, cpu_of, is_on_cpu, process_of
 from grading.gdb.programs import Program, system_call
 from grading.gdb.user_stack import UserMemory, callers
 
@@ -57,7 +57,7 @@ def steps_of(process: Process) -> list[Step]:
     cpu, thread = process.cpu(), process.thread
     if cpu is not None:
         return steps_on(cpu)
-    if thread is None or number(thread["on_cpu"]):
+    if thread is None or is_on_cpu(thread):
         return []
     with stacks.frame_of_sleeper(thread) as frame:
         return list(_steps(frame, process))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import gdb
 
 from grading.gdb import kernel
-from grading.gdb.kernel import Trouble, enumerator, number
+from grading.gdb.kernel import Trouble, enumerator, enumerators, number
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,25 @@ class Process:
         """As the monitor's `ps` says it."""
         if enumerator(self.value["state"]) != "alive" or self.thread is None:
             return "zombie"
-        return "stopped" if number(self.value["stopped"]) else enumerator(self.thread["state"])
+        return "stopped" if number(self.value["stopped"]) else thread_state(self.thread)
 
     def cpu(self) -> Cpu | None:
         """The CPU it runs on."""
         thread = self.thread
         return next((cpu for cpu in cpus() if thread is not None and cpu.thread == thread), None)
+
+
+def thread_state(thread: gdb.Value) -> str:
+    """`ready`, `running`, `blocked`, `dead`."""
+    names = enumerators("ThreadState")
+    word = number(thread["state"])
+    return next((name for value, name in names.items() if name != "on-cpu" and word & value), str(word))
+
+
+def is_on_cpu(thread: gdb.Value) -> bool:
+    """Whether a CPU is on its stack, so that its registers aren't saved."""
+    on_cpu = next(value for value, name in enumerators("ThreadState").items() if name == "on-cpu")
+    return bool(number(thread["state"]) & on_cpu)
 
 
 def cpus() -> Iterator[Cpu]:

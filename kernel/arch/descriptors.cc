@@ -12,20 +12,7 @@ extern char trap_stubs[];     // trap.S: 256 entries of 16 bytes
 extern char syscall_entry[];  // trap.S
 }
 
-constinit Cpu boot_cpu;
-
 namespace {
-
-struct [[gnu::packed]] TaskState {
-  uint32_t reserved0 = 0;
-  uint64_t rsp[3] = {};
-  uint64_t reserved1 = 0;
-  uint64_t ist[7] = {};
-  uint64_t reserved2 = 0;
-  uint16_t reserved3 = 0;
-  uint16_t io_map = sizeof(TaskState);
-};
-static_assert(sizeof(TaskState) == 104);
 
 struct [[gnu::packed]] Gate {
   uint16_t offset_low;
@@ -43,25 +30,18 @@ struct [[gnu::packed]] TablePointer {
   const void* base;
 };
 
-// A fault on an overflown kernel stack can't push its frame there: double fault, NMI and machine
-// check get stacks of their own.
-constexpr unsigned kIstCount = 3;
-constexpr uint64_t kIstStackSize = 8192;
-alignas(16) constinit uint8_t ist_stacks[kIstCount][kIstStackSize] = {};
-
-constinit TaskState task_state;
-constinit uint64_t gdt[7] = {
+constexpr uint64_t kFirstGdt[5] = {
     0,
     0x00af'9a00'0000'ffff,  // 0x08 kernel code, 64-bit
     0x00cf'9200'0000'ffff,  // 0x10 kernel data
     0x00cf'f200'0000'ffff,  // 0x18 user data
     0x00af'fa00'0000'ffff,  // 0x20 user code, 64-bit
-    0,
-    0,  // 0x28 TSS
 };
+// One for all processors: only the boot processor fills it.
 constinit Gate idt[256] = {};
 
 void build_idt() {
+  if (idt[0].selector != 0) return;
   for (unsigned vector = 0; vector < 256; vector++) {
     uint64_t entry = reinterpret_cast<uint64_t>(trap_stubs) + vector * 16;
     uint8_t ist = vector == kDoubleFault ? 1 : vector == kNmi ? 2 : vector == 18 ? 3 : 0;
@@ -71,11 +51,17 @@ void build_idt() {
   }
 }
 
-void build_tss_descriptor() {
-  auto base = reinterpret_cast<uint64_t>(&task_state);
-  gdt[5] =
+void fill_tables(DescriptorTables& tables) {
+  TaskState& task = tables.task_state;
+  for (unsigned i = 0; i < kIstCount; i++) {
+    task.ist[i] = reinterpret_cast<uint64_t>(tables.ist_stacks[i]) + kIstStackSize;
+  }
+  task.io_map = sizeof(TaskState);  // beyond its end: no port is open to user mode
+  for (unsigned i = 0; i < 5; i++) tables.gdt[i] = kFirstGdt[i];
+  auto base = reinterpret_cast<uint64_t>(&task);
+  tables.gdt[5] =  // 0x28 TSS
       (sizeof(TaskState) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
-  gdt[6] = base >> 32;
+  tables.gdt[6] = base >> 32;
 }
 
 void enable_syscall() {
@@ -89,13 +75,10 @@ void enable_syscall() {
 }  // namespace
 
 void load_descriptors(Cpu& cpu) {
-  for (unsigned i = 0; i < kIstCount; i++) {
-    task_state.ist[i] = reinterpret_cast<uint64_t>(ist_stacks[i]) + kIstStackSize;
-  }
-  build_tss_descriptor();
+  fill_tables(cpu.tables);
   build_idt();
 
-  TablePointer gdt_pointer{sizeof(gdt) - 1, gdt};
+  TablePointer gdt_pointer{sizeof(cpu.tables.gdt) - 1, cpu.tables.gdt};
   TablePointer idt_pointer{sizeof(idt) - 1, idt};
   asm volatile("lgdt %0" : : "m"(gdt_pointer));
   asm volatile("lidt %0" : : "m"(idt_pointer));
@@ -119,9 +102,9 @@ void load_descriptors(Cpu& cpu) {
   enable_syscall();
 }
 
-void set_kernel_stack(VirtAddr top) {
-  task_state.rsp[0] = top.value;
-  this_cpu().kernel_rsp = top.value;
+void set_kernel_stack(Cpu& cpu, VirtAddr top) {
+  cpu.tables.task_state.rsp[0] = top.value;
+  cpu.kernel_rsp = top.value;
 }
 
 }  // namespace cairn

@@ -5,10 +5,11 @@
 
 namespace cairn {
 
-/// Loads this processor's tables, points GS at `cpu` and sets up SYSCALL. Interrupts off.
+/// Fills and loads this processor's tables, points GS at `cpu` and sets up SYSCALL. Once a processor, at
+/// its start, the boot processor first. Interrupts off.
 void load_descriptors(Cpu& cpu);
 
-/// The kernel stack for the next entry from user mode. Interrupts off.
-void set_kernel_stack(VirtAddr top);
+/// The kernel stack for this processor's next entry from user mode. Interrupts off.
+void set_kernel_stack(Cpu& cpu, VirtAddr top);
 
 }  // namespace cairn

@@ -3,14 +3,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "arch/cpu_set.h"
+#include "arch/descriptor_tables.h"
 #include "lib/types.h"
 
 namespace cairn {
 
 struct Thread;
+struct RunQueue;
+struct TimerQueue;
+class Timer;
 
-inline constexpr unsigned kMaxCpus = 64;
 inline constexpr unsigned kMaxCounters = 160;
 inline constexpr unsigned kMaxHeldLocks = 16;
 inline constexpr unsigned kFrameCacheSize = 64;
@@ -34,6 +39,15 @@ struct alignas(64) Cpu {
   CpuId id{};
   uint64_t user_fault_error = 0;  // error code of the last failed access to user memory
 
+  // The scheduler's (sched/scheduler.cc); touched by this processor only, interrupts off.
+  Thread* idle_thread = nullptr;      // runs when nobody else wants to
+  Thread* previous_thread = nullptr;  // switched away from; its registers are being saved
+  Timer* tick = nullptr;              // ends time slices
+  unsigned ticks_since_balance = 0;
+
+  RunQueue* run_queue = nullptr;  // sched/run_queue.h
+  TimerQueue* timers = nullptr;   // time/timer.cc
+
   FrameCache frame_cache;  // touched with preemption disabled
 
   // What this processor counted (metrics/counter.h), summed over all processors when read.
@@ -42,6 +56,8 @@ struct alignas(64) Cpu {
   // Locks held, for rank checks and panics (sync/lock_order.cc, debug builds).
   const void* held_locks[kMaxHeldLocks] = {};
   uint32_t held_lock_count = 0;
+
+  DescriptorTables tables = {};
 };
 static_assert(offsetof(Cpu, user_rsp) == 8 && offsetof(Cpu, kernel_rsp) == 16);
 
@@ -58,8 +74,15 @@ inline Thread* current_thread() {
   return thread;
 }
 
-/// The boot processor's area; lab D adds the others.
+/// The boot processor's area. Lab D adds the others, in memory of its own.
 extern Cpu boot_cpu;
+
+/// The processors that run, the boot processor first: the one with CpuId n is at place n. It only grows. Any
+/// context.
+std::span<Cpu* const> all_cpus();
+/// Adds a processor, all zero but for what its starter put into it, and gives it the next CpuId. One call at a
+/// time; before it runs anything that counts or allocates. False if there are kMaxCpus already.
+bool add_cpu(Cpu& cpu);
 
 /// Adds to this processor's counter `index` in one instruction, so no interrupt can come in between.
 inline void count_on_this_cpu(uint64_t index, uint64_t by) {

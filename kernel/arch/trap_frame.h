@@ -34,6 +34,7 @@ enum Vector : uint64_t {
   kPageFault = 14,
   kFirstInterrupt = 32,  // 32 … 239: devices (the old PICs' 16 are masked)
   kTimerVector = 240,
+  kRescheduleVector = 241,  // from another processor (lab D)
   kSpuriousVector = 255,
 };
 

@@ -125,13 +125,15 @@ void start_interrupts() {
   if (!start_local_apic().ok() || !start_io_apics().ok()) stop_boot("the APICs can't be mapped");
 }
 
+constinit TimerQueue boot_timers;
+
 void start_clock() {
   calibrate_clock();
-  start_timers();
+  start_timers(boot_timers);
 }
 
 void start_threads() {
-  if (!start_scheduler().ok()) stop_boot("no memory for the first threads");
+  if (!start_scheduler("main", VirtAddr(0)).ok()) stop_boot("no memory for the first threads");
   set_panic_context([](Writer& out) {
     Thread* thread = current_thread();
     if (thread == nullptr) return;

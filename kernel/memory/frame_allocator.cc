@@ -240,8 +240,10 @@ void free_frames(FrameNumber frame, unsigned order) {
 FrameNumber zero_frame() { return zero; }
 
 uint64_t free_frame_count() {
+  uint64_t cached = 0;
+  for (Cpu* cpu : all_cpus()) cached += cpu->frame_cache.count;
   IrqGuard guard(buddy_lock);
-  return buddy.free + boot_cpu.frame_cache.count;
+  return buddy.free + cached;
 }
 uint64_t total_frame_count() { return total_frames; }
 uint64_t frames_in_use(FrameUse use) { return uint64_t(use_counts[size_t(use)].load()); }

@@ -21,7 +21,7 @@ class Counter {
   const char* name() const { return name_; }
   /// Callable anywhere, interrupts on or off.
   void increment(uint64_t by = 1);
-  /// Sum over all processors, of which there is one before lab D; a snapshot.
+  /// Sum over all processors; a snapshot.
   uint64_t value() const;
 
  private:

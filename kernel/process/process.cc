@@ -220,11 +220,12 @@ const char* process_state_name(Process& process) {
   IrqGuard guard(process_tree_lock);
   if (process.state != ProcessState::kAlive || process.thread == nullptr) return "zombie";
   if (process.stopped) return "stopped";
-  switch (process.thread->state.load()) {
+  switch (without_cpu(process.thread->state.load())) {
     case ThreadState::kReady: return "ready";
     case ThreadState::kRunning: return "running";
     case ThreadState::kBlocked: return "blocked";
-    case ThreadState::kDead: return "zombie";
+    case ThreadState::kDead:
+    case ThreadState::kOnCpu: return "zombie";
   }
   return "?";
 }
@@ -232,7 +233,7 @@ const char* process_state_name(Process& process) {
 const char* process_wait_name(Process& process) {
   IrqGuard guard(process_tree_lock);
   Thread* thread = process.thread;
-  bool blocked = thread != nullptr && thread->state == ThreadState::kBlocked;
+  bool blocked = thread != nullptr && without_cpu(thread->state.load()) == ThreadState::kBlocked;
   return blocked ? thread->waiting_for.load() : "-";
 }
 

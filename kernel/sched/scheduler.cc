@@ -1,8 +1,10 @@
 #include "sched/scheduler.h"
 
 #include "arch/descriptors.h"
-#include "arch/percpu.h"
+#include "arch/trap_frame.h"
 #include "debug/trace.h"
+#include "interrupts/ipi.h"
+#include "interrupts/irq.h"
 #include "memory/heap.h"
 #include "metrics/counter.h"
 #include "sched/run_queue.h"
@@ -22,28 +24,29 @@ namespace {
 
 constexpr uint64_t kSliceNs = 10'000'000;
 
-constinit Thread first_thread;  // what ran since boot
-constinit Thread* idle_thread = nullptr;
-constinit Thread* previous_thread = nullptr;  // between switch_stacks() and finish_switch()
-
-// The tick ends time slices. It is armed while threads run and left alone while the processor idles.
-void on_tick(Timer& timer);
-constinit Timer tick{on_tick};
-
+/// Ends time slices. It is armed while threads run and left alone while the processor idles.
 void on_tick(Timer& timer) {
   if (is_idle()) return;
-  if (run_queue_has_waiting()) this_cpu().need_reschedule = true;
+  Cpu& cpu = this_cpu();
+  if (++cpu.ticks_since_balance >= kBalanceNs / kSliceNs) {
+    cpu.ticks_since_balance = 0;
+    run_queue_balance();
+  }
+  if (run_queue_has_waiting()) cpu.need_reschedule = true;
   timer.arm(monotonic_ns() + kSliceNs);
 }
 
+/// Another processor sent kRescheduleVector: the interrupt's end does the rest.
+void on_reschedule_request(void*) { this_cpu().need_reschedule = true; }
+
+/// Interrupts stay off from the look to the HLT, so an interrupt that brings work comes before the look or
+/// ends the HLT.
 void idle_loop(void*) {
   while (true) {
     disable_interrupts();
-    if (run_queue_has_waiting()) {
-      schedule();
-    } else {
-      enable_interrupts_and_halt();
-    }
+    schedule();
+    if (run_queue_has_waiting()) continue;
+    enable_interrupts_and_halt();
   }
 }
 
@@ -55,12 +58,14 @@ void load_user_state(const Thread& next) {
   write_msr(msr::kFsBase, next.fs_base);
 }
 
-/// Runs on the new thread's stack: from now on the old thread may run elsewhere or be freed.
+/// Runs on the new thread's stack. The old one's registers are saved: from leave() on it may run elsewhere.
 void finish_switch() {
-  Thread* previous = previous_thread;
-  previous->on_cpu.store(false, std::memory_order_release);
-  bool dead = previous->state.load(std::memory_order_relaxed) == ThreadState::kDead;
-  if (dead && previous != &first_thread) destroy_thread(previous);
+  Thread& previous = *this_cpu().previous_thread;
+  switch (previous.state.leave()) {
+    case ThreadState::kReady: return run_queue_add(previous, QueueReason::kGaveWay);
+    case ThreadState::kDead: return destroy_thread(&previous);
+    default: return;
+  }
 }
 
 void switch_to(Cpu& cpu, Thread& from, Thread& to) {
@@ -70,14 +75,15 @@ void switch_to(Cpu& cpu, Thread& from, Thread& to) {
   from.runtime_tsc += now - from.switched_in_tsc;
   to.switched_in_tsc = now;
   if (from.process != nullptr) from.fpu.save();
-  to.on_cpu.store(true, std::memory_order_relaxed);
+  to.state.enter();
+  to.last_cpu = cpu.id;
   cpu.current = &to;
   from.preempt_count = cpu.preempt_count;
   cpu.preempt_count = to.preempt_count;
-  set_kernel_stack(to.stack_top);
+  set_kernel_stack(cpu, to.stack_top);
   load_user_state(to);
-  if (&from == idle_thread && !tick.armed()) tick.arm(monotonic_ns() + kSliceNs);
-  previous_thread = &from;
+  if (&from == cpu.idle_thread && !cpu.tick->armed()) cpu.tick->arm(monotonic_ns() + kSliceNs);
+  cpu.previous_thread = &from;
   switch_stacks(&from.saved_rsp, to.saved_rsp);
   finish_switch();
 }
@@ -89,33 +95,35 @@ extern "C" void finish_first_switch() {
   enable_interrupts();
 }
 
-Result<void> start_scheduler() {
-  first_thread.name = "main";
-  first_thread.state = ThreadState::kRunning;
-  first_thread.on_cpu = true;
-  // The boot stack serves as its kernel stack; it never enters user mode.
-  this_cpu().current = &first_thread;
-  idle_thread = TRY(create_thread("idle", idle_loop, nullptr));
-  tick.arm(monotonic_ns() + kSliceNs);
+Result<void> start_scheduler(const char* name, VirtAddr stack_top) {
+  Cpu& cpu = this_cpu();
+  register_vector(kRescheduleVector, on_reschedule_request, nullptr);
+  TRY(run_queue_start(cpu));
+  cpu.idle_thread = TRY(create_thread("idle", idle_loop, nullptr));
+  cpu.tick = new_object<Timer>(on_tick);
+  auto* first = new_object<Thread>();
+  if (cpu.tick == nullptr || first == nullptr) return Errno::kENOMEM;
+  first->name = name;
+  first->stack_top = stack_top;
+  first->state.enter();
+  cpu.current = first;
+  cpu.tick->arm(monotonic_ns() + kSliceNs);
   return {};
 }
 
-bool is_idle() { return this_cpu().current == idle_thread; }
+bool is_idle() { return this_cpu().current == this_cpu().idle_thread; }
 
 void make_ready(Thread& thread) {
   InterruptsOff off;
-  thread.state = ThreadState::kReady;
-  run_queue_add(thread);
+  run_queue_add(thread, QueueReason::kNew);
 }
 
 void wake_thread(Thread& thread) {
   InterruptsOff off;
-  auto blocked = ThreadState::kBlocked;
-  if (!thread.state.compare_exchange_strong(blocked, ThreadState::kReady)) return;
+  Woken woken = thread.state.wake();
+  if (woken == Woken::kNot) return;
   wakeup_count.increment();
-  // It may be on its way out on another processor: its registers must be saved first.
-  while (thread.on_cpu.load(std::memory_order_acquire) && &thread != current_thread()) relax_cpu();
-  run_queue_add(thread);
+  if (woken == Woken::kMustQueue) run_queue_add(thread, QueueReason::kWoken);
 }
 
 void interrupt_thread(Thread& thread) {
@@ -123,19 +131,26 @@ void interrupt_thread(Thread& thread) {
   wake_thread(thread);
 }
 
+void request_reschedule(CpuId cpu) {
+  if (cpu == this_cpu().id) {
+    this_cpu().need_reschedule = true;
+  } else {
+    send_ipi(cpu, kRescheduleVector);
+  }
+}
+
 void schedule() {
   Cpu& cpu = this_cpu();
   Thread& from = *cpu.current;
+  bool idle = &from == cpu.idle_thread;
   cpu.need_reschedule = false;
-  auto running = ThreadState::kRunning;
-  if (&from != idle_thread && from.state.compare_exchange_strong(running, ThreadState::kReady)) {
-    run_queue_add(from);
-    cpu.need_reschedule = false;  // adding ourselves is no reason to come back
-  }
   Thread* next = run_queue_pick();
-  if (next == nullptr) next = idle_thread;
-  next->state = ThreadState::kRunning;
-  if (next != &from) switch_to(cpu, from, *next);
+  if (next == nullptr && !idle && from.state.stays()) return;
+  if (next == nullptr) next = run_queue_steal();
+  if (next == nullptr) next = cpu.idle_thread;
+  if (next == &from) return;
+  if (!idle) from.state.give_way();
+  switch_to(cpu, from, *next);
 }
 
 void yield() {

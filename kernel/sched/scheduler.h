@@ -1,23 +1,31 @@
 // Switching between threads.
 #pragma once
 
+#include "arch/percpu.h"
 #include "sched/thread.h"
 
 namespace cairn {
 
-/// Makes the code that runs now the boot processor's first thread, creates its idle thread and
-/// starts preemption. Once, after timers run.
-Result<void> start_scheduler();
+/// Makes the code that runs now this processor's first thread, called `name`, which ends with exit_thread()
+/// like any other; makes the processor's idle thread and its tick, and starts preemption. `stack_top` is where
+/// its stack begins if that came from allocate_kernel_stack(), else 0. Once a processor, when its timers run,
+/// interrupts off. ENOMEM.
+Result<void> start_scheduler(const char* name, VirtAddr stack_top);
 
 /// Makes a new thread run some time. Any context.
 void make_ready(Thread& thread);
-/// Wakes a blocked thread; nothing if it isn't blocked. Any context.
+/// Wakes a blocked thread; nothing if it isn't blocked. Waits for nobody: spinlocks of rank above kRunQueue may be
+/// held. Any context in which the thread can't end meanwhile.
 void wake_thread(Thread& thread);
-/// Ends a wait of `thread` that can be interrupted.
+/// Ends a wait of `thread` that can be interrupted. As wake_thread().
 void interrupt_thread(Thread& thread);
 
-/// Switches to another thread if one should run. A caller that is still running goes back to the
-/// queue; one that made itself blocked or dead doesn't. Interrupts off; comes back with them off.
+/// Makes a processor look at its run queue soon: this one when preemption is next enabled or an interrupt ends,
+/// another when it has taken the interrupt that this sends (LAB D4). Interrupts off; any context.
+void request_reschedule(CpuId cpu);
+
+/// Switches to another thread if one should run. A caller that is still running, or was woken meanwhile, may go
+/// on or is queued; one that made itself blocked or dead goes. Interrupts off; comes back with them off.
 void schedule();
 /// Gives way to other ready threads.
 void yield();

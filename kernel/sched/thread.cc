@@ -41,13 +41,13 @@ Result<Thread*> create_thread(const char* name, void (*function)(void*), void* a
 }
 
 void destroy_thread(Thread* thread) {
-  free_kernel_stack(thread->stack_top);
+  if (thread->stack_top.value != 0) free_kernel_stack(thread->stack_top);
   delete thread;
 }
 
 void exit_thread() {
   disable_interrupts();
-  current_thread()->state = ThreadState::kDead;
+  current_thread()->state.die();
   schedule();
   panic("a dead thread was scheduled");
 }

@@ -4,18 +4,13 @@
 #include <atomic>
 
 #include "arch/cpu.h"
+#include "arch/cpu_set.h"
 #include "lib/list.h"
 #include "lib/result.h"
 #include "memory/page_table.h"
+#include "sched/thread_state.h"
 
 namespace cairn {
-
-enum class ThreadState : uint8_t {
-  kReady,    // in a run queue
-  kRunning,  // on a processor
-  kBlocked,  // in a wait queue, or about to be
-  kDead,     // freed by the next thread that runs
-};
 
 struct Thread {
   // Set at creation.
@@ -23,15 +18,19 @@ struct Thread {
   VirtAddr stack_top{};
   struct Process* process = nullptr;  // null: a kernel thread
 
-  // Scheduling. `state` changes by its owner and, from blocked to ready, by whoever wakes it.
-  std::atomic<ThreadState> state{ThreadState::kReady};
-  std::atomic<bool> on_cpu{false};  // its registers aren't saved yet
-  ListLink run_link;                // in the run queue
-  uint64_t saved_rsp = 0;           // while not running
-  uint32_t preempt_count = 0;       // while not running; while it runs, Cpu::preempt_count
-  uint64_t runtime_tsc = 0;         // TSC ticks on a processor
-  uint64_t switched_in_tsc = 0;
+  RunState state{ThreadState::kReady};
 
+  // The run queue's (sched/run_queue.h): it may be in one while it is ready and on no processor.
+  ListLink run_link;
+  uint64_t queue_words[2] = {};  // lab D's: what they mean is the implementation's business
+  std::atomic<CpuSet> allowed_cpus{CpuSet::all()};
+  CpuId last_cpu{};  // where it runs or ran; changes as it is switched to
+
+  // Touched by the processor that it runs on, and that switches to or from it.
+  uint64_t saved_rsp = 0;      // while not running
+  uint32_t preempt_count = 0;  // while not running; while it runs, Cpu::preempt_count
+  uint64_t runtime_tsc = 0;    // TSC ticks on a processor
+  uint64_t switched_in_tsc = 0;
   std::atomic<const char*> waiting_for{nullptr};  // while blocked (WaitQueue)
 
   uint64_t held_mutex_ranks = 0;  // debug builds: bit n, a mutex of rank n (sched/mutex.cc)
@@ -48,9 +47,9 @@ struct Thread {
 /// A new kernel thread that runs function(argument); ready to run after make_ready(). ENOMEM.
 /// The function must not return: it ends with exit_thread().
 Result<Thread*> create_thread(const char* name, void (*function)(void*), void* argument);
-/// Frees a thread that never ran.
+/// Frees a thread that never ran, or is dead and on no processor. Any context.
 void destroy_thread(Thread* thread);
-/// Ends the calling thread. Its memory goes once another thread runs.
+/// Ends the calling thread. Its memory goes once another thread runs on its processor.
 [[noreturn]] void exit_thread();
 
 }  // namespace cairn

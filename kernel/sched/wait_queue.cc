@@ -11,20 +11,11 @@ namespace {
 void become_blocked(const char* waiting_for) {
   disable_preemption();
   current_thread()->waiting_for = waiting_for;
-  current_thread()->state = ThreadState::kBlocked;
+  current_thread()->state.block();
 }
 
-/// A waker may have put us into the run queue meanwhile: then we are ready there and go through it once.
 void back_to_running() {
-  {
-    InterruptsOff off;
-    Thread& thread = *current_thread();
-    auto blocked = ThreadState::kBlocked;
-    if (!thread.state.compare_exchange_strong(blocked, ThreadState::kRunning) &&
-        thread.state.load() == ThreadState::kReady) {
-      schedule();
-    }
-  }
+  current_thread()->state.go_on();
   enable_preemption();
 }
 

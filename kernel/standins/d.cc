@@ -2,10 +2,12 @@
 // translations to flush here only. The contract functions below are weak: lab D's replace them.
 #include <atomic>
 
+#include "interrupts/ipi.h"
 #include "memory/tlb.h"
 #include "metrics/counter.h"
 #include "sched/rcu.h"
 #include "sched/run_queue.h"
+#include "sched/scheduler.h"
 #include "standins/standins.h"
 #include "sync/spinlock.h"
 
@@ -22,12 +24,16 @@ constinit List<Thread, &Thread::run_link> ready;
 void spinlock_acquire(Spinlock&) { std::atomic_signal_fence(std::memory_order_acquire); }
 void spinlock_release(Spinlock&) { std::atomic_signal_fence(std::memory_order_release); }
 
-void run_queue_add(Thread& thread) {
+Result<void> run_queue_start(Cpu&) { return {}; }
+void run_queue_add(Thread& thread, QueueReason reason) {
   ready.push_back(thread);
-  this_cpu().need_reschedule = true;
+  if (reason != QueueReason::kGaveWay) request_reschedule(this_cpu().id);
 }
 Thread* run_queue_pick() { return ready.pop_front(); }
 bool run_queue_has_waiting() { return !ready.empty(); }
+Thread* run_queue_steal() { return nullptr; }
+void run_queue_balance() {}
+void send_ipi(CpuId, uint8_t) { panic("there is one processor"); }
 
 // A reader can't be preempted, so whoever runs synchronize_rcu() runs while there is none.
 void rcu_read_lock() { disable_preemption(); }
@@ -47,9 +53,15 @@ void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
 
 [[gnu::weak]] void spinlock_acquire(Spinlock& lock) { standin::spinlock_acquire(lock); }
 [[gnu::weak]] void spinlock_release(Spinlock& lock) { standin::spinlock_release(lock); }
-[[gnu::weak]] void run_queue_add(Thread& thread) { standin::run_queue_add(thread); }
+[[gnu::weak]] Result<void> run_queue_start(Cpu& cpu) { return standin::run_queue_start(cpu); }
+[[gnu::weak]] void run_queue_add(Thread& thread, QueueReason reason) {
+  standin::run_queue_add(thread, reason);
+}
 [[gnu::weak]] Thread* run_queue_pick() { return standin::run_queue_pick(); }
 [[gnu::weak]] bool run_queue_has_waiting() { return standin::run_queue_has_waiting(); }
+[[gnu::weak]] Thread* run_queue_steal() { return standin::run_queue_steal(); }
+[[gnu::weak]] void run_queue_balance() { standin::run_queue_balance(); }
+[[gnu::weak]] void send_ipi(CpuId cpu, uint8_t vector) { standin::send_ipi(cpu, vector); }
 [[gnu::weak]] void rcu_read_lock() { standin::rcu_read_lock(); }
 [[gnu::weak]] void rcu_read_unlock() { standin::rcu_read_unlock(); }
 [[gnu::weak]] void synchronize_rcu() { standin::synchronize_rcu(); }

@@ -9,9 +9,13 @@ namespace cairn::standin {
 // Lab D: one processor (standins/d.cc).
 void spinlock_acquire(Spinlock& lock);
 void spinlock_release(Spinlock& lock);
-void run_queue_add(Thread& thread);
+Result<void> run_queue_start(Cpu& cpu);
+void run_queue_add(Thread& thread, QueueReason reason);
 Thread* run_queue_pick();
 bool run_queue_has_waiting();
+Thread* run_queue_steal();
+void run_queue_balance();
+void send_ipi(CpuId cpu, uint8_t vector);
 void rcu_read_lock();
 void rcu_read_unlock();
 void synchronize_rcu();

@@ -1,10 +1,13 @@
-// One-shot timers: ordered by deadline in a tree, the earliest armed in the APIC.
+// One-shot timers. Each processor has a tree of those that were armed on it, ordered by deadline, and the
+// earliest is armed in its APIC: a timer fires on the processor that armed it.
 #pragma once
 
+#include <atomic>
 #include <compare>
 #include <cstdint>
 
 #include "lib/tree.h"
+#include "sync/spinlock.h"
 
 namespace cairn {
 
@@ -16,9 +19,12 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
+  // One at a time of these, its owner's business; but the callback may come at any time. Any context.
+
   /// Arms for an absolute deadline of monotonic_ns(); re-arms if armed. O(log n).
   void arm(uint64_t deadline_ns);
-  /// After this returns the callback doesn't run any more (one processor; lab D waits for it).
+  /// After this returns the callback doesn't run any more: waits for it if another processor is in it, so no
+  /// lock is held that the callback takes.
   void cancel();
   bool armed() const { return link.priority != 0; }
 
@@ -32,12 +38,33 @@ class Timer {
   Key key() const { return {deadline_ns_, this}; }
 
  private:
-  friend void run_expired_timers(void*);
+  friend struct TimerQueue;
+  void remove();
+
   uint64_t deadline_ns_ = 0;
   Callback callback_;
+  TimerQueue* queue_ = nullptr;  // where it was armed last
 };
 
-/// Registers the timer interrupt. After calibrate_clock().
-void start_timers();
+inline Timer::Key timer_key(const Timer& timer) { return timer.key(); }
+
+/// The timers of one processor.
+struct TimerQueue {
+  Spinlock lock{"timers", LockRank::kTimerQueue};
+  Tree<Timer, &Timer::link, &timer_key> timers GUARDED_BY(lock);
+  std::atomic<Timer*> running{nullptr};  // its callback runs
+
+  /// Points this processor's APIC, whose queue this is, at the earliest deadline.
+  void arm_next() REQUIRES(lock);
+  /// The timer interrupt: runs what is due, without the lock, so that callbacks may arm timers.
+  void run_due();
+
+ private:
+  Timer* take_due();
+};
+
+/// Gives this processor its queue, in memory that stays, and handles its timer interrupt. Once a processor, after
+/// calibrate_clock(), interrupts off.
+void start_timers(TimerQueue& queue);
 
 }  // namespace cairn
