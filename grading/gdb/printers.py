@@ -21,7 +21,7 @@ class NumberPrinter:
 
 
 class WrapperPrinter:
-    """RefPtr and std::atomic: what is inside."""
+    """RefPtr, std::atomic, RunState: what is inside."""
 
     def __init__(self, value: gdb.Value) -> None:
         self.value = value
@@ -50,5 +50,6 @@ def register() -> None:
     printers.add_printer("Number", r"^cairn::Number<.*>$", NumberPrinter)
     printers.add_printer("RefPtr", r"^cairn::RefPtr<.*>$", WrapperPrinter)
     printers.add_printer("atomic", r"^std::atomic<.*>$", WrapperPrinter)
+    printers.add_printer("RunState", r"^cairn::RunState$", WrapperPrinter)
     printers.add_printer("Result", r"^cairn::Result<.*>$", ResultPrinter)
     gdb.printing.register_pretty_printer(None, printers, replace=True)
