@@ -126,6 +126,8 @@ warning_flags := -Wall -Wextra -Wno-unused-parameter
 # Not among the flags that a stamp holds: it changes no object, and a cell, which has none of it, takes ours.
 strict := $(if $(WERROR),-Werror)
 language_flags := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics
+# As if it had been included: <atomic> reads 200 more files for waiting on an atomic, which a kernel can't use.
+language_flags += -D_GLIBCXX_ATOMIC_WAIT_H
 kernel_flags = $(language_flags) $(call machine_flags,$(1)) -fno-pic -fno-pie -fno-stack-protector \
   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. -O2 -g \
   $(if $(DEBUG),-DCAIRN_DEBUG=1) $(warning_flags) -Ikernel
@@ -140,10 +142,18 @@ $(call stamp,$(OUT)/obj/list,$(link_flags) $(kernel_objects))
 
 kernel: $(OUT)/kernel.elf $(BUILD)/compile_commands.json ## Build the kernel, build/STAGE/kernel.elf
 
-$(OUT)/obj/%.cc.o: %.cc $(OUT)/obj/flags
+# GCC takes precompiled.h.gch in the place of precompiled.h if that comes first and the flags are the same.
+precompiled := $(OUT)/obj/kernel/lib/precompiled.h.gch
+$(precompiled): kernel/lib/precompiled.h $(OUT)/obj/flags
+	@mkdir -p $(@D)
+	$(Q)CCACHE_SLOPPINESS=pch_defines,time_macros $(CCACHE) $(CXX) $(call kernel_flags,$(CXX)) -x c++-header -c $< -o $(part)
+	$(done)
+
+$(OUT)/obj/%.cc.o: %.cc $(precompiled)
 	$(call show,C++,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CCACHE) $(CXX) $(call kernel_flags,$(CXX)) $(strict) $(depend) -c $< -o $(part)
+	$(Q)$(CCACHE) $(CXX) -I$(OUT)/obj/kernel -include lib/precompiled.h -Winvalid-pch \
+	  $(call kernel_flags,$(CXX)) $(strict) $(depend) -c $< -o $(part)
 	$(compiled)
 
 $(OUT)/obj/%.S.o: %.S $(OUT)/obj/flags

@@ -37,7 +37,7 @@ FREESTANDING = {
 COMPILE = ["g++", "-std=c++20", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-pic",
            "-fno-pie", "-mcmodel=kernel", "-mno-red-zone", "-mgeneral-regs-only",
            "-fno-threadsafe-statics", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
-           "-fsyntax-only", "-x", "c++"]
+           "-D_GLIBCXX_ATOMIC_WAIT_H", "-fsyntax-only", "-x", "c++"]
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 _ASM = re.compile(r"\b(?:asm|__asm|__asm__)\b")

@@ -17,7 +17,7 @@ SOURCE = '#include "lib/one.h"\nnamespace cairn { int %s(int x) { return x + kOn
 ISOLATION_TEST = '#include "cairn.h"\nint main(void) { say("isolated\\n"); return 0; }\n'
 FROM_HERE = ("Makefile", "user", "fs-images", "grading/__init__.py", "grading/__main__.py", "grading/course/__init__.py",
              "grading/course/lab.py", "grading/tools.sh", "grading/tools.txt",
-             "kernel/debug/make_symbols.py", "labs/a-paging/lab.toml")
+             "kernel/debug/make_symbols.py", "kernel/lib/precompiled.h", "labs/a-paging/lab.toml")
 WRITTEN = b"what people wrote"
 LAB_FILES = ("page_table", "tlb", "frame_refs", "copy_on_write")
 
@@ -88,6 +88,20 @@ def test_a_changed_flag_builds_again_what_it_touches(small: Path) -> None:
     built(make(small, "kernel", "programs", "LAB=a"))
     again = built(make(small, "kernel", "programs", "LAB=a", "DEBUG=1"))
     assert "kernel/lib/alone.cc" in again and not any("user" in name for name in again)
+
+
+def test_the_librarys_headers_are_precompiled(small: Path) -> None:
+    """GCC takes them: it is silent, and warns where what is there in their place is none."""
+    goals, source = ("kernel", "LAB=a", "CCACHE="), small / "labs/a-paging/tlb.cc"
+    first = make(small, *goals)
+    assert "labs/a-paging/tlb.cc" in built(first) and first.stderr == ""
+    precompiled = small / "build/a/obj/kernel/lib/precompiled.h.gch"
+    precompiled.write_bytes(b"none")
+    source.write_text(SOURCE % "other")
+    assert "precompiled.h.gch" in make(small, *goals).stderr
+    (small / "kernel/lib/precompiled.h").write_text("inline constexpr int kBefore = 1;\n")
+    source.write_text("int other() { return kBefore; }\n")
+    assert {"kernel/lib/alone.cc", "labs/a-paging/tlb.cc"} <= set(built(make(small, *goals)))
 
 
 def test_warnings_as_errors_build_nothing_again(small: Path) -> None:
