@@ -10,8 +10,8 @@ import gdb
 
 from grading.gdb import kernel, stacks
 from grading.gdb.command import Command
-from grading.gdb.kernel import one_line, unsigned
-from grading.gdb.processes import Cpu, Process, cpu_of, is_on_cpu, process_of
+from grading.gdb.kernel import number, one_line, unsigned
+from grading.gdb.processes import Cpu, Process, cpu_of, cpu_with, is_on_cpu, process_of, thread_state
 from grading.gdb.programs import Program, system_call
 from grading.gdb.user_stack import UserMemory, callers
 
@@ -52,20 +52,21 @@ def steps_on(cpu: Cpu) -> list[Step]:
     return list(_steps(frame, _owner(cpu.thread)))
 
 
-def steps_of(process: Process) -> list[Step]:
-    """Where a process is; nothing for one that has ended or is just being switched out."""
-    cpu, thread = process.cpu(), process.thread
+def steps_of(process: Process, thread: gdb.Value) -> list[Step]:
+    """Where a thread of a process is; nothing for one that is just being switched out."""
+    cpu = cpu_with(thread)
     if cpu is not None:
         return steps_on(cpu)
-    if thread is None or is_on_cpu(thread):
+    if is_on_cpu(thread):
         return []
     with stacks.frame_of_sleeper(thread) as frame:
         return list(_steps(frame, process))
 
 
 def place_of(process: Process) -> str:
-    """Where a process is, in a line."""
-    steps = steps_of(process)
+    """Where a process's first thread is, in a line, and how many others it has."""
+    threads = process.threads
+    steps = steps_of(process, threads[0]) if threads else []
     if not steps:
         return "-"
     parts = []
@@ -77,6 +78,8 @@ def place_of(process: Process) -> str:
     user = next((step for step in steps if step.user and not step.trap), None)
     if user is not None:
         parts.append(f"user {user.pc:#x} {user.function}".rstrip())
+    if len(threads) > 1:
+        parts.append(f"{len(threads) - 1} other threads")
     return ", ".join(parts)
 
 
@@ -179,16 +182,23 @@ class Backtrace(Command):
     def run(self, words: list[str]) -> None:
         self.check_count(words, 0, 1)
         if words:
-            process = process_of(words[0])
-            cpu = process.cpu()
-            on = f" on cpu {cpu.id}" if cpu else ""
-            print(f"pid {process.pid} ({process.name}): {process.state}{on}")
-            steps = steps_of(process)
-        else:
-            cpu = cpu_of(gdb.selected_thread())
-            print(describe(cpu))
-            steps = steps_on(cpu) if cpu else list(_steps(gdb.newest_frame(), None))
-        print_steps(steps)
+            self.print_process(process_of(words[0]))
+            return
+        cpu = cpu_of(gdb.selected_thread())
+        print(describe(cpu))
+        print_steps(steps_on(cpu) if cpu else list(_steps(gdb.newest_frame(), None)))
+
+    def print_process(self, process: Process) -> None:
+        threads = process.threads
+        if not threads:
+            print(f"pid {process.pid} ({process.name}): {process.state}")
+            print_steps([])
+        for thread in threads:
+            cpu, tid = cpu_with(thread), number(thread["tid"])
+            state = process.state if len(threads) == 1 else thread_state(thread)
+            which = "" if tid == process.pid else f", thread {tid}"
+            print(f"pid {process.pid} ({process.name}){which}: {state}{f' on cpu {cpu.id}' if cpu else ''}")
+            print_steps(steps_of(process, thread))
 
 
 def describe(cpu: Cpu | None) -> str:

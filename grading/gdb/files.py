@@ -12,24 +12,11 @@ import gdb
 
 from grading.gdb import kernel
 from grading.gdb.command import Command, parse_number
-from grading.gdb.kernel import Trouble, enumerator, number, offset, one_line, text
+from grading.gdb.kernel import Trouble, elements, enumerator, number, one_line, text
 from grading.gdb.processes import process_of
 
-LONGEST = 1 << 20  # elements of a list, beyond which it is taken for damaged
 MOST_DENTRIES = 40  # printed without a directory
 WORD = 64  # bits
-
-
-def elements(head: gdb.Value, type_name: str, link: str) -> Iterator[gdb.Value]:
-    """What a List<T, &T::link> holds. Raises Trouble when it doesn't end."""
-    first = int(head["head_"].address)
-    at = int(head["head_"]["next"])
-    for _ in range(LONGEST):
-        if at in (0, first):
-            return
-        yield kernel.pointer(at - offset(type_name, link), type_name).dereference()
-        at = int(kernel.pointer(at, "ListLink")["next"])
-    raise Trouble("a list doesn't end: it is damaged")
 
 
 def open_file_systems() -> list[gdb.Value]:

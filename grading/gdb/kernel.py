@@ -15,6 +15,7 @@ import gdb
 DIRECT_MAP = 0xFFFF_8000_0000_0000  # kDirectMapStart, arch/layout.h
 USER_END = 0x7FFF_FFFF_F000  # kUserEnd
 CHUNK = 1 << 20  # bytes a read
+LONGEST = 1 << 20  # elements of a list, beyond which it is taken for damaged
 
 
 class Trouble(Exception):
@@ -174,3 +175,15 @@ def _words(name: str) -> str:
 def offset(type_name: str, field: str) -> int:
     """Bytes from the start of a cairn::`type_name` to its `field`."""
     return int(gdb.lookup_type(f"cairn::{type_name}")[field].bitpos) // 8
+
+
+def elements(head: gdb.Value, type_name: str, link: str) -> Iterator[gdb.Value]:
+    """What a List<T, &T::link> holds. Raises Trouble when it doesn't end."""
+    first = int(head["head_"].address)
+    at = int(head["head_"]["next"])
+    for _ in range(LONGEST):
+        if at in (0, first):
+            return
+        yield pointer(at - offset(type_name, link), type_name).dereference()
+        at = int(pointer(at, "ListLink")["next"])
+    raise Trouble("a list doesn't end: it is damaged")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import gdb
 
 from grading.gdb import kernel
-from grading.gdb.kernel import Trouble, enumerator, enumerators, number
+from grading.gdb.kernel import Trouble, elements, enumerator, enumerators, number
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Process:
         return kernel.text(self.value["name"])
 
     @property
-    def thread(self) -> gdb.Value | None:
-        """None once it has ended."""
-        return _or_none(self.value["thread"])
+    def threads(self) -> list[gdb.Value]:
+        """Its UserThreads, the first one first; none once it has ended."""
+        return list(elements(self.value["threads"], "UserThread", "process_link"))
 
     @property
     def space(self) -> gdb.Value | None:
@@ -67,14 +67,17 @@ class Process:
     @property
     def state(self) -> str:
         """As the monitor's `ps` says it."""
-        if enumerator(self.value["state"]) != "alive" or self.thread is None:
+        states = {thread_state(thread) for thread in self.threads}
+        if enumerator(self.value["state"]) != "alive" or not states:
             return "zombie"
-        return "stopped" if number(self.value["stopped"]) else thread_state(self.thread)
+        if number(self.value["stopped"]):
+            return "stopped"
+        return next(state for state in ("running", "ready", "blocked", *states) if state in states)
 
-    def cpu(self) -> Cpu | None:
-        """The CPU it runs on."""
-        thread = self.thread
-        return next((cpu for cpu in cpus() if thread is not None and cpu.thread == thread), None)
+
+def cpu_with(thread: gdb.Value) -> Cpu | None:
+    """The CPU that a thread runs on."""
+    return next((cpu for cpu in cpus() if cpu.thread is not None and int(cpu.thread) == int(thread.address)), None)
 
 
 def thread_state(thread: gdb.Value) -> str:

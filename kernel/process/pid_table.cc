@@ -10,24 +10,30 @@ constexpr uint64_t kLeafSize = 512;
 
 struct Leaf {
   Process* processes[kLeafSize] = {};
+  UserThread* threads[kLeafSize] = {};  // those beyond a process's first
 };
 
 constinit Leaf* leaves[kMaxPid / kLeafSize] GUARDED_BY(process_tree_lock) = {};
 constinit uint64_t last_pid GUARDED_BY(process_tree_lock) = 0;
-constinit uint64_t count GUARDED_BY(process_tree_lock) = 0;
+constinit uint64_t count GUARDED_BY(process_tree_lock) = 0;         // of processes
+constinit uint64_t thread_count GUARDED_BY(process_tree_lock) = 0;  // of threads beyond the first
 
 Process*& slot(uint64_t pid) REQUIRES(process_tree_lock) {
   return leaves[pid / kLeafSize]->processes[pid % kLeafSize];
 }
+UserThread*& thread_slot(uint64_t tid) REQUIRES(process_tree_lock) {
+  return leaves[tid / kLeafSize]->threads[tid % kLeafSize];
+}
 
 bool is_used(uint64_t pid) REQUIRES(process_tree_lock) {
-  return leaves[pid / kLeafSize] != nullptr && slot(pid) != nullptr;
+  return leaves[pid / kLeafSize] != nullptr &&
+         (slot(pid) != nullptr || thread_slot(pid) != nullptr);
 }
 
 /// The next pid in turn that is free; 1 is left to the kernel itself. 0 if there is none. Pids are
 /// dense only when most of 32,768 are in use, so the search is short.
 uint64_t next_free_pid() REQUIRES(process_tree_lock) {
-  if (count >= kMaxPid - 2) return 0;
+  if (count + thread_count >= kMaxPid - 2) return 0;
   uint64_t pid = last_pid;
   do {
     pid = pid + 1 < kMaxPid ? pid + 1 : 2;
@@ -36,11 +42,9 @@ uint64_t next_free_pid() REQUIRES(process_tree_lock) {
   return pid;
 }
 
-}  // namespace
-
-constinit Spinlock process_tree_lock{"process tree", LockRank::kProcessTree};
-
-Result<void> pid_table_add(Process& process) {
+/// Calls use(pid) with the next free number, once there is a leaf for it. EAGAIN, ENOMEM.
+template <class Use>
+Result<void> take_number(Use use) {
   Leaf* spare = nullptr;
   while (true) {
     {
@@ -51,10 +55,7 @@ Result<void> pid_table_add(Process& process) {
       if (leaf == nullptr) leaf = std::exchange(spare, nullptr);
       if (leaf != nullptr) {
         last_pid = pid;
-        count++;
-        process.pid = Pid(pid);
-        process.retain();
-        slot(pid) = &process;
+        use(pid);
         break;
       }
     }
@@ -63,6 +64,33 @@ Result<void> pid_table_add(Process& process) {
   }
   delete spare;
   return {};
+}
+
+}  // namespace
+
+constinit Spinlock process_tree_lock{"process tree", LockRank::kProcessTree};
+
+Result<void> pid_table_add(Process& process) {
+  return take_number([&process](uint64_t pid) REQUIRES(process_tree_lock) {
+    count++;
+    process.pid = Pid(pid);
+    process.retain();
+    slot(pid) = &process;
+  });
+}
+
+Result<void> pid_table_add_thread(UserThread& thread) {
+  return take_number([&thread](uint64_t tid) REQUIRES(process_tree_lock) {
+    thread_count++;
+    thread.tid = Pid(tid);
+    thread_slot(tid) = &thread;
+  });
+}
+
+void pid_table_remove_thread(UserThread& thread) {
+  ASSERT(thread_slot(thread.tid.value) == &thread);
+  thread_slot(thread.tid.value) = nullptr;
+  thread_count--;
 }
 
 void pid_table_remove(Process& process) {

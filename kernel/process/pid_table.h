@@ -1,4 +1,5 @@
-// The table of processes by pid: a two-level array, O(1), and pids that are not reused soon.
+// The table of processes by pid: a two-level array, O(1), and pids that are not reused soon. Tids are of the
+// same numbers: a process's first thread has its pid, others have numbers of their own.
 #pragma once
 
 #include "process/process.h"
@@ -11,5 +12,10 @@ inline constexpr uint64_t kMaxPid = 32'768;
 Result<void> pid_table_add(Process& process) EXCLUDES(process_tree_lock);
 /// Removes it and drops the reference.
 void pid_table_remove(Process& process) EXCLUDES(process_tree_lock);
+
+/// Gives a thread that isn't its process's first the next free number. EAGAIN, ENOMEM.
+Result<void> pid_table_add_thread(UserThread& thread) EXCLUDES(process_tree_lock);
+/// Frees that number.
+void pid_table_remove_thread(UserThread& thread) REQUIRES(process_tree_lock);
 
 }  // namespace cairn

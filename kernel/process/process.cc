@@ -31,37 +31,6 @@ TrapFrame* first_frame(const Thread& thread) {
   return reinterpret_cast<TrapFrame*>(thread.stack_top.value - sizeof(TrapFrame));
 }
 
-/// A process with a pid but without memory, and a thread that will run function(process).
-Result<RefPtr<Process>> create_process(const char* name, void (*function)(void*)) {
-  auto* raw = new_object<Process>();
-  if (raw == nullptr) return Errno::kENOMEM;
-  auto process = RefPtr<Process>::adopt(raw);
-  BufferWriter(process->name).write(name);
-  Thread* thread = TRY(create_thread(process->name, function, raw));
-  thread->process = raw;
-  auto added = pid_table_add(*process);
-  if (!added.ok()) {
-    destroy_thread(thread);
-    return added.error();
-  }
-  IrqGuard guard(process_tree_lock);
-  process->thread = thread;
-  return process;
-}
-
-/// Undoes create_process() for a process that never ran.
-void discard_process(Process& process) {
-  Thread* thread;
-  {
-    IrqGuard guard(process_tree_lock);
-    thread = std::exchange(process.thread, nullptr);
-    process.state = ProcessState::kReaped;
-  }
-  destroy_thread(thread);
-  destroy_process_files(std::exchange(process.files, nullptr));
-  pid_table_remove(process);
-}
-
 struct StartRequest {
   char command_line[256];
 };
@@ -89,8 +58,8 @@ Result<void> enter_program(Process& process, const char* command_line) {
 
 /// First code of a process that the kernel started, in the kernel, on its own memory.
 void begin_program(void* argument) {
-  auto* process = static_cast<Process*>(argument);
-  auto* request = static_cast<StartRequest*>(process->start_request);
+  Process* process = current_process();
+  auto* request = static_cast<StartRequest*>(argument);
   char command_line[sizeof(request->command_line)];
   BufferWriter(command_line).write(request->command_line);
   heap_free(request);
@@ -104,104 +73,127 @@ void begin_program(void* argument) {
 }
 
 /// First code of a forked child: its frame is complete.
-void begin_child(void* argument) {
-  auto* process = static_cast<Process*>(argument);
-  if (process->child_tid.value != 0) {
+void begin_child(void*) {
+  UserThread& thread = current_user_thread();
+  if (thread.set_child_tid.value != 0) {
     // Failing is the caller's loss, as on Linux.
-    (void)write_user(process->child_tid, uint32_t(process->pid.value));
+    (void)write_user(thread.set_child_tid, uint32_t(thread.tid.value));
   }
   disable_interrupts();
-  TrapFrame* frame = first_frame(*current_thread());
+  TrapFrame* frame = first_frame(thread);
   prepare_return_to_user(*frame);
   return_to_user(frame);
 }
 
-void adopt_address_space(Process& process, RefPtr<AddressSpace> space) NO_THREAD_SAFETY_ANALYSIS {
-  process.thread->page_table = &space->page_table();  // not running yet: nobody else looks
-  process.space = std::move(space);
+/// A process with a pid that owns what it is given, or destroys it.
+Result<RefPtr<Process>> assemble(const char* name, RefPtr<AddressSpace> space,
+                                 ProcessFiles* files) {
+  auto* raw = new_object<Process>();
+  auto process = RefPtr<Process>::adopt(raw);
+  auto added = raw == nullptr ? Result<void>(Errno::kENOMEM) : pid_table_add(*process);
+  if (!added.ok()) {
+    destroy_process_files(files);
+    return added.error();
+  }
+  BufferWriter(process->name).write(name);
+  IrqGuard guard(process_tree_lock);
+  process->space = std::move(space);
+  process->files = files;
+  return process;
+}
+
+/// The running process's child, with a thread that isn't ready yet.
+Result<RefPtr<Process>> make_child(Process& parent, const ForkRequest& request) {
+  RefPtr<AddressSpace> space = TRY(parent.space->fork());
+  ProcessFiles* files = TRY(copy_process_files(parent.files));
+  RefPtr<Process> child = TRY(assemble(parent.name, std::move(space), files));
+  auto stored = request.parent_tid.value == 0
+                    ? Result<void>()
+                    : write_user(request.parent_tid, uint32_t(child->pid.value));
+  auto thread =
+      stored.ok() ? add_thread(*child, begin_child, nullptr) : Result<UserThread*>(stored.error());
+  if (thread.ok()) return child;
+  discard_process(*child);
+  return thread.error();
+}
+
+/// What a forked child's thread has of its parent's: registers, FPU state and signal mask.
+void copy_thread(UserThread& child, const TrapFrame& frame, const ForkRequest& request) {
+  UserThread& parent = current_user_thread();
+  if (request.set_child_tid) child.set_child_tid = request.child_tid;
+  if (request.clear_child_tid) child.clear_child_tid = request.child_tid;
+  child.blocked_signals = parent.blocked_signals.load();
+  TrapFrame* child_frame = first_frame(child);
+  *child_frame = frame;
+  child_frame->rax = 0;
+  // The FPU belongs to whoever runs: save ours into the child's.
+  InterruptsOff off;
+  child.fpu.save();
+  child.fs_base = read_msr(msr::kFsBase);
+}
+
+UserThread& only_thread(Process& process) {
+  IrqGuard guard(process_tree_lock);
+  return *process.threads.front();
 }
 
 }  // namespace
 
-Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap) {
+Result<RefPtr<Process>> create_process(const char* name) {
   RefPtr<AddressSpace> space = TRY(AddressSpace::create());
-  auto* request = new_object<StartRequest>();
-  if (request == nullptr) return Errno::kENOMEM;
-  BufferWriter(request->command_line).write(command_line);
-  auto process = create_process(name, begin_program);
-  if (!process.ok()) {
-    heap_free(request);
-    return process.error();
-  }
-  Process& fresh = **process;
-  auto files = create_process_files();
-  if (!files.ok()) {
-    heap_free(request);
-    discard_process(fresh);
-    return files.error();
-  }
-  fresh.files = *files;
-  fresh.start_request = request;
-  Thread* thread;
+  return assemble(name, std::move(space), TRY(create_process_files()));
+}
+
+void discard_process(Process& process) {
   {
     IrqGuard guard(process_tree_lock);
-    fresh.auto_reap = auto_reap;
-    thread = fresh.thread;
+    ASSERT(process.threads.empty());
+    process.state = ProcessState::kReaped;
   }
-  adopt_address_space(fresh, std::move(space));
-  process_start_count.increment();
-  make_ready(*thread);
-  fresh.exited.wait_until([&fresh] {
+  destroy_process_files(std::exchange(process.files, nullptr));
+  pid_table_remove(process);
+}
+
+Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap) {
+  RefPtr<Process> process = TRY(create_process(name));
+  auto* request = new_object<StartRequest>();
+  auto thread = request != nullptr ? add_thread(*process, begin_program, request)
+                                   : Result<UserThread*>(Errno::kENOMEM);
+  if (!thread.ok()) {
+    heap_free(request);
+    discard_process(*process);
+    return thread.error();
+  }
+  BufferWriter(request->command_line).write(command_line);
+  {
     IrqGuard guard(process_tree_lock);
-    return fresh.entered || fresh.state != ProcessState::kAlive;
+    process->auto_reap = auto_reap;
+  }
+  process_start_count.increment();
+  make_ready(**thread);
+  process->exited.wait_until([&process] {
+    IrqGuard guard(process_tree_lock);
+    return process->entered || process->state != ProcessState::kAlive;
   });
-  return process.take();
+  return process;
 }
 
 Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
   Process& parent = *current_process();
-  RefPtr<AddressSpace> space = TRY(parent.space->fork());
-  RefPtr<Process> child = TRY(create_process(parent.name, begin_child));
-  auto files = copy_process_files(parent.files);
-  if (!files.ok()) {
-    discard_process(*child);
-    return files.error();
-  }
-  child->files = *files;
-  if (request.parent_tid.value != 0) {
-    auto stored = write_user(request.parent_tid, uint32_t(child->pid.value));
-    if (!stored.ok()) {
-      discard_process(*child);
-      return stored.error();
-    }
-  }
-  adopt_address_space(*child, std::move(space));
-  if (request.set_child_tid) child->child_tid = request.child_tid;
-  if (request.clear_child_tid) child->clear_child_tid = request.child_tid;
-  child->blocked_signals = parent.blocked_signals.load();
+  RefPtr<Process> child = TRY(make_child(parent, request));
+  UserThread& thread = only_thread(*child);
+  copy_thread(thread, frame, request);
   child->ignored_signals = parent.ignored_signals.load();
-
   Pid pid = child->pid;
-  Thread* thread;
   {
     IrqGuard guard(process_tree_lock);
-    thread = child->thread;
     child->parent = &parent;
     child->vfork_done = !request.wait_for_child;
     parent.children.push_back(*child);
   }
-  TrapFrame* child_frame = first_frame(*thread);
-  *child_frame = frame;
-  child_frame->rax = 0;
-  {
-    // The FPU belongs to whoever runs: save ours into the child's.
-    InterruptsOff off;
-    thread->fpu.save();
-    thread->fs_base = read_msr(msr::kFsBase);
-  }
   fork_count.increment();
   trace(TraceEvent::kFork, parent.pid.value, pid.value);
-  make_ready(*thread);
+  make_ready(thread);
   if (request.wait_for_child) {
     parent.child_events.wait_until([&child] {
       IrqGuard guard(process_tree_lock);
@@ -218,21 +210,17 @@ RefPtr<AddressSpace> address_space_of(Process& process) {
 
 const char* process_state_name(Process& process) {
   IrqGuard guard(process_tree_lock);
-  if (process.state != ProcessState::kAlive || process.thread == nullptr) return "zombie";
+  if (process.state != ProcessState::kAlive || process.threads.empty()) return "zombie";
   if (process.stopped) return "stopped";
-  switch (without_cpu(process.thread->state.load())) {
-    case ThreadState::kReady: return "ready";
-    case ThreadState::kRunning: return "running";
-    case ThreadState::kBlocked: return "blocked";
-    case ThreadState::kDead:
-    case ThreadState::kOnCpu: return "zombie";
-  }
-  return "?";
+  uint8_t states = 0;
+  for (UserThread& thread : process.threads) states |= uint8_t(thread.state.load());
+  if (states & uint8_t(ThreadState::kRunning)) return "running";
+  return states & uint8_t(ThreadState::kReady) ? "ready" : "blocked";
 }
 
 const char* process_wait_name(Process& process) {
   IrqGuard guard(process_tree_lock);
-  Thread* thread = process.thread;
+  UserThread* thread = process.threads.front();
   bool blocked = thread != nullptr && without_cpu(thread->state.load()) == ThreadState::kBlocked;
   return blocked ? thread->waiting_for.load() : "-";
 }

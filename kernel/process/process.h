@@ -1,4 +1,6 @@
-// Processes: an address space, a thread that runs in it, parents and children.
+// Processes and their threads. A process is memory, files, children, ids, and how it takes signals; a
+// thread is registers, a signal mask, a tid. Threads come and go (process/user_thread.h) while the process
+// lives; with the last one it ends, and stays as a zombie until it is waited for.
 #pragma once
 
 #include <atomic>
@@ -7,13 +9,10 @@
 #include "arch/trap_frame.h"
 #include "lib/list.h"
 #include "lib/ref_ptr.h"
-#include "sched/thread.h"
+#include "process/user_thread.h"
 #include "sched/wait_queue.h"
 
 namespace cairn {
-
-/// The process tree: parents, children, states, the table of pids.
-extern Spinlock process_tree_lock;
 
 /// Descriptors, current directory, umask (vfs/process_files.h).
 struct ProcessFiles;
@@ -34,28 +33,25 @@ struct Process : RefCounted<Process>, Child {
   Pid pid{};
   char name[32] = {};
 
-  // Written by its own thread under process_tree_lock (and by its creator before that runs): the
-  // thread itself reads it without, everybody else through address_space_of().
+  // Written under process_tree_lock, by its creator and by its last thread: its threads read it without,
+  // everybody else through address_space_of().
   RefPtr<AddressSpace> space;
-  // Its own thread only.
-  VirtAddr child_tid{};              // its pid is stored there when it starts (clone)
-  VirtAddr clear_child_tid{};        // zeroed at exit (set_tid_address)
-  ProcessFiles* files = nullptr;     // null without lab B
-  void* start_request = nullptr;     // what to run, until it runs
+  ProcessFiles* files = nullptr;     // null without lab B; gone with the last thread
   std::atomic<bool> entered{false};  // its program is loaded and about to run
 
-  // Signals: bit n-1 is signal n.
-  std::atomic<uint64_t> pending_signals{0};
-  std::atomic<uint64_t> blocked_signals{0};
+  // Signals, shared by its threads: bit n-1 is signal n.
+  std::atomic<uint64_t> pending_signals{0};  // sent to the process: any thread may take them
   std::atomic<uint64_t> ignored_signals{0};
-  std::atomic<bool> stopped{false};
-  WaitQueue continued{"continue"};  // woken when `stopped` falls
+  std::atomic<bool> stopped{false};  // its threads wait before they return to user mode
+  std::atomic<bool> exiting{false};  // its threads end before they return to user mode; stays
+  WaitQueue continued{"continue"};   // woken when `stopped` falls or `exiting` rises
 
   // Protected by process_tree_lock.
-  Thread* thread GUARDED_BY(process_tree_lock) = nullptr;  // null once it is a zombie
+  ThreadList threads GUARDED_BY(process_tree_lock);  // empty before the first, and in a zombie
   ProcessState state GUARDED_BY(process_tree_lock) = ProcessState::kAlive;
   Process* parent GUARDED_BY(process_tree_lock) = nullptr;  // null: the kernel's (the monitor's)
   ChildList children GUARDED_BY(process_tree_lock);         // each is a Process
+  int exit_status GUARDED_BY(process_tree_lock) = 0;        // what it will report at its end
   int wait_status GUARDED_BY(process_tree_lock) = 0;        // as wait4() reports it
   bool stop_reported GUARDED_BY(process_tree_lock) = true;
   bool auto_reap GUARDED_BY(process_tree_lock) = false;  // nobody will wait for it
@@ -67,6 +63,12 @@ struct Process : RefCounted<Process>, Child {
 
 /// The process of the running thread, null in a kernel thread.
 inline Process* current_process() { return current_thread()->process; }
+
+/// A process with a pid, an empty address space and the usual descriptors, the kernel's child. add_thread() gives
+/// it its first thread; one that never gets any is undone by discard_process(). ENOMEM, EAGAIN (no pid left). May
+/// sleep.
+Result<RefPtr<Process>> create_process(const char* name);
+void discard_process(Process& process);
 
 /// A process that runs `name` with `command_line` (its name first), as the kernel's child. Returns when
 /// the program is loaded; if it couldn't be, that is in the log and the process ends with status 127.
@@ -92,9 +94,11 @@ struct ForkRequest {
 };
 Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request);
 
-/// Ends the running process with a status as wait4() reports it.
+/// exit_group() and deadly signals: ends the running process with a status as wait4() reports it, unless one was
+/// given already. Its other threads are asked to die: waits that can be interrupted end, and each goes before it
+/// returns to user mode.
 [[noreturn]] void exit_process(int wait_status);
-inline int exit_status(int code) { return (code & 0xff) << 8; }
+constexpr int exit_status(int code) { return (code & 0xff) << 8; }
 
 /// wait4(): `which` > 0 that child, -1 any. ECHILD, EINTR. Pid 0 if kNoHang and none is ready.
 struct WaitResult {
@@ -121,9 +125,9 @@ void for_each_process(Use use) {
   }
 }
 
-/// Reads a process's current thread state for `ps`.
+/// What a process does, for `ps`: what the busiest of its threads does.
 const char* process_state_name(Process& process);
-/// What a blocked process waits for (input, child, time, mutex, continue), "-" if it isn't blocked.
+/// What the first thread of a blocked process waits for (input, child, time, mutex, continue), "-" if it isn't blocked.
 const char* process_wait_name(Process& process);
 
 }  // namespace cairn

@@ -32,38 +32,43 @@ bool is_ignored(const Process& process, unsigned signal) {
   return default_action(signal) == DefaultAction::kIgnore;
 }
 
-void resume(Process& process) {
-  if (!process.stopped.exchange(false)) return;
-  process.continued.wake_all();
+constexpr uint64_t kUnblockable = signal_bit(kSigKill) | signal_bit(kSigStop);
+
+/// Signals that a thread may act on now.
+uint64_t deliverable(const UserThread& thread, const Process& process) {
+  return (thread.pending_signals | process.pending_signals) & ~thread.blocked_signals;
 }
 
-/// Signals that may be acted on now.
-uint64_t deliverable(const Process& process) {
-  constexpr uint64_t kUnblockable = signal_bit(kSigKill) | signal_bit(kSigStop);
-  return process.pending_signals & ~(process.blocked_signals & ~kUnblockable);
+/// Sleeps until SIGCONT, or until the process ends.
+void wait_while_stopped(Process& process) {
+  enable_interrupts();
+  process.continued.wait_until([&process] { return !process.stopped || process.exiting; });
+  disable_interrupts();
 }
 
-/// Sleeps until SIGCONT or SIGKILL. The parent is told.
+/// Stops all threads on their way to user mode. The parent is told.
 void stop_process(Process& process, unsigned signal) {
   RefPtr<Process> parent;
   {
     IrqGuard guard(process_tree_lock);
+    if (process.exiting || process.pending_signals & signal_bit(kSigKill)) return;
     process.stopped = true;
     process.wait_status = int(signal << 8 | 0x7f);
     process.stop_reported = false;
     parent = RefPtr<Process>::share(process.parent);
+    for (UserThread& thread : process.threads) interrupt_thread(thread);
   }
   if (parent) parent->child_events.wake_all();
-  enable_interrupts();
-  process.continued.wait_until([&process] {
-    return !process.stopped || (process.pending_signals & signal_bit(kSigKill)) != 0;
-  });
-  process.stopped = false;
-  disable_interrupts();
+}
+
+/// Takes a pending signal out of where it is; false if another thread was faster.
+bool take(UserThread& thread, Process& process, unsigned signal) {
+  uint64_t bit = signal_bit(signal);
+  return (thread.pending_signals.fetch_and(~bit) & bit) != 0 ||
+         (process.pending_signals.fetch_and(~bit) & bit) != 0;
 }
 
 void act_on(Process& process, unsigned signal) {
-  process.pending_signals.fetch_and(~signal_bit(signal));
   if (is_ignored(process, signal)) return;
   switch (default_action(signal)) {
     case DefaultAction::kTerminate: enable_interrupts(); exit_process(int(signal));
@@ -73,28 +78,64 @@ void act_on(Process& process, unsigned signal) {
   }
 }
 
+/// Whatever the running thread was interrupted for.
+void attend(UserThread& thread, Process& process) {
+  while (true) {
+    if (process.exiting) {
+      enable_interrupts();
+      exit_user_thread(0);
+    }
+    uint64_t ready = deliverable(thread, process);
+    bool killed = (ready & signal_bit(kSigKill)) != 0;
+    if (process.stopped && !killed) {
+      wait_while_stopped(process);
+    } else if (ready == 0) {
+      return;
+    } else {
+      unsigned signal = killed ? kSigKill : unsigned(std::countr_zero(ready)) + 1;
+      if (take(thread, process, signal)) act_on(process, signal);
+    }
+  }
+}
+
 }  // namespace
 
 void send_signal(Process& process, unsigned signal) {
-  if (signal == kSigCont || signal == kSigKill) resume(process);
-  if (is_ignored(process, signal) && signal != kSigCont) return;
+  bool goes_on = signal == kSigCont || signal == kSigKill;
+  if (is_ignored(process, signal) && !goes_on) return;
   process.pending_signals.fetch_or(signal_bit(signal));
-  if ((deliverable(process) & signal_bit(signal)) == 0) return;
+  if (goes_on && process.stopped.exchange(false)) process.continued.wake_all();
+  pass_on_signals(process);
+}
+
+void pass_on_signals(Process& process) {
   IrqGuard guard(process_tree_lock);
-  if (process.thread != nullptr) interrupt_thread(*process.thread);
+  for (UserThread& thread : process.threads) {
+    if (deliverable(thread, process) == 0) continue;
+    interrupt_thread(thread);
+    return;
+  }
+}
+
+void set_blocked_signals(uint64_t mask) {
+  UserThread& thread = current_user_thread();
+  Process& process = *thread.process;
+  thread.blocked_signals = mask & ~kUnblockable;
+  if (deliverable(thread, process) != 0) thread.interrupted = true;
+  if ((process.pending_signals & thread.blocked_signals) != 0) pass_on_signals(process);
 }
 
 void prepare_return_to_user(TrapFrame&) {
-  Thread& thread = *current_thread();
-  Process& process = *thread.process;
-  while (true) {
-    preempt_if_due();
-    if (take_unfinished_item() != nullptr) process.pending_signals.fetch_or(signal_bit(kSigKill));
+  UserThread& thread = current_user_thread();
+  preempt_if_due();
+  if (take_unfinished_item() != nullptr) {
+    thread.pending_signals.fetch_or(signal_bit(kSigKill));
+    thread.interrupted = true;
+  }
+  while (thread.interrupted.load()) {
     thread.interrupted = false;
-    uint64_t ready = deliverable(process);
-    if (ready == 0) return;
-    bool killed = (ready & signal_bit(kSigKill)) != 0;
-    act_on(process, killed ? kSigKill : unsigned(std::countr_zero(ready)) + 1);
+    attend(thread, *thread.process);
+    preempt_if_due();
   }
 }
 

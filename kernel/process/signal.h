@@ -20,12 +20,19 @@ inline constexpr unsigned kMaxSignal = 64;
 
 constexpr uint64_t signal_bit(unsigned signal) { return 1ull << (signal - 1); }
 
-/// Makes the signal pending and interrupts a wait of the process if it will act on it. Any context;
-/// no locks but below process_tree_lock.
-void send_signal(Process& process, unsigned signal);
+/// Makes the signal pending for the process and interrupts a wait of one of its threads that will act on it. Any
+/// context; no locks but of rank above process_tree_lock's.
+void send_signal(Process& process, unsigned signal) EXCLUDES(process_tree_lock);
 
-/// Before any return to user mode: reschedules if due, acts on pending signals. Interrupts off,
-/// comes back with them off. May end the process or sleep (stop).
+/// Changes the running thread's signal mask, but for SIGKILL and SIGSTOP, which can't be blocked. What became
+/// deliverable is acted on before it returns to user mode; what it blocks from now on, other threads may take.
+void set_blocked_signals(uint64_t mask) EXCLUDES(process_tree_lock);
+
+/// Has another thread act on what is pending for the process: after the running thread left it, or blocks more.
+void pass_on_signals(Process& process) EXCLUDES(process_tree_lock);
+
+/// Before any return to user mode: reschedules if due, acts on pending signals, ends a thread whose process ends.
+/// Interrupts off, comes back with them off. May sleep (stop).
 void prepare_return_to_user(TrapFrame& frame);
 
 /// The running process did something that ends it: prints the one line, then dies of `signal`.

@@ -20,15 +20,11 @@ struct FirstFrame {
 
 }  // namespace
 
-Result<Thread*> create_thread(const char* name, void (*function)(void*), void* argument) {
+Result<void> prepare_thread(Thread& thread, const char* name, void (*function)(void*),
+                            void* argument) {
   VirtAddr top = TRY(allocate_kernel_stack());
-  auto* thread = new_object<Thread>();
-  if (thread == nullptr) {
-    free_kernel_stack(top);
-    return Errno::kENOMEM;
-  }
-  thread->name = name;
-  thread->stack_top = top;
+  thread.name = name;
+  thread.stack_top = top;
   // Above it stays room for the TrapFrame of a process's first return to user mode, and the
   // trampoline's calls find the stack aligned.
   auto* frame = reinterpret_cast<FirstFrame*>(top.value - sizeof(TrapFrame) - sizeof(FirstFrame));
@@ -36,8 +32,17 @@ Result<Thread*> create_thread(const char* name, void (*function)(void*), void* a
   frame->rbx = reinterpret_cast<uint64_t>(function);
   frame->r12 = reinterpret_cast<uint64_t>(argument);
   frame->return_address = reinterpret_cast<uint64_t>(thread_trampoline);
-  thread->saved_rsp = reinterpret_cast<uint64_t>(frame);
-  return thread;
+  thread.saved_rsp = reinterpret_cast<uint64_t>(frame);
+  return {};
+}
+
+Result<Thread*> create_thread(const char* name, void (*function)(void*), void* argument) {
+  auto* thread = new_object<Thread>();
+  if (thread == nullptr) return Errno::kENOMEM;
+  auto prepared = prepare_thread(*thread, name, function, argument);
+  if (prepared.ok()) return thread;
+  delete thread;
+  return prepared.error();
 }
 
 void destroy_thread(Thread* thread) {

@@ -12,7 +12,10 @@
 
 namespace cairn {
 
+/// `process` derives a type of its own for the threads of processes.
 struct Thread {
+  virtual ~Thread() = default;
+
   // Set at creation.
   const char* name = "";
   VirtAddr stack_top{};
@@ -44,8 +47,11 @@ struct Thread {
   FpuState fpu;
 };
 
-/// A new kernel thread that runs function(argument); ready to run after make_ready(). ENOMEM.
-/// The function must not return: it ends with exit_thread().
+/// Gives a fresh thread a stack on which it will run function(argument), after make_ready(). The function must
+/// not return: it ends with exit_thread(). ENOMEM.
+Result<void> prepare_thread(Thread& thread, const char* name, void (*function)(void*),
+                            void* argument);
+/// A kernel thread, so prepared. ENOMEM.
 Result<Thread*> create_thread(const char* name, void (*function)(void*), void* argument);
 /// Frees a thread that never ran, or is dead and on no processor. Any context.
 void destroy_thread(Thread* thread);

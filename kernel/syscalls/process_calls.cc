@@ -49,7 +49,7 @@ int64_t sys_clone(TrapFrame& call) {
   return fork_return(fork_process(child, request));
 }
 
-int64_t sys_exit(TrapFrame& call) { exit_process(exit_status(int(argument0(call)))); }
+int64_t sys_exit(TrapFrame& call) { exit_user_thread(exit_status(int(argument0(call)))); }
 int64_t sys_exit_group(TrapFrame& call) { exit_process(exit_status(int(argument0(call)))); }
 
 int64_t sys_wait4(TrapFrame& call) {
@@ -90,8 +90,8 @@ int64_t sys_sched_yield(TrapFrame&) {
 }
 
 int64_t sys_set_tid_address(TrapFrame& call) {
-  current_process()->clear_child_tid = VirtAddr(argument0(call));
-  return int64_t(current_process()->pid.value);
+  current_user_thread().clear_child_tid = VirtAddr(argument0(call));
+  return int64_t(current_user_thread().tid.value);
 }
 
 int64_t sys_arch_prctl(TrapFrame& call) {

@@ -47,6 +47,7 @@ int64_t sys_rt_sigaction(TrapFrame& call) {
     if (action->handler == kIgnoreHandler) {
       process.ignored_signals.fetch_or(bit);
       process.pending_signals.fetch_and(~bit);
+      current_user_thread().pending_signals.fetch_and(~bit);
     } else {
       process.ignored_signals.fetch_and(~bit);
     }
@@ -58,8 +59,7 @@ int64_t sys_rt_sigaction(TrapFrame& call) {
 int64_t sys_rt_sigprocmask(TrapFrame& call) {
   constexpr uint64_t kBlock = 0, kUnblock = 1, kSetMask = 2;
   if (argument3(call) != kMaskSize) return failure(Errno::kEINVAL);
-  Process& process = *current_process();
-  uint64_t old = process.blocked_signals;
+  uint64_t old = current_user_thread().blocked_signals;
   if (argument1(call) != 0) {
     auto set = read_user<uint64_t>(VirtAddr(argument1(call)));
     if (!set.ok()) return failure(set.error());
@@ -70,10 +70,7 @@ int64_t sys_rt_sigprocmask(TrapFrame& call) {
       case kSetMask: mask = *set; break;
       default: return failure(Errno::kEINVAL);
     }
-    mask &= ~(signal_bit(kSigKill) | signal_bit(kSigStop));
-    process.blocked_signals = mask;
-    // What became deliverable is acted on before this call returns.
-    if (process.pending_signals & ~mask) current_thread()->interrupted = true;
+    set_blocked_signals(mask);
   }
   if (argument2(call) != 0) return to_return(write_user(VirtAddr(argument2(call)), old));
   return 0;

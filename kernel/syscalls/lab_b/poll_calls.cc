@@ -81,18 +81,16 @@ class WatchList {
 class SignalMask {
  public:
   ~SignalMask() {
-    if (changed_) current_process()->blocked_signals = old_;
+    if (changed_) set_blocked_signals(old_);
   }
   /// EINVAL (a size that isn't the mask's), EFAULT.
   Result<void> set(uint64_t address, uint64_t size) {
     if (address == 0) return {};
     if (size != sizeof(uint64_t)) return Errno::kEINVAL;
     uint64_t mask = TRY(read_user<uint64_t>(VirtAddr(address)));
-    Process& process = *current_process();
-    old_ = process.blocked_signals;
+    old_ = current_user_thread().blocked_signals;
     changed_ = true;
-    process.blocked_signals = mask & ~(signal_bit(kSigKill) | signal_bit(kSigStop));
-    if (process.pending_signals & ~process.blocked_signals) current_thread()->interrupted = true;
+    set_blocked_signals(mask);
     return {};
   }
   void act(TrapFrame& call) const {

@@ -1,0 +1,116 @@
+// Threads and their process: two lifetimes.
+#include "debug/kernel_test.h"
+#include "process/process.h"
+#include "process/signal.h"
+#include "sched/scheduler.h"
+
+namespace cairn {
+
+namespace {
+
+constexpr unsigned kUserSignal = 10;  // SIGUSR1: ends a process unless blocked
+
+/// Two threads of one process, in the kernel. Each waits for a signal or for `go_on`, then ends in its way.
+struct Pair {
+  WaitQueue queue{"test"};
+  std::atomic<bool> go_on[2] = {};
+  std::atomic<unsigned> waiting{0};
+  std::atomic<unsigned> interrupted{0};
+  AddressSpace* spaces[2] = {};
+  bool second_ends_process = false;
+  RefPtr<Process> process;
+  UserThread* threads[2] = {};
+
+  Pair() {
+    auto made = create_process("test");
+    if (!made.ok()) return;
+    process = made.take();
+    for (auto*& thread : threads) {
+      auto added = add_thread(*process, run, this);
+      if (added.ok()) thread = *added;
+    }
+  }
+  explicit operator bool() const { return threads[0] != nullptr && threads[1] != nullptr; }
+
+  void start() {
+    for (UserThread* thread : threads) make_ready(*thread);
+    while (waiting.load() != 2) yield();
+    yield();
+  }
+  void release(unsigned number) {
+    go_on[number] = true;
+    queue.wake_all();
+  }
+  int status() { return *wait_for_process(*process, nullptr); }
+
+  static void run(void* argument) {
+    auto& pair = *static_cast<Pair*>(argument);
+    unsigned number = &current_user_thread() == pair.threads[0] ? 0 : 1;
+    bool ends_process = number == 1 && pair.second_ends_process;
+    pair.spaces[number] = current_address_space();
+    pair.waiting.fetch_add(1);
+    auto waited = pair.queue.wait_until_interruptible([&] { return pair.go_on[number].load(); });
+    if (!waited.ok()) pair.interrupted.fetch_or(1u << number);
+    if (ends_process) exit_process(exit_status(7));
+    exit_user_thread(exit_status(int(number) + 1));
+  }
+};
+
+KERNEL_TEST_WITH(Pair, a_process_ends_with_its_last_thread) {
+  EXPECT(t.threads[0]->tid == t.process->pid && t.threads[1]->tid != t.process->pid);
+  EXPECT(!find_process(t.threads[1]->tid));
+  t.start();
+  EXPECT(t.spaces[0] != nullptr && t.spaces[0] == t.spaces[1]);
+  t.release(0);
+  for (int i = 0; i < 10; i++) yield();
+  EXPECT(std::string_view(process_state_name(*t.process)) == "blocked");
+  EXPECT(address_space_of(*t.process));
+  t.release(1);
+  EXPECT(t.status() == exit_status(1));  // its first thread's
+  EXPECT(t.interrupted.load() == 0 && !address_space_of(*t.process));
+}
+
+KERNEL_TEST_WITH(Pair, a_thread_that_ends_the_process_asks_the_others_to_die) {
+  t.second_ends_process = true;
+  t.start();
+  t.release(1);
+  EXPECT(t.status() == exit_status(7));
+  EXPECT(t.interrupted.load() == 1);
+  auto late = add_thread(*t.process, Pair::run, &t);
+  EXPECT(!late.ok() && late.error() == Errno::kESRCH);
+}
+
+KERNEL_TEST_WITH(Pair, a_signal_finds_the_thread_that_takes_it) {
+  t.threads[0]->blocked_signals = signal_bit(kUserSignal);
+  t.start();
+  send_signal(*t.process, kUserSignal);
+  while (t.interrupted.load() == 0) yield();
+  EXPECT(t.interrupted.load() == 2);
+  EXPECT(t.process->pending_signals ==
+         signal_bit(kUserSignal));  // that is for the return to user mode
+  t.release(0);
+  EXPECT(t.status() == exit_status(1));
+}
+
+KERNEL_TEST_WITH(Pair, a_signal_that_a_thread_leaves_behind_goes_to_another) {
+  t.start();
+  send_signal(*t.process, kUserSignal);
+  while (t.interrupted.load() != 3) yield();  // the first was woken, and ended without acting on it
+  EXPECT(t.status() == exit_status(1));
+}
+
+KERNEL_TEST(a_process_without_threads_can_be_discarded) {
+  uint64_t before = process_count();
+  auto process = create_process("test");
+  EXPECT(process.ok());
+  if (!process.ok()) return;
+  auto thread = add_thread(**process, Pair::run, nullptr);
+  EXPECT(thread.ok() && process_count() == before + 1);
+  if (thread.ok()) discard_thread(**thread);
+  discard_process(**process);
+  EXPECT(process_count() == before);
+}
+
+}  // namespace
+
+}  // namespace cairn

@@ -1,0 +1,47 @@
+// The threads of processes. Labs A and B give each process one; the others come with clone's thread form.
+#pragma once
+
+#include <atomic>
+
+#include "lib/list.h"
+#include "sched/thread.h"
+#include "sync/spinlock.h"
+
+namespace cairn {
+
+struct Process;
+
+/// The process tree: parents, children, threads, states, the table of pids.
+extern Spinlock process_tree_lock;
+
+struct UserThread : Thread {
+  // Set before it runs.
+  Pid tid{};                 // of a process's first thread: the pid
+  VirtAddr set_child_tid{};  // where a forked child stores its tid as it starts (clone); 0: nowhere
+  VirtAddr clear_child_tid{};  // zeroed at its end (set_tid_address); its own from then on
+
+  // Signals: bit n-1 is signal n. Its own thread changes the mask (set_blocked_signals()); others look.
+  std::atomic<uint64_t> pending_signals{0};  // sent to it alone
+  std::atomic<uint64_t> blocked_signals{0};
+
+  ListLink process_link;  // in Process::threads; protected by process_tree_lock
+};
+using ThreadList = List<UserThread, &UserThread::process_link>;
+
+/// The running thread, which belongs to a process.
+inline UserThread& current_user_thread() { return static_cast<UserThread&>(*current_thread()); }
+
+/// A new thread of a process, which will run function(argument) in the kernel, on the process's memory, after
+/// make_ready(). The function ends with exit_user_thread(), or goes to user mode (return_to_user()). The first
+/// one's tid is the pid. The mask, FPU state and FS base are the caller's to set. ESRCH if the process ends,
+/// EAGAIN (no tid left), ENOMEM. May sleep.
+Result<UserThread*> add_thread(Process& process, void (*function)(void*), void* argument)
+    EXCLUDES(process_tree_lock);
+/// Undoes add_thread() for a thread that never ran.
+void discard_thread(UserThread& thread) EXCLUDES(process_tree_lock);
+
+/// exit(): ends the running thread, and with a process's last thread the process, whose status is that of its
+/// first thread, as wait4() reports it, unless exit_process() gave one.
+[[noreturn]] void exit_user_thread(int wait_status);
+
+}  // namespace cairn
