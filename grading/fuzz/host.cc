@@ -15,6 +15,7 @@
 #include "memory/frame_refs.h"
 #include "memory/heap.h"
 #include "page_cache/page_cache.h"
+#include "sched/rcu.h"
 #include "time/clock.h"
 #include "vfs/device_file.h"
 
@@ -37,6 +38,9 @@ void comparison_failed(const char* expression, uint64_t left, uint64_t right, co
 }
 
 static const bool verbose = getenv("CAIRN_LOG") != nullptr;
+
+/// There are no readers beside the one thread.
+void call_rcu(RcuHead& head, void (*function)(RcuHead& head)) { function(head); }
 
 void log_line(LogLevel, const char* subsystem, std::string_view text) {
   if (verbose) fprintf(stderr, "%s: %.*s\n", subsystem, int(text.size()), text.data());

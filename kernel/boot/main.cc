@@ -20,6 +20,7 @@
 #include "monitor/monitor.h"
 #include "process/boot_programs.h"
 #include "process/process.h"
+#include "sched/rcu.h"
 #include "sched/scheduler.h"
 #include "time/clock.h"
 #include "time/timer.h"
@@ -133,7 +134,9 @@ void start_clock() {
 }
 
 void start_threads() {
-  if (!start_scheduler("main", VirtAddr(0)).ok()) stop_boot("no memory for the first threads");
+  if (!start_scheduler("main", VirtAddr(0)).ok() || !start_rcu().ok()) {
+    stop_boot("no memory for the first threads");
+  }
   set_panic_context([](Writer& out) {
     Thread* thread = current_thread();
     if (thread == nullptr) return;

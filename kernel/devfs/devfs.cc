@@ -40,7 +40,7 @@ class DevFileSystem final : public FileSystem {
     return result;
   }
   Result<void> shut_down() override;
-  void destroy_inode(Inode& inode) override { delete static_cast<MemoryInode*>(&inode); }
+  void destroy_inode(Inode& inode) override { inode.free_after_readers(); }
 
  private:
   Result<void> add(std::string_view name, const NewFile& file);

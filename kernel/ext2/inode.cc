@@ -105,7 +105,7 @@ void Ext2FileSystem::destroy_inode(Inode& inode) {
   drop_pages(file);
   remove_dirty(file);
   delete file.name_index.load();
-  delete &file;
+  file.free_after_readers();
 }
 
 void set_raw_size(RawInode& raw, uint64_t size) {

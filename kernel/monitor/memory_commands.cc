@@ -3,6 +3,7 @@
 #include "memory/heap.h"
 #include "monitor/command.h"
 #include "monitor/print_walk.h"
+#include "sched/rcu.h"
 
 namespace cairn {
 
@@ -50,6 +51,7 @@ Result<void> vm(Session& session, Arguments arguments) {
 }
 
 Result<void> frames(Session& session, Arguments) {
+  rcu_barrier();  // what is free but for readers counts as free
   uint64_t shared = 0;
   for (uint64_t i = 0; i < frame_limit; i++) {
     const Frame& frame = frame_table[i];

@@ -69,7 +69,7 @@ void TmpFileSystem::destroy_inode(Inode& inode) {
   file.free_pages(0);
   RefPtr<Inode> above = file.take_kept_parent();
   inodes_.fetch_sub(1);
-  delete &file;
+  file.free_after_readers();
   // It may be the last user of the removed directory that held it, and so on up: a long chain, so each
   // one's own parent is taken before it goes.
   while (above) {

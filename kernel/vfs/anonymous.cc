@@ -19,7 +19,7 @@ class AnonymousFileSystem final : public FileSystem {
     result.block_size = kPageSize;
     return result;
   }
-  void destroy_inode(Inode& inode) override { delete static_cast<MemoryInode*>(&inode); }
+  void destroy_inode(Inode& inode) override { inode.free_after_readers(); }
 };
 
 constinit Mount* anonymous_mount = nullptr;

@@ -3,11 +3,14 @@
 // knows nothing.
 //
 // Locks: dentry_cache_find() runs inside a reader (RcuReader, sched/rcu.h), which it enters itself,
-// and takes no lock; an entry that is removed is freed only after synchronize_rcu(), or is used again.
-// The other functions take the cache's spinlock (rank kDentries) inside. Who adds or removes entries
-// of a directory holds its lock: for reading to add what a lookup found, for writing when entries
-// change; so an entry can't be stale. References to inodes are dropped outside the spinlock, since
-// that may sleep.
+// and takes no lock. The other functions take the cache's spinlock (rank kDentries) inside. Who adds or
+// removes entries of a directory holds its lock: for reading to add what a lookup found, for writing when
+// entries change; so an entry can't be stale.
+// The end of an entry: it is unlinked under the spinlock; then, outside of it, since that may sleep, its
+// reference to the inode is given up, so that a removed file is gone when unlink() returns; and its memory
+// goes by call_rcu(), since readers may still be at it. Nobody awaits a grace period here: the callers
+// hold a directory's lock. A reader who finds an entry on its way out may look at the inode, whose memory
+// is freed so, too, but gets a reference only by Inode::try_share().
 #pragma once
 
 #include <optional>
@@ -31,7 +34,7 @@ struct Dentry {
 /// Sizes the hash table. Once, at boot. ENOMEM.
 Result<void> start_dentry_cache();
 
-/// nullopt if the cache doesn't know. O(1): hashed by the directory's Inode::serial (its
+/// nullopt if the cache doesn't know, or no longer. O(1): hashed by the directory's Inode::serial (its
 /// address may belong to another one later) and the name, compared in full.
 std::optional<Dentry> dentry_cache_find(const Inode& directory, std::string_view name);
 /// Remembers what `name` is: an inode, or null for no such name. Replaces what was known. Out of

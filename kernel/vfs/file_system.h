@@ -27,7 +27,7 @@ class FileSystem : public RefCounted<FileSystem> {
   /// An inode without links has lost its last user: frees what it has on the device. Called before
   /// it is destroyed; may sleep.
   virtual void delete_inode(Inode& inode) {}
-  /// Frees the object.
+  /// Frees what it has in memory, and then itself: Inode::free_after_readers(). May sleep.
   virtual void destroy_inode(Inode& inode) = 0;
 
  protected:

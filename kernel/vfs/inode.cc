@@ -39,6 +39,19 @@ Inode::Inode(FileSystem& file_system, InodeNumber number, FileType type, BlockDe
       type(type),
       serial(next_serial.fetch_add(1)) {}
 
+RefPtr<Inode> Inode::try_share(Inode* inode) {
+  if (inode == nullptr) return nullptr;
+  uint32_t count = inode->references_.load(std::memory_order_relaxed);
+  do {
+    if (count == 0) return nullptr;
+  } while (!inode->references_.compare_exchange_weak(count, count + 1));
+  return RefPtr<Inode>::adopt(inode);
+}
+
+void Inode::free_after_readers() {
+  call_rcu(*this, [](RcuHead& head) { delete &static_cast<Inode&>(head); });
+}
+
 void Inode::release() {
   uint32_t before = references_.load(std::memory_order_relaxed);
   while (before > 1) {

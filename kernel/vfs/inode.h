@@ -2,12 +2,14 @@
 //
 // An inode that somebody refers to exists once (vfs/inode_cache.h). When its last reference goes, it
 // stays in memory for the next user, or is destroyed if it has no links left: so dropping a
-// reference may sleep, and is not done while spinlocks are held.
+// reference may sleep, and is not done while spinlocks are held. Its memory is freed only after an RCU
+// grace period, so a reader (the directory-entry cache) may look at an inode that it has no reference to.
 #pragma once
 
 #include "address_space/io_buffer.h"
 #include "lib/ref_ptr.h"
 #include "page_cache/page_cache.h"
+#include "sched/rcu.h"
 #include "sched/shared_mutex.h"
 
 namespace cairn {
@@ -78,7 +80,7 @@ struct AttributeChange {
 /// Readiness, with poll()'s values.
 inline constexpr uint32_t kPollIn = 1, kPollOut = 4, kPollError = 8, kPollHangUp = 16;
 
-class Inode : public CacheOwner {
+class Inode : public CacheOwner, private RcuHead {
  public:
   FileSystem& file_system;
   const InodeNumber number;
@@ -148,7 +150,12 @@ class Inode : public CacheOwner {
   // RefPtr's counting (vfs/inode_cache.cc).
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release();
+  /// For an RCU reader that found the inode without holding a reference: one, or null if it was let go
+  /// meanwhile. Null for null.
+  static RefPtr<Inode> try_share(Inode* inode);
   uint32_t references() const { return references_.load(std::memory_order_relaxed); }
+  /// Frees the object once no RCU reader can be at it: what ends FileSystem::destroy_inode().
+  void free_after_readers();
 
  protected:
   Inode(FileSystem& file_system, InodeNumber number, FileType type, BlockDevice* device,

@@ -19,21 +19,25 @@ CAIRN_COUNTER(dentry_miss_count, "dentries.misses");
 // STARTER: struct DentryCache {};
 namespace {
 
-/// What a name in a directory means.
-struct Node {
+/// What a name in a directory means. While it is in the cache it has a reference to its inode; who takes
+/// it out gives that up at once, so that a removed file goes with its last user. A reader who is still at
+/// the node then finds no user of the inode any more, or shares the others' (Inode::try_share()).
+struct Node : RcuHead {
   Node(const Inode& directory, uint64_t hash, Inode* inode)
       : file_system(&directory.file_system),
         directory(directory.number),
         serial(directory.serial),
         hash(hash),
-        inode(RefPtr<Inode>::share(inode)) {}
+        inode(inode) {
+    if (inode != nullptr) inode->retain();
+  }
 
   // Immutable.
   const FileSystem* file_system;
   InodeNumber directory;
   uint64_t serial;  // of the directory's inode
   uint64_t hash;
-  RefPtr<Inode> inode;  // null: no such name
+  Inode* inode;  // null: no such name
 
   std::atomic<Node*> next{nullptr};     // in its bucket: written under the lock, read by readers
   std::atomic<bool> referenced{false};  // found since the hand of the clock came by
@@ -54,7 +58,7 @@ uint64_t hash_of(const Inode& directory, std::string_view name) {
 }
 
 constexpr uint32_t kBuckets = kMaxDentries;  // about one entry a bucket
-constexpr uint64_t kBatch = 64;  // that many go when it is full: readers are awaited once for all
+constexpr uint64_t kBatch = 64;              // that many go when it is full
 
 }  // namespace
 
@@ -116,13 +120,17 @@ namespace {
 
 constinit DentryCache dentry_cache;
 
-/// Frees nodes once no reader can be at them.
-void free_nodes(NodeList& removed) {
-  if (removed.empty()) return;
-  synchronize_rcu();
+void free_node(RcuHead& head) {
+  auto* node = &static_cast<Node&>(head);
+  node->~Node();
+  heap_free(node);
+}
+
+/// Gives up the nodes' references, and has them freed once no reader can be at them. May sleep.
+void let_go(NodeList& removed) {
   while (Node* node = removed.pop_front()) {
-    node->~Node();
-    heap_free(node);
+    if (node->inode != nullptr) node->inode->release();
+    call_rcu(*node, free_node);
   }
 }
 
@@ -156,13 +164,15 @@ std::optional<Dentry> dentry_cache_find(const Inode& directory, std::string_view
   uint64_t hash = hash_of(directory, name);
   RcuReader reader;
   Node* node = dentry_cache.find(hash, directory, name);
-  if (node == nullptr) {
+  RefPtr<Inode> inode;
+  if (node != nullptr) inode = Inode::try_share(node->inode);
+  if (node == nullptr || (node->inode != nullptr && !inode)) {  // not there, or just being removed
     dentry_miss_count.increment();
     return std::nullopt;
   }
   if (!node->referenced.load(std::memory_order_relaxed)) node->referenced.store(true);
-  (node->inode ? dentry_hit_count : dentry_negative_hit_count).increment();
-  return Dentry{node->inode};
+  (inode ? dentry_hit_count : dentry_negative_hit_count).increment();
+  return Dentry{std::move(inode)};
   // END SOLUTION
 }
 
@@ -179,7 +189,7 @@ void dentry_cache_add(const Inode& directory, std::string_view name, Inode* inod
     if (node != nullptr) dentry_cache.insert(*node);
     if (dentry_cache.entries.load() > kMaxDentries) dentry_cache.remove_oldest(kBatch, removed);
   }
-  free_nodes(removed);
+  let_go(removed);
   // END SOLUTION
 }
 
@@ -193,7 +203,7 @@ void dentry_cache_remove(const Inode& directory, std::string_view name) {
     Node* old = dentry_cache.find(hash, directory, name);
     if (old != nullptr) dentry_cache.remove(*old, removed);
   }
-  free_nodes(removed);
+  let_go(removed);
   // END SOLUTION
 }
 
@@ -207,7 +217,7 @@ void dentry_cache_forget_file_system(const FileSystem& file_system) {
       if (node.file_system == &file_system) dentry_cache.remove(node, removed);
     }
   }
-  free_nodes(removed);
+  let_go(removed);
   // END SOLUTION
 }
 
@@ -222,7 +232,7 @@ uint64_t dentry_cache_shrink(uint64_t wanted) {
     dentry_cache.remove_oldest(wanted, removed);
   }
   uint64_t freed = before - dentry_cache.entries.load();
-  free_nodes(removed);
+  let_go(removed);
   return freed;
   // END SOLUTION
 }
@@ -243,7 +253,7 @@ void for_each_dentry(void (*use)(const FileSystem& file_system, InodeNumber dire
   for (uint32_t i = 0; dentry_cache.buckets != nullptr && i < kBuckets; i++) {
     Node* node = dentry_cache.buckets[i].load(std::memory_order_acquire);
     for (; node != nullptr; node = node->next.load(std::memory_order_acquire)) {
-      use(*node->file_system, node->directory, node->name(), node->inode.get(), context);
+      use(*node->file_system, node->directory, node->name(), node->inode, context);
     }
   }
   // END SOLUTION

@@ -21,13 +21,25 @@ constexpr uint32_t kWays = 8;
 constexpr uint32_t kSets = kMaxDentries / kWays;
 
 /// A name and what it means. Only `used` changes once it is in a slot.
-struct Known {
+struct Known : RcuHead {
+  Known(const Inode& in, uint32_t check, std::string_view name, Inode* meaning, uint64_t now)
+      : owner(&in.file_system),
+        parent(in.number),
+        parent_serial(in.serial),
+        check(check),
+        size(uint16_t(name.size())),
+        meaning(meaning),
+        used(now) {
+    if (meaning != nullptr) meaning->retain();
+    memcpy(text, name.data(), name.size());
+  }
+
   const FileSystem* owner;
   InodeNumber parent;
   uint64_t parent_serial;
   uint32_t check;  // of the name: most others differ in it
   uint16_t size;
-  RefPtr<Inode> meaning;
+  Inode* meaning;              // with a reference, until it is taken out of its slot
   std::atomic<uint64_t> used;  // when it was found last
   Known* next_dead = nullptr;
   char text[];
@@ -98,13 +110,12 @@ namespace {
 
 constinit DentryCache cache;
 
-/// Waits until nobody can be looking at the dead entries, and frees them.
+/// Gives up what the dead entries meant; they themselves go when nobody can be looking at them.
 void bury(Known* dead) {
-  if (dead != nullptr) synchronize_rcu();
   while (dead != nullptr) {
     Known* next = dead->next_dead;
-    dead->~Known();
-    heap_free(dead);
+    if (dead->meaning != nullptr) dead->meaning->release();
+    call_rcu(*dead, [](RcuHead& head) { heap_free(&static_cast<Known&>(head)); });
     dead = next;
   }
 }
@@ -112,15 +123,7 @@ void bury(Known* dead) {
 Known* make(const Inode& in, uint32_t sum, std::string_view name, Inode* meaning) {
   void* memory = heap_allocate(sizeof(Known) + name.size());
   if (memory == nullptr) return nullptr;
-  auto* entry = new (memory) Known{&in.file_system,
-                                   in.number,
-                                   in.serial,
-                                   sum,
-                                   uint16_t(name.size()),
-                                   RefPtr<Inode>::share(meaning),
-                                   cache.now++};
-  memcpy(entry->text, name.data(), name.size());
-  return entry;
+  return new (memory) Known(in, sum, name, meaning, cache.now++);
 }
 
 /// How many entries were found last at `time` or before.
@@ -172,12 +175,14 @@ std::optional<Dentry> dentry_cache_find(const Inode& directory, std::string_view
     return {};
   }
   entry->used.store(cache.now.fetch_add(1), std::memory_order_relaxed);
-  if (entry->meaning) {
-    dentry_hit_count.increment();
-  } else {
+  if (entry->meaning == nullptr) {
     dentry_negative_hit_count.increment();
+    return Dentry{};
   }
-  return Dentry{entry->meaning};
+  RefPtr<Inode> inode = Inode::try_share(entry->meaning);
+  if (!inode) return {};  // it was taken out a moment ago
+  dentry_hit_count.increment();
+  return Dentry{std::move(inode)};
 }
 
 void dentry_cache_add(const Inode& directory, std::string_view name, Inode* inode) {
@@ -228,7 +233,7 @@ void for_each_dentry(void (*use)(const FileSystem& file_system, InodeNumber dire
   RcuReader reader;
   for (Slot* at = cache.slots; at < cache.slots + kMaxDentries; at++) {
     if (const Known* entry = at->load(std::memory_order_acquire)) {
-      use(*entry->owner, entry->parent, {entry->text, entry->size}, entry->meaning.get(), context);
+      use(*entry->owner, entry->parent, {entry->text, entry->size}, entry->meaning, context);
     }
   }
 }
