@@ -47,9 +47,8 @@ enum class LockRank : uint8_t {
   kInode,         // vfs: a directory's entries, a file's size and writers
   kFilePosition,  // vfs: the position of one open file
   kRename,        // vfs: renames between directories
-  kMountChange,   // vfs: one mount or umount at a time
   kMountWalk,     // vfs: walks over all mounts, or one umount
-  kMountDevice,   // vfs: opening a device for mounting
+  kMounting,      // vfs: one mount or umount at a time
   kPrograms,      // standins: the programs there are
   kMonitor,       // monitor: the table bench
 };

@@ -112,8 +112,8 @@ class Inode : public CacheOwner, private RcuHead {
   /// Removes the name of `victim`; a directory must be empty (ENOTEMPTY). The victim's lock is held too.
   virtual Result<void> unlink(std::string_view name, Inode& victim) REQUIRES(lock);
   /// Moves `moved` from `name` here to `new_name` in `target` (maybe this directory), replacing
-  /// `victim` if not null. Both directories' locks are held, and the victim's; the file system's
-  /// rename_lock too if the directories differ. The VFS has checked types and ancestors.
+  /// `victim` if not null. The locks of both directories, of `moved` and of the victim are held; the file
+  /// system's rename_lock too if the directories differ. The VFS has checked types and ancestors.
   virtual Result<void> rename(std::string_view name, Inode& moved, Inode& target,
                               std::string_view new_name, Inode* victim) REQUIRES(lock);
 

@@ -4,8 +4,15 @@
 // which may itself be the root of one (then the newest wins until it goes). Who holds a Place holds
 // its mount, so a mount is busy exactly when somebody but the table refers to it.
 //
-// Locks: mount() and umount() sleep and exclude each other. mount_at() is called for each component
-// of each path: it takes no lock that sleeps, and none at all where Inode::mount_count is 0.
+// Locks, outermost first:
+// - mount_lock: one mount or umount at a time, from the search for the device's file system to the end
+//   of its shutdown. So nobody mounts a file system that is being shut down, or opens a device twice.
+// - the lock of the directory that is covered: mount() holds it, shared, from the look at the directory's
+//   links until mount_count is raised. rmdir and rename hold it alone while they look at mount_count and
+//   take a name away, so a directory is never removed and covered at once.
+// - the table's own spinlock (rank kMounts).
+// mount_at() is called for each component of each path: it takes no lock that sleeps, and none at all
+// where Inode::mount_count is 0.
 #pragma once
 
 #include "vfs/file_system.h"
@@ -31,19 +38,23 @@ struct Mount : RefCounted<Mount> {
   char source[32] = {};  // "vda1", "none"
 };
 
+/// See "Locks" above.
+extern Mutex mount_lock;
+
 // ---- LAB B5 (handouts/b-files.md#b5) ---------------------------------------------------------
 
 /// Covers the directory `where` (no inode: makes the root) with the file system's root; `source` is
 /// for the mount table. ENOTDIR; ENOENT if `where` was removed meanwhile; EBUSY if it is already this
-/// file system's root, or covered; ENOMEM.
+/// file system's root, or covered; ENOMEM. May sleep.
 Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::string_view source,
-                   bool read_only);
+                   bool read_only) REQUIRES(mount_lock);
 
 /// Takes away the mount whose root is `where`, and shuts its file system down if that was the last
 /// mount of it. EINVAL if `where` isn't the root of a mount, EBUSY while anybody uses it (open files,
 /// current directories, mounts inside, the caller's own Place counted out) or for the root mount.
 /// `where` is given up: it is empty on success. EIO if the last write-back failed (it is gone anyhow).
-Result<void> umount(Place& where);
+/// May sleep.
+Result<void> umount(Place& where) REQUIRES(mount_lock);
 
 /// What covers this place, with a reference; null if nothing does.
 RefPtr<Mount> mount_at(const Place& place);

@@ -32,6 +32,7 @@ RefPtr<Mount> mount_after(const Mount* previous) {
   return previous == nullptr ? RefPtr<Mount>::share(root_without_table) : nullptr;
 }
 
+// Taken after mount_lock.
 constinit SharedMutex walking{"walk over mounts", LockRank::kMountWalk};
 
 }  // namespace
@@ -48,7 +49,10 @@ Mount* MountWalk::next() {
   return at_.get();
 }
 
+constinit Mutex mount_lock{"mounting", LockRank::kMounting};
+
 Result<void> unmount_place(Place& where) {
+  MutexGuard one_at_a_time(mount_lock);
   ExclusiveGuard guard(walking);
   return umount(where);
 }
@@ -71,11 +75,8 @@ Place cross_mounts(Place place) {
 
 namespace {
 
-// Nobody opens a device twice at once: two file systems would write on it without knowing each other.
-constinit Mutex opening{"mount device", LockRank::kMountDevice};
-
 /// The file system that is mounted from `device` already.
-RefPtr<FileSystem> mounted_file_system(const BlockDevice* device) {
+RefPtr<FileSystem> mounted_file_system(const BlockDevice* device) REQUIRES(mount_lock) {
   MountWalk walk;
   while (Mount* mount = walk.next()) {
     if (mount->file_system->device == device) return mount->file_system;
@@ -100,7 +101,7 @@ Result<void> mount_device(const Place& where, std::string_view device_name, std:
   if (kind == nullptr) return Errno::kENODEV;
   BlockDevice* device = nullptr;
   RefPtr<FileSystem> file_system;
-  MutexGuard guard(opening);
+  MutexGuard one_at_a_time(mount_lock);
   if (kind->needs_device) {
     device = find_block_device(device_name);
     if (device == nullptr) return Errno::kENOTBLK;

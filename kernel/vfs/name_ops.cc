@@ -106,8 +106,8 @@ Result<void> vfs_rmdir(const PathContext& context, std::string_view path) {
   victim = TRY(look_up_locked(directory, last.name()));
   if (!victim) return Errno::kENOENT;
   if (victim->type != FileType::kDirectory) return Errno::kENOTDIR;
-  if (victim->mount_count.load() != 0) return Errno::kEBUSY;
   BesideGuard victim_guard(victim.get());
+  if (victim->mount_count.load() != 0) return Errno::kEBUSY;
   return remove_name(directory, last.name(), *victim);
 }
 

@@ -2,8 +2,8 @@
 //
 // Locks: each call looks its directories up, locks them, looks the names up again under the lock,
 // checks, lets the inode do it, and tells the directory-entry cache. Order: a directory before what
-// is in it; of two directories the one above first (rename_lock keeps them from changing places),
-// and a victim last. All may sleep and are called with no locks held.
+// is in it; of two directories the one above first (rename_lock keeps them from changing places);
+// last what is moved and what it replaces, in order of address. All may sleep and are called with no locks held.
 // Errors are Linux's, in its order: EROFS for a read-only mount, EBUSY for what is mounted on, EXDEV
 // across mounts, ENOENT for a directory that was removed, and what finding the path gives.
 // Source: POSIX.1-2017, "mkdir", "mknod", "symlink", "link", "unlink", "rmdir", "rename".

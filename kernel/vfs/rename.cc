@@ -1,4 +1,6 @@
 // rename: the one call that locks two directories.
+#include <algorithm>
+
 #include "vfs/dentry_cache.h"
 #include "vfs/name_ops.h"
 
@@ -50,8 +52,10 @@ Result<void> carry_out(const Move& move, Inode& source, Inode& target)
     REQUIRES(source.lock, target.lock) {
   TRY(check_names(move));
   if (move.moved.get() == move.victim.get()) return {};
+  // Neither is above the other, which was looked at; so the order of their addresses makes no circle.
+  auto [lower, higher] = std::minmax({move.moved.get(), move.victim.get()});
+  BesideGuard lower_guard(lower), higher_guard(higher);
   TRY(check_kinds(move));
-  BesideGuard victim_guard(move.victim.get());
   auto renamed =
       source.rename(move.from.name(), *move.moved, target, move.to.name(), move.victim.get());
   if (renamed.ok()) {

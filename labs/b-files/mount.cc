@@ -23,8 +23,7 @@ struct Entry {
 constexpr uint32_t kBuckets = 64;
 
 struct MountTable {
-  Mutex change{"mount", LockRank::kMountChange};  // held by mount() and umount()
-  Spinlock lock{"mounts", LockRank::kMounts};     // held to look, and to change the links
+  Spinlock lock{"mounts", LockRank::kMounts};  // held to look, and to change the links
   List<Entry, &Entry::order_link> entries GUARDED_BY(lock);
   Entry* buckets[kBuckets] GUARDED_BY(lock) = {};
 
@@ -63,6 +62,25 @@ struct MountTable {
 
 constinit MountTable mount_table;
 
+/// Puts an entry into the table, unless something is in the way.
+Result<void> put_in(Entry& entry) {
+  const Place& where = entry.mount->covered;
+  Guard guard(mount_table.lock);
+  // Somebody may have mounted here since the caller looked: then what they mounted is in the way.
+  bool in_the_way = where ? mount_table.covering(where) != nullptr : !mount_table.entries.empty();
+  if (in_the_way) return Errno::kEBUSY;
+  mount_table.insert(entry);
+  return {};
+}
+
+/// The same where the entry covers a directory, which is not removed meanwhile: rmdir and rename hold the
+/// directory's lock while they look at mount_count and remove it.
+Result<void> cover(Inode& directory, Entry& entry) {
+  SharedGuard guard(directory.lock);
+  if (directory.links.load() == 0) return Errno::kENOENT;
+  return put_in(entry);
+}
+
 /// Takes the mount whose root is `where` out of the table, if only the table and `where` refer to it.
 Result<Entry*> take_out(const Place& where) {
   Guard guard(mount_table.lock);
@@ -99,21 +117,9 @@ Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::stri
   made->read_only = read_only;
   source.copy(made->source, sizeof(made->source) - 1);  // the rest is zero
 
-  MutexGuard change_guard(mount_table.change);
-  bool removed = where && where.inode->links.load() == 0;
-  bool second_root = false;
-  if (!removed) {
-    Guard guard(mount_table.lock);
-    second_root = !where && !mount_table.entries.empty();
-    // Somebody may have mounted here since the caller looked: then what they mounted is in the way.
-    bool covered = where && mount_table.covering(where) != nullptr;
-    if (!second_root && !covered) {
-      mount_table.insert(*entry);
-      return {};
-    }
-  }
-  delete entry;
-  return removed ? Errno::kENOENT : Errno::kEBUSY;
+  auto mounted = where ? cover(*where.inode, *entry) : put_in(*entry);
+  if (!mounted.ok()) delete entry;
+  return mounted;
   // END SOLUTION
 }
 
@@ -121,7 +127,6 @@ Result<void> umount(Place& where) {
   // BEGIN SOLUTION B5
   // STARTER: return not_implemented("B5");
   if (where.inode.get() != where.mount->root.get()) return Errno::kEINVAL;
-  MutexGuard change_guard(mount_table.change);
   Entry* entry = TRY(take_out(where));
   RefPtr<FileSystem> file_system = where.mount->file_system;
   where = {};

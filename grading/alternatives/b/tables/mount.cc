@@ -16,7 +16,6 @@ struct Row {
   Row* newer = nullptr;
 };
 
-constinit Mutex one_at_a_time{"mounting", LockRank::kMountChange};
 constinit Spinlock rows_lock{"mount rows", LockRank::kMounts};
 constinit Row* oldest = nullptr;
 constinit Row* newest = nullptr;
@@ -65,7 +64,7 @@ Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::stri
   memcpy(fresh->source, source.data(), length);
   row->mount = std::move(fresh);
 
-  MutexGuard alone(one_at_a_time);
+  if (where) where.inode->lock.lock_shared();  // nobody removes it until it counts as covered
   Errno refused = Errno::kOk;
   if (where && where.inode->links.load() == 0) refused = Errno::kENOENT;
   if (refused == Errno::kOk) {
@@ -78,6 +77,7 @@ Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::stri
       if (where) where.inode->mount_count.fetch_add(1);
     }
   }
+  if (where) where.inode->lock.unlock_shared();
   if (refused == Errno::kOk) return {};
   delete row;
   return refused;
@@ -85,7 +85,6 @@ Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::stri
 
 Result<void> umount(Place& where) {
   if (where.mount->root.get() != where.inode.get()) return Errno::kEINVAL;
-  MutexGuard alone(one_at_a_time);
   Row* row;
   {
     Guard hold(rows_lock);
