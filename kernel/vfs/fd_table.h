@@ -4,8 +4,10 @@
 // copies the table: both processes then refer to the same open files (and positions), but closing in
 // one leaves the other's. The close-on-exec flag belongs to the descriptor, not to the file.
 //
-// Locks: each table has its own spinlock (rank kFdTable), held for a few instructions. File
-// references are dropped outside it, since that may sleep. get_file_by_fd() is on every I/O call's
+// Locks: each table has its own spinlock (rank kFdTable), held for a few instructions. Threads of one
+// process share a table, so each call below is one step for the others, whatever they open and close
+// meanwhile; only destroy_fd_table() needs the table for itself. File references are dropped outside the
+// spinlock, since that may sleep, and memory is allocated outside, too: look again after that. get_file_by_fd() is on every I/O call's
 // way: it takes no lock that sleeps and is O(1); allocate_fd() scans whole words of a bitmap, never
 // entries.
 #pragma once
@@ -23,7 +25,7 @@ struct FdTable;
 
 /// An empty table. ENOMEM.
 Result<FdTable*> create_fd_table();
-/// fork: a table with the same files and flags. ENOMEM.
+/// fork: a table with the files and flags of one moment, even while other threads use `table`. ENOMEM.
 Result<FdTable*> copy_fd_table(FdTable& table);
 /// Closes all descriptors and frees the table. May sleep.
 void destroy_fd_table(FdTable* table);
@@ -42,7 +44,8 @@ Result<void> close_fd(FdTable& table, int fd);
 /// The close-on-exec flag. EBADF.
 Result<bool> get_close_on_exec(FdTable& table, int fd);
 Result<void> set_close_on_exec(FdTable& table, int fd, bool close);
-/// Closes those with the flag. For exec. May sleep.
+/// Closes those with the flag, for exec; each is looked at and taken out in one step, so that a descriptor
+/// which another thread just got for something else stays. May sleep.
 void close_fds_on_exec(FdTable& table);
 
 /// The lowest descriptor in use that is at least `from`; -1 if there is none. For listings.

@@ -40,6 +40,13 @@ struct FdSet {
     }
     return kMaxFds;
   }
+  /// The last descriptor in the set; -1 if it is empty.
+  int last() const {
+    for (int word = kMaxFds / kWordBits - 1; word >= 0; word--) {
+      if (words[word] != 0) return word * kWordBits + std::bit_width(words[word]) - 1;
+    }
+    return -1;
+  }
 };
 
 bool is_fd(int fd) { return fd >= 0 && fd < kMaxFds; }
@@ -83,13 +90,22 @@ Result<void> grow(FdTable& table, int fd) {
   return {};
 }
 
-/// Nobody else knows `copy` yet, so it needs no lock.
-void copy_entries(FdTable& copy, const FdTable& table) NO_THREAD_SAFETY_ANALYSIS {
+/// Copies all entries; false if `copy` is too small for them. Nobody else knows it yet, so it needs no lock.
+bool copy_entries(FdTable& copy, const FdTable& table) NO_THREAD_SAFETY_ANALYSIS {
+  if (table.used.last() >= copy.capacity) return false;
   for (int fd = table.used.find(0, true); fd < copy.capacity; fd = table.used.find(fd + 1, true)) {
     copy.files[fd] = table.files[fd];
     copy.used.set(fd, true);
     copy.close_on_exec.set(fd, table.close_on_exec.has(fd));
   }
+  return true;
+}
+
+/// Takes the file of a descriptor in use out of the table.
+RefPtr<File> take_out(FdTable& table, int fd) REQUIRES(table.lock) {
+  table.used.set(fd, false);
+  table.close_on_exec.set(fd, false);
+  return std::move(table.files[fd]);
 }
 
 }  // namespace
@@ -108,21 +124,19 @@ Result<FdTable*> copy_fd_table(FdTable& table) {
   // BEGIN SOLUTION B2
   // STARTER: return not_implemented("B2");
   FdTable* copy = TRY(create_fd_table());
-  int highest = kMaxFds - 1;
-  {
-    Guard guard(table.lock);
-    while (highest >= 0 && !table.used.has(highest)) highest--;
-  }
-  if (highest >= 0) {
+  while (true) {
+    int highest;
+    {
+      Guard guard(table.lock);
+      if (copy_entries(*copy, table)) return copy;
+      highest = table.used.last();
+    }
     auto grown = grow(*copy, highest);
     if (!grown.ok()) {
       destroy_fd_table(copy);
       return grown.error();
     }
   }
-  Guard guard(table.lock);
-  copy_entries(*copy, table);
-  return copy;
   // END SOLUTION
 }
 
@@ -193,9 +207,7 @@ Result<void> close_fd(FdTable& table, int fd) {
   {
     Guard guard(table.lock);
     if (fd < 0 || fd >= table.capacity || !table.files[fd]) return Errno::kEBADF;
-    std::swap(file, table.files[fd]);
-    table.used.set(fd, false);
-    table.close_on_exec.set(fd, false);
+    file = take_out(table, fd);
   }
   return vfs_close(std::move(file));
   // END SOLUTION
@@ -223,9 +235,15 @@ Result<void> set_close_on_exec(FdTable& table, int fd, bool close) {
 void close_fds_on_exec(FdTable& table) {
   // BEGIN SOLUTION B2
   // STARTER: (void)table;
-  for (int fd = next_fd(table, 0); fd >= 0; fd = next_fd(table, fd + 1)) {
-    auto close = get_close_on_exec(table, fd);
-    if (close.ok() && *close) (void)close_fd(table, fd);
+  for (int fd = 0;; fd++) {
+    RefPtr<File> file;
+    {
+      Guard guard(table.lock);
+      fd = table.close_on_exec.find(fd, true);
+      if (fd == kMaxFds) return;
+      file = take_out(table, fd);
+    }
+    (void)vfs_close(std::move(file));
   }
   // END SOLUTION
 }

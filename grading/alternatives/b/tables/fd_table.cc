@@ -56,6 +56,24 @@ struct FdTable {
     delete chunk;
     return {};
   }
+  RefPtr<File> remove(int fd) REQUIRES(guard) {
+    Chunk& chunk = *chunk_of(fd);
+    chunk.taken &= ~bit(fd);
+    return std::move(chunk.files[fd % kPerChunk]);
+  }
+  /// A descriptor of `other` whose chunk isn't here; -1 if there is none. Nobody else knows this table.
+  int lacks(const FdTable& other) const NO_THREAD_SAFETY_ANALYSIS {
+    for (int i = 0; i < kChunks; i++) {
+      bool wanted = other.chunks[i] != nullptr && other.chunks[i]->taken != 0;
+      if (wanted && chunks[i] == nullptr) return i * kPerChunk;
+    }
+    return -1;
+  }
+  void take_after(const FdTable& other) NO_THREAD_SAFETY_ANALYSIS {
+    for (int i = 0; i < kChunks; i++) {
+      if (other.chunks[i] != nullptr && chunks[i] != nullptr) *chunks[i] = *other.chunks[i];
+    }
+  }
   void put(int fd, bool close) REQUIRES(guard) {
     Chunk* chunk = chunk_of(fd);
     chunk->taken |= bit(fd);
@@ -70,16 +88,21 @@ Result<FdTable*> create_fd_table() {
 
 Result<FdTable*> copy_fd_table(FdTable& table) {
   FdTable* copy = TRY(create_fd_table());
-  for (int fd = next_fd(table, 0); fd >= 0; fd = next_fd(table, fd + 1)) {
-    auto file = get_file_by_fd(table, fd);
-    auto closing = get_close_on_exec(table, fd);
-    if (!file.ok() || !closing.ok()) continue;
-    Result<void> placed = replace_fd(*copy, fd, file.take(), *closing);
-    if (placed.ok()) continue;
+  while (true) {
+    int missing;
+    {
+      Guard hold(table.guard);
+      missing = copy->lacks(table);
+      if (missing < 0) {
+        copy->take_after(table);
+        return copy;
+      }
+    }
+    Result<void> reached = copy->reach(missing);
+    if (reached.ok()) continue;
     destroy_fd_table(copy);
-    return placed.error();
+    return reached.error();
   }
-  return copy;
 }
 
 void destroy_fd_table(FdTable* table) {
@@ -135,9 +158,7 @@ Result<void> close_fd(FdTable& table, int fd) {
   {
     Guard hold(table.guard);
     if (!table.holds(fd)) return Errno::kEBADF;
-    Chunk& chunk = *table.chunk_of(fd);
-    chunk.taken &= ~bit(fd);
-    old = std::move(chunk.files[fd % kPerChunk]);
+    old = table.remove(fd);
   }
   return vfs_close(std::move(old));
 }
@@ -157,8 +178,13 @@ Result<void> set_close_on_exec(FdTable& table, int fd, bool close) {
 
 void close_fds_on_exec(FdTable& table) {
   for (int fd = 0; fd < kMaxFds; fd++) {
-    auto flag = get_close_on_exec(table, fd);
-    if (flag.ok() && *flag) (void)close_fd(table, fd);
+    RefPtr<File> old;
+    {
+      Guard hold(table.guard);
+      if (!table.holds(fd) || (table.chunk_of(fd)->closing & bit(fd)) == 0) continue;
+      old = table.remove(fd);
+    }
+    (void)vfs_close(std::move(old));
   }
 }
 
