@@ -163,8 +163,8 @@ class Files(Command):
         files = process.value["files"]
         if not int(files):
             raise Trouble(f"process {words[0]} has no files (any more)")
-        current = kernel.scalar(files["context"]["current"]["inode"])
-        print(f"current directory inode {number(current.dereference()['number'])}, umask {int(files['umask']):03o}")
+        current = kernel.scalar(files["context_"]["current"]["inode"])
+        print(f"current directory inode {number(current.dereference()['number'])}, umask {int(kernel.scalar(files['umask'])):03o}")
         for fd, file, close in descriptors(files["table"]):
             print(f"{fd:4} {describe_file(file)}{' close-on-exec' if close else ''}")
 

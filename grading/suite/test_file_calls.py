@@ -34,11 +34,13 @@ PROGRAMS = sorted(path.stem for path in (ROOT / "user" / "tests").glob("file_*.c
 LINE = re.compile(r"calls: \[(\w+)\] (.*?)(?=\r?\n)")
 TROUBLE = re.compile(r"^\[\w+\] (SETUP|HANGS|ENDS)")  # a section that could not do what it should
 WANTED_LINES = 4000  # over all programs
-NEEDS_ROOT = {"owners", "devices", "mounterrors"}  # chown to others, device nodes, mounting ext2
+NEEDS_ROOT = {"owners", "devices", "mounterrors",  # chown to others, device nodes, mounting ext2
+              "identities", "opening", "making", "searching", "removing", "ownersonly", "linking"}  # other users
 NEEDS_DISK = {"toolarge"}  # tmpfs has no largest file
 COUNTS_FOLDERS = {"folderlinks"}  # Btrfs and overlays give every folder one link
 DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor numbers of major 1
-CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "MKNOD", "SYS_ADMIN")
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "MKNOD", "SETGID", "SETUID",
+                "SYS_ADMIN")
 LINUX_S = 120
 BLOCK_SIZES = (1024, 4096)
 DISK_MIB = 40
@@ -148,10 +150,9 @@ def cairn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with Machine(ROOT / "build" / "b" / "kernel.elf", initrd=USER / "programs.cpio", options="channel log=warn",
                  disks=[disk.path]) as machine:
         for name in PROGRAMS:
-            before = len(machine.console.text)
             machine.channel.command(f"run {name} /{name} &")
-            machine.console.wait_for(rf"calls: \[end\] {name} done\r?\n")
-            answers[name] = lines(machine.console.text[before:])
+            printed = machine.console.wait_for(rf"(?s:.*)calls: \[end\] {name} done\r?\n")
+            answers[name] = lines(printed[0])
         machine.channel.command("sync")
     return Answers(answers, disk.path)
 

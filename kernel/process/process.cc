@@ -92,7 +92,7 @@ Result<RefPtr<Process>> assemble(const char* name, RefPtr<AddressSpace> space,
   auto process = RefPtr<Process>::adopt(raw);
   auto added = raw == nullptr ? Result<void>(Errno::kENOMEM) : pid_table_add(*process);
   if (!added.ok()) {
-    destroy_process_files(files);
+    release_process_files(files);
     return added.error();
   }
   BufferWriter(process->name).write(name);
@@ -150,7 +150,7 @@ void discard_process(Process& process) {
     ASSERT(process.threads.empty());
     process.state = ProcessState::kReaped;
   }
-  destroy_process_files(std::exchange(process.files, nullptr));
+  release_process_files(std::exchange(process.files, nullptr));
   pid_table_remove(process);
 }
 

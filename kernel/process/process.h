@@ -15,7 +15,7 @@
 namespace cairn {
 
 /// Descriptors, current directory, umask (vfs/process_files.h).
-struct ProcessFiles;
+class ProcessFiles;
 
 /// What getppid() says of processes that the kernel itself started.
 inline constexpr Pid kKernelPid{1};

@@ -42,7 +42,7 @@ int64_t write_console(VirtAddr from, uint64_t count) {
 [[gnu::weak]] Result<ProcessFiles*> copy_process_files(ProcessFiles*) {
   return static_cast<ProcessFiles*>(nullptr);
 }
-[[gnu::weak]] void destroy_process_files(ProcessFiles*) {}
+[[gnu::weak]] void release_process_files(ProcessFiles*) {}
 
 int64_t console_write(TrapFrame& call) {
   if (!is_console(argument0(call))) return failure(Errno::kEBADF);

@@ -15,28 +15,29 @@ inline constexpr bool kDebugBuild = false;
 
 /// Innermost first.
 enum class LockRank : uint8_t {
-  kLog,          // debug: the log's ring
-  kUart,         // drivers: a serial port's rings
-  kFrames,       // memory: the frame allocator
-  kStacks,       // memory: free kernel stacks
-  kHeap,         // memory: a heap size class
-  kRunQueue,     // sched: a run queue
-  kTimerQueue,   // time: pending timers
-  kWaitQueue,    // sched: the waiters of one queue
-  kCacheIo,      // vfs: the page cache's spare requests
-  kBlockQueue,   // drivers: a block device's requests
-  kProcessTree,  // process: parents, children, the table of pids
-  kDirtyInodes,  // ext2: inodes with dirty pages
-  kCacheOwner,   // vfs: the dirty pages of one file or device
-  kCacheList,    // vfs: the page cache's list of pages in order of use
-  kCacheBucket,  // vfs: a part of the page cache's hash table
-  kPipe,         // vfs: a pipe's buffer
-  kInodeCache,   // vfs: a file system's inodes in memory
-  kDentries,     // vfs: the directory-entry cache
-  kRecordLocks,  // vfs: locks on ranges of files
-  kFdTable,      // vfs: one table of file descriptors
-  kMounts,       // vfs: the mount table
-  kMetadata,     // ext2: the list of what the next commit will write
+  kLog,           // debug: the log's ring
+  kUart,          // drivers: a serial port's rings
+  kFrames,        // memory: the frame allocator
+  kStacks,        // memory: free kernel stacks
+  kHeap,          // memory: a heap size class
+  kRunQueue,      // sched: a run queue
+  kTimerQueue,    // time: pending timers
+  kWaitQueue,     // sched: the waiters of one queue
+  kCacheIo,       // vfs: the page cache's spare requests
+  kBlockQueue,    // drivers: a block device's requests
+  kProcessTree,   // process: parents, children, the table of pids
+  kDirtyInodes,   // ext2: inodes with dirty pages
+  kCacheOwner,    // vfs: the dirty pages of one file or device
+  kCacheList,     // vfs: the page cache's list of pages in order of use
+  kCacheBucket,   // vfs: a part of the page cache's hash table
+  kPipe,          // vfs: a pipe's buffer
+  kInodeCache,    // vfs: a file system's inodes in memory
+  kDentries,      // vfs: the directory-entry cache
+  kRecordLocks,   // vfs: locks on ranges of files
+  kFdTable,       // vfs: one table of file descriptors
+  kProcessFiles,  // vfs: where one process's paths start
+  kMounts,        // vfs: the mount table
+  kMetadata,      // ext2: the list of what the next commit will write
   // Mutexes from here on: their holders may sleep.
   kProgramPages,  // standins: pages of one program
   kAddressSpace,  // address_space: regions and page table

@@ -71,6 +71,8 @@
   X(94, lchown, "path, owner, group")                                \
   X(95, umask, "mask")                                               \
   X(110, getppid, "")                                                \
+  X(122, setfsuid, "user")                                           \
+  X(123, setfsgid, "group")                                          \
   X(132, utime, "path, times")                                       \
   X(133, mknod, "path, mode, device")                                \
   X(137, statfs, "path, result")                                     \

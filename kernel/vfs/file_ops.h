@@ -16,8 +16,10 @@ enum class Whence : uint32_t { kSet = 0, kCurrent = 1, kEnd = 2 };
 
 // ---- LAB B1 (handouts/b-files.md#b1) ---------------------------------------------------------
 
-/// Opens `path` with open_flag bits; `permissions` (umask applied) are a new file's, its owner `owner`
-/// and `group` 0. As open(2): O_CREAT makes a regular file, with O_EXCL only a new one (EEXIST, also
+/// Opens `path` with open_flag bits for context.who, who must be permitted to read, write or empty it
+/// (check_access()), and if it isn't there yet, to make names in its directory (check_make()): EACCES. A
+/// new file has `permissions` (umask applied) and is theirs, user and group; it is opened whatever its
+/// permissions. As open(2): O_CREAT makes a regular file, with O_EXCL only a new one (EEXIST, also
 /// for a symbolic link, dangling or not); O_TRUNC empties a regular file opened for writing;
 /// O_DIRECTORY wants a directory (ENOTDIR); O_NOFOLLOW no symbolic link at the end (ELOOP; with
 /// O_PATH the link itself). EISDIR: a directory opened for writing, or created; ENOENT, ENOTDIR,

@@ -47,7 +47,9 @@ Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name) {
   return found.take();
 }
 
-Result<void> vfs_make(const PathContext& context, std::string_view path, const NewFile& file) {
+Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile file) {
+  file.owner = context.who.user;
+  file.group = context.who.group;
   LastComponent last = TRY(resolve_last(context, path, LastLink::kKeep));
   if (last.kind != LastComponent::kName) return Errno::kEEXIST;
   Inode& directory = *last.directory.inode;
@@ -55,6 +57,9 @@ Result<void> vfs_make(const PathContext& context, std::string_view path, const N
   ExclusiveGuard guard(directory.lock);
   TRY(check_new_name(directory, last, file.type == FileType::kDirectory));
   if (directory.links.load() == 0) return Errno::kENOENT;
+  TRY(check_make(directory, context.who));
+  bool device = file.type == FileType::kCharacterDevice || file.type == FileType::kBlockDevice;
+  if (device && !context.who.is_root()) return Errno::kEPERM;
   made = TRY(directory.create(last.name(), file));
   dentry_cache_add(directory, last.name(), made.get());
   return {};
@@ -67,7 +72,9 @@ Result<void> vfs_link(const Place& target, const PathContext& context, std::stri
   ExclusiveGuard guard(directory.lock);
   TRY(check_new_name(directory, last, false));
   if (last.directory.mount.get() != target.mount.get()) return Errno::kEXDEV;
+  TRY(check_link(*target.inode, context.who));
   if (directory.links.load() == 0) return Errno::kENOENT;
+  TRY(check_make(directory, context.who));
   if (target.inode->type == FileType::kDirectory) return Errno::kEPERM;
   BesideGuard target_guard(target.inode.get());
   if (target.inode->links.load() == 0) return Errno::kENOENT;
@@ -85,8 +92,10 @@ Result<void> vfs_unlink(const PathContext& context, std::string_view path) {
   ExclusiveGuard guard(directory.lock);
   victim = TRY(look_up_locked(directory, last.name()));
   if (!victim) return Errno::kENOENT;
-  if (victim->type == FileType::kDirectory) return Errno::kEISDIR;
-  if (last.trailing_slash) return Errno::kENOTDIR;
+  bool is_directory = victim->type == FileType::kDirectory;
+  if (last.trailing_slash) return is_directory ? Errno::kEISDIR : Errno::kENOTDIR;
+  TRY(check_remove(directory, *victim, context.who));
+  if (is_directory) return Errno::kEISDIR;
   BesideGuard victim_guard(victim.get());
   return remove_name(directory, last.name(), *victim);
 }
@@ -105,6 +114,7 @@ Result<void> vfs_rmdir(const PathContext& context, std::string_view path) {
   ExclusiveGuard guard(directory.lock);
   victim = TRY(look_up_locked(directory, last.name()));
   if (!victim) return Errno::kENOENT;
+  TRY(check_remove(directory, *victim, context.who));
   if (victim->type != FileType::kDirectory) return Errno::kENOTDIR;
   BesideGuard victim_guard(victim.get());
   if (victim->mount_count.load() != 0) return Errno::kEBUSY;

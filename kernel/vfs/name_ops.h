@@ -5,7 +5,8 @@
 // is in it; of two directories the one above first (rename_lock keeps them from changing places);
 // last what is moved and what it replaces, in order of address. All may sleep and are called with no locks held.
 // Errors are Linux's, in its order: EROFS for a read-only mount, EBUSY for what is mounted on, EXDEV
-// across mounts, ENOENT for a directory that was removed, and what finding the path gives.
+// across mounts, ENOENT for a directory that was removed, EACCES and EPERM for what `who` may not do
+// (vfs/access.h), and what finding the path gives.
 // Source: POSIX.1-2017, "mkdir", "mknod", "symlink", "link", "unlink", "rmdir", "rename".
 #pragma once
 
@@ -13,9 +14,10 @@
 
 namespace cairn {
 
-/// A new file of any type (umask applied); not what is there already: EEXIST, also for "." and "..".
+/// A new file of any type (umask applied), owned by context.who; not what is there already: EEXIST, also
+/// for "." and "..". EACCES: `who` may not change the directory; EPERM: a device, and they aren't root.
 /// ENOENT: a path that ends in a slash, for anything but a directory. ENOSPC, EMLINK, EIO.
-Result<void> vfs_make(const PathContext& context, std::string_view path, const NewFile& file);
+Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile file);
 
 inline Result<void> vfs_mkdir(const PathContext& context, std::string_view path,
                               uint16_t permissions) {

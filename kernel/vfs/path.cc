@@ -50,6 +50,7 @@ class Walk {
   /// Walks one component; true at the last.
   Result<bool> step(LastLink last, LastComponent& result) {
     if (at_.inode->type != FileType::kDirectory) return Errno::kENOTDIR;
+    if (!context_.who.is_root()) TRY(check_access(*at_.inode, context_.who, kMayExecute));
     size_t length = rest_.find('/');
     std::string_view name = rest_.substr(0, length);
     rest_.remove_prefix(name.size());

@@ -4,19 +4,22 @@
 // Source: POSIX.1-2017, "Pathname Resolution"; Linux, path_resolution(7).
 #pragma once
 
+#include "vfs/access.h"
 #include "vfs/mount.h"
 
 namespace cairn {
 
-/// Where paths start.
+/// Where paths start, and who asks: directories are searched, and files made, in their name.
 struct PathContext {
-  Place root;     // "/"
-  Place current;  // relative paths
+  Place root;       // "/"
+  Place current;    // relative paths
+  Credentials who{};  // root, unless said otherwise
 };
 
 enum class LastLink { kFollow, kKeep };  // what to do when the last component is a symbolic link
 
-/// The file at `path`. ENOENT (also for an empty path), ENOTDIR, ELOOP, ENAMETOOLONG, EIO, ENOMEM.
+/// The file at `path`. ENOENT (also for an empty path), ENOTDIR, EACCES (a directory that may not be
+/// searched), ELOOP, ENAMETOOLONG, EIO, ENOMEM.
 /// May sleep; no locks held.
 Result<Place> resolve_path(const PathContext& context, std::string_view path,
                            LastLink last = LastLink::kFollow);

@@ -8,43 +8,75 @@ namespace cairn {
 
 namespace {
 
-/// Frees what is half made.
-struct FilesGuard {
-  ProcessFiles* files;
-  ~FilesGuard() { destroy_process_files(files); }
-  ProcessFiles* release() { return std::exchange(files, nullptr); }
-};
+/// Takes over `table`, whatever happens. ENOMEM.
+Result<RefPtr<ProcessFiles>> files_with(FdTable* table) {
+  auto* files = new_object<ProcessFiles>(table);
+  if (files != nullptr) return RefPtr<ProcessFiles>::adopt(files);
+  if (table != nullptr) destroy_fd_table(table);
+  return Errno::kENOMEM;
+}
+
+/// The caller's reference, as a bare pointer.
+ProcessFiles* hand_over(const RefPtr<ProcessFiles>& files) {
+  files->retain();
+  return files.get();
+}
 
 }  // namespace
 
+ProcessFiles::~ProcessFiles() {
+  if (record_locks_exist()) drop_all_record_locks(this);
+  if (table != nullptr) destroy_fd_table(table);
+}
+
+PathContext ProcessFiles::context() const {
+  Guard guard(lock_);
+  return context_;
+}
+
+bool ProcessFiles::has_root() const {
+  Guard guard(lock_);
+  return bool(context_.root);
+}
+
+void ProcessFiles::set_context(const PathContext& context) {
+  PathContext fresh = context;
+  Guard guard(lock_);
+  std::swap(context_, fresh);
+}
+
+void ProcessFiles::set_current(const Place& directory) {
+  Place fresh = directory;
+  Guard guard(lock_);
+  std::swap(context_.current, fresh);
+}
+
+Credentials ProcessFiles::set_credentials(const Credentials& who) {
+  Guard guard(lock_);
+  return std::exchange(context_.who, who);
+}
+
 Result<ProcessFiles*> create_process_files() {
-  FilesGuard guard{new_object<ProcessFiles>()};
-  ProcessFiles* files = guard.files;
-  if (files == nullptr) return Errno::kENOMEM;
-  files->table = TRY(create_fd_table());
-  files->context.root = files->context.current = root_place();
-  if (files->table == nullptr) return guard.release();  // not written yet: the console alone
+  auto files = TRY(files_with(TRY(create_fd_table())));
+  files->set_context({.root = root_place(), .current = root_place(), .who = {}});
+  if (files->table == nullptr) return hand_over(files);  // not written yet: the console alone
   RefPtr<File> console = TRY(open_place(console_place(), open_flag::kReadWrite));
   for (int fd = 0; fd < 3; fd++) TRY(allocate_fd(*files->table, console, false));
-  return guard.release();
+  return hand_over(files);
 }
 
 Result<ProcessFiles*> copy_process_files(ProcessFiles* files) {
   if (files == nullptr) return files;
-  FilesGuard guard{new_object<ProcessFiles>()};
-  ProcessFiles* copy = guard.files;
-  if (copy == nullptr) return Errno::kENOMEM;
-  if (files->table != nullptr) copy->table = TRY(copy_fd_table(*files->table));
-  copy->context = files->context;
-  copy->umask = files->umask;
-  return guard.release();
+  FdTable* table = files->table;
+  if (table != nullptr) table = TRY(copy_fd_table(*table));
+  auto copy = TRY(files_with(table));
+  copy->set_context(files->context());
+  copy->umask = files->umask.load();
+  return hand_over(copy);
 }
 
-void destroy_process_files(ProcessFiles* files) {
-  if (files == nullptr) return;
-  if (record_locks_exist()) drop_all_record_locks(files);
-  if (files->table != nullptr) destroy_fd_table(files->table);
-  delete files;
+void release_process_files(ProcessFiles* files) {
+  if (files != nullptr) files->release();
 }
 
 }  // namespace cairn

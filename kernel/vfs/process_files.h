@@ -1,4 +1,4 @@
-// What a process has of the file system: descriptors, root, current directory, umask.
+// What a process has of the file system: descriptors, root, current directory, umask, and who it is there.
 #pragma once
 
 #include "vfs/fd_table.h"
@@ -6,11 +6,28 @@
 
 namespace cairn {
 
-/// Its own thread only; others (monitor, GDB) look while it can't run.
-struct ProcessFiles {
-  FdTable* table = nullptr;  // null while lab B's table isn't written: the console is 0, 1 and 2
-  PathContext context;
-  uint16_t umask = 022;
+/// Threads share their process's; processes may, too (clone's CLONE_FS with CLONE_FILES). Counted.
+class ProcessFiles : public RefCounted<ProcessFiles> {
+ public:
+  explicit ProcessFiles(FdTable* table) : table(table) {}
+  /// Closes all descriptors, gives up all record locks. May sleep.
+  ~ProcessFiles();
+
+  FdTable* const table;  // null while lab B's table isn't written: the console is 0, 1 and 2
+  std::atomic<uint16_t> umask{022};
+
+  /// A snapshot: what another thread changes meanwhile doesn't move a walk that has begun.
+  PathContext context() const;
+  bool has_root() const;
+  // What was there before is let go outside the lock: may sleep.
+  void set_context(const PathContext& context);
+  void set_current(const Place& directory);
+  /// Returns who it was.
+  Credentials set_credentials(const Credentials& who);
+
+ private:
+  mutable Spinlock lock_{"process files", LockRank::kProcessFiles};
+  PathContext context_ GUARDED_BY(lock_);
 };
 
 /// For a process that the kernel starts: the console as 0, 1 and 2, the root as its directory.
@@ -18,7 +35,7 @@ struct ProcessFiles {
 Result<ProcessFiles*> create_process_files();
 /// fork. ENOMEM. Null for null.
 Result<ProcessFiles*> copy_process_files(ProcessFiles* files);
-/// exit. Null is fine. May sleep.
-void destroy_process_files(ProcessFiles* files);
+/// Gives up a reference: at exit. Null is fine. May sleep.
+void release_process_files(ProcessFiles* files);
 
 }  // namespace cairn

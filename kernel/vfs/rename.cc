@@ -12,6 +12,7 @@ namespace {
 struct Move {
   LastComponent from, to;
   uint32_t flags = 0;
+  Credentials who;
   RefPtr<Inode> moved, victim;       // null: no such name
   bool into_itself = false;          // the target directory is `moved` or below it
   bool victim_holds_source = false;  // the source directory is `victim` or below it
@@ -35,6 +36,16 @@ Result<void> check_names(const Move& move) {
   return {};
 }
 
+/// Both names may be taken away, or made, by who asks. A directory that gets another parent changes, too.
+Result<void> check_rights(const Move& move) {
+  if (move.who.is_root()) return {};
+  TRY(check_remove(move.source(), *move.moved, move.who));
+  TRY(move.victim ? check_remove(move.target(), *move.victim, move.who)
+                  : check_make(move.target(), move.who));
+  bool new_parent = is_directory(move.moved) && &move.source() != &move.target();
+  return new_parent ? check_access(*move.moved, move.who, kMayWrite) : Errno::kOk;
+}
+
 Result<void> check_kinds(const Move& move) {
   if (move.target().links.load() == 0) return Errno::kENOENT;
   if (move.victim && is_directory(move.moved) != is_directory(move.victim)) {
@@ -55,6 +66,7 @@ Result<void> carry_out(const Move& move, Inode& source, Inode& target)
   // Neither is above the other, which was looked at; so the order of their addresses makes no circle.
   auto [lower, higher] = std::minmax({move.moved.get(), move.victim.get()});
   BesideGuard lower_guard(lower), higher_guard(higher);
+  TRY(check_rights(move));
   TRY(check_kinds(move));
   auto renamed =
       source.rename(move.from.name(), *move.moved, target, move.to.name(), move.victim.get());
@@ -130,6 +142,7 @@ Result<void> vfs_rename(const PathContext& from_context, std::string_view from,
   move.from = TRY(resolve_last(from_context, from, LastLink::kKeep));
   move.to = TRY(resolve_last(to_context, to, LastLink::kKeep));
   move.flags = flags;
+  move.who = from_context.who;
   if (move.from.directory.mount.get() != move.to.directory.mount.get()) return Errno::kEXDEV;
   bool no_replace = (flags & rename_flag::kNoReplace) != 0;
   if (move.from.kind != LastComponent::kName) return Errno::kEBUSY;

@@ -18,8 +18,9 @@ constexpr uint64_t kMaxOffset = INT64_MAX;
 
 bool wants_write(uint32_t flags) { return (flags & kAccessMask) != kReadOnly; }
 
-/// The file `last` names, made if it isn't there yet.
-Result<Place> create_file(const LastComponent& last, uint32_t flags, uint16_t permissions) {
+/// The file `last` names, made if it isn't there yet: then `created` is set.
+Result<Place> create_file(const LastComponent& last, const Credentials& who, uint32_t flags,
+                          uint16_t permissions, bool& created) {
   if (last.kind != LastComponent::kName) return Errno::kEISDIR;
   if (last.directory.mount->read_only) return Errno::kEROFS;
   Inode& directory = *last.directory.inode;
@@ -29,11 +30,21 @@ Result<Place> create_file(const LastComponent& last, uint32_t flags, uint16_t pe
   RefPtr<Inode> file = TRY(look_up_locked(directory, last.name()));
   if (file && (flags & kExclusive) != 0) return Errno::kEEXIST;
   if (!file) {
+    TRY(check_make(directory, who));
     NewFile fresh{.type = FileType::kRegular, .permissions = permissions};
+    fresh.owner = who.user;
+    fresh.group = who.group;
     file = TRY(directory.create(last.name(), fresh));
     dentry_cache_add(directory, last.name(), file.get());
+    created = true;
   }
   return Place{last.directory.mount, std::move(file)};
+}
+
+/// What reading, writing and emptying need.
+uint32_t wanted_access(uint32_t flags) {
+  uint32_t wanted = wants_write(flags) || (flags & kTruncate) != 0 ? kMayWrite : 0;
+  return (flags & kAccessMask) != kWriteOnly ? wanted | kMayRead : wanted;
 }
 
 /// Whether an existing file may be opened like this.
@@ -71,12 +82,14 @@ Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path,
   bool created = false;
   if (!place) {
     if (!create) return Errno::kENOENT;
-    place = TRY(create_file(last, flags, permissions));
-    created = true;
+    place = TRY(create_file(last, context.who, flags, permissions, created));
   } else if (only_new) {
     return Errno::kEEXIST;
   }
   TRY(check_open(place, flags, slash || (last.trailing_slash && !created)));
+  bool any_access =
+      created || (flags & kPath) != 0;  // its maker may use it, whatever its permissions
+  if (!any_access) TRY(check_access(*place.inode, context.who, wanted_access(flags)));
   RefPtr<File> file = TRY(open_place(place, flags));
   Inode& inode = *place.inode;
   if ((flags & kTruncate) != 0 && inode.type == FileType::kRegular && !file->path_only) {

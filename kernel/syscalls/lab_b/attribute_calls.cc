@@ -6,17 +6,35 @@ namespace cairn {
 
 namespace {
 
+Credentials caller() { return current_files().context().who; }
+
 Result<void> change_mode(const Place& place, uint64_t mode) {
   // Linux has no permissions of its own for symbolic links, and says so; only O_PATH gets here.
   if (place.inode->type == FileType::kSymlink) return Errno::kEOPNOTSUPP;
+  Credentials who = caller();
+  TRY(check_owner(*place.inode, who));
+  // Nobody makes a program run with the rights of a group that isn't theirs.
+  constexpr uint16_t kSetGroupId = 02000;
+  bool in_group = who.is_root() || place.inode->attributes().group == who.group;
   AttributeChange change;
   change.which = AttributeChange::kPermissions;
-  change.values.permissions = uint16_t(mode & 07777);
+  change.values.permissions = uint16_t(mode & (in_group ? 07777 : 07777 & ~kSetGroupId));
   return vfs_set_attributes(place, change);
 }
 
 Result<void> change_mode_of_path(uint64_t dirfd, uint64_t path, uint64_t mode) {
   return change_mode(TRY(find_place(dirfd, path, 0)), mode);
+}
+
+/// Root may give files away; their owner may only give them to a group of their own. EPERM.
+Result<void> check_new_owner(const Attributes& file, const AttributeChange& change) {
+  Credentials who = caller();
+  if (who.is_root()) return {};
+  bool same_owner =
+      (change.which & AttributeChange::kOwner) == 0 || change.values.owner == file.owner;
+  bool own_group = (change.which & AttributeChange::kGroup) == 0 ||
+                   change.values.group == file.group || change.values.group == who.group;
+  return file.owner == who.user && same_owner && own_group ? Errno::kOk : Errno::kEPERM;
 }
 
 /// -1 leaves an id. A file that changes hands is no longer set-user-ID, nor, if its group may execute
@@ -29,7 +47,9 @@ Result<void> change_owner(const Place& place, uint64_t owner, uint64_t group) {
   if (uint32_t(group) != kKeep) change.which |= AttributeChange::kGroup;
   change.values.owner = uint32_t(owner);
   change.values.group = uint32_t(group);
-  uint16_t permissions = place.inode->attributes().permissions;
+  Attributes file = place.inode->attributes();
+  if (change.which != 0) TRY(check_new_owner(file, change));
+  uint16_t permissions = file.permissions;
   uint16_t kept = permissions & uint16_t(~kSetUserId);
   if ((permissions & kGroupExecute) != 0) kept &= uint16_t(~kSetGroupId);
   if (place.inode->type != FileType::kDirectory && kept != permissions) {
@@ -50,6 +70,7 @@ struct NewTimes {
   static constexpr int64_t kNow = 0x3fffffff, kOmit = 0x3ffffffe;  // UTIME_NOW, UTIME_OMIT
   abi::TimeSpec times[2] = {{0, kNow}, {0, kNow}};
 
+  bool all_now() const { return times[0].nanoseconds == kNow && times[1].nanoseconds == kNow; }
   bool omit_all() const { return times[0].nanoseconds == kOmit && times[1].nanoseconds == kOmit; }
   Result<void> check() const {
     for (const abi::TimeSpec& time : times) {
@@ -67,6 +88,10 @@ Timestamp to_timestamp(const abi::TimeSpec& time) {
 
 Result<void> change_times(const Place& place, const NewTimes& wanted) {
   TRY(wanted.check());
+  Credentials who = caller();
+  auto theirs = check_owner(*place.inode, who);
+  // Who may write to a file could have written now.
+  TRY(theirs.ok() || !wanted.all_now() ? theirs : check_access(*place.inode, who, kMayWrite));
   AttributeChange change;
   if (wanted.times[0].nanoseconds != NewTimes::kOmit) {
     change.which |= AttributeChange::kAccessed;
@@ -135,7 +160,10 @@ Result<void> truncate_file(uint64_t fd, uint64_t size) {
 
 Result<void> truncate_path(uint64_t path, uint64_t size) {
   if (int64_t(size) < 0) return Errno::kEINVAL;
-  return vfs_truncate(TRY(find_place(kFromCurrent, path, 0)), size);
+  Place place = TRY(find_place(kFromCurrent, path, 0));
+  bool possible = place.inode->type == FileType::kRegular && !is_read_only(place);
+  if (possible) TRY(check_access(*place.inode, caller(), kMayWrite));
+  return vfs_truncate(place, size);
 }
 
 }  // namespace
@@ -196,7 +224,7 @@ int64_t sys_utimensat(TrapFrame& call) {
 
 int64_t sys_umask(TrapFrame& call) {
   auto mask = uint16_t(argument0(call) & 0777);
-  return std::exchange(current_files().umask, mask);
+  return current_files().umask.exchange(mask);
 }
 
 int64_t sys_truncate(TrapFrame& call) {

@@ -60,14 +60,16 @@ Result<uint64_t> read_directory(uint64_t fd, uint64_t address, uint64_t size) {
 
 Result<void> change_directory(const Place& place) {
   if (place.inode->type != FileType::kDirectory) return Errno::kENOTDIR;
-  current_files().context.current = place;
+  ProcessFiles& files = current_files();
+  TRY(check_access(*place.inode, files.context().who, kMayExecute));
+  files.set_current(place);
   return {};
 }
 
 Result<uint64_t> store_current_path(uint64_t address, uint64_t size) {
   char* text = static_cast<char*>(heap_allocate(kMaxPathLength));
   if (text == nullptr) return Errno::kENOMEM;
-  const PathContext& context = current_files().context;
+  PathContext context = current_files().context();
   auto length = path_of(context, context.current, {text, kMaxPathLength});
   // Linux: a path too long for its own buffer is ENAMETOOLONG, for the caller's ERANGE.
   Result<void> stored = length.error() == Errno::kERANGE ? Errno::kENAMETOOLONG : length.error();

@@ -19,7 +19,7 @@ constexpr uint64_t kMountHarmless =
 /// The block device that a path names.
 Result<std::string_view> device_at(std::string_view path) {
   if (path.empty()) return Errno::kEINVAL;
-  Place place = TRY(resolve_path(current_files().context, path));
+  Place place = TRY(resolve_path(current_files().context(), path));
   if (place.inode->type != FileType::kBlockDevice) return Errno::kENOTBLK;
   BlockDevice* device = find_block_device_by_number(place.inode->attributes().device);
   if (device == nullptr) return Errno::kENXIO;

@@ -53,23 +53,21 @@ Result<void> store_statfs(const Place& place, uint64_t address) {
   return write_user(VirtAddr(address), statfs);
 }
 
-/// Everybody is root: all may be read and written, and what anybody may execute, root may.
-Result<void> check_access(uint64_t dirfd, uint64_t path, uint64_t mode, uint64_t flags) {
-  constexpr uint64_t kExecute = 1, kWrite = 2, kRead = 4;
+/// Asks for the real user, who is root; with AT_EACCESS for the one that files are opened for.
+Result<void> ask_access(uint64_t dirfd, uint64_t path, uint64_t mode, uint64_t flags) {
   constexpr uint64_t kKnownFlags =
       abi::kAtEffectiveAccess | abi::kAtSymlinkNoFollow | abi::kAtEmptyPath;
-  if ((mode & ~(kExecute | kWrite | kRead)) != 0) return Errno::kEINVAL;
+  if ((mode & ~(kMayExecute | kMayWrite | kMayRead)) != 0) return Errno::kEINVAL;
   if ((flags & ~kKnownFlags) != 0) return Errno::kEINVAL;
   Place place = TRY(find_place(dirfd, path, flags));
   Inode& inode = *place.inode;
   bool is_directory = inode.type == FileType::kDirectory;
   bool stored =
       is_directory || inode.type == FileType::kRegular || inode.type == FileType::kSymlink;
-  if ((mode & kWrite) != 0 && stored && is_read_only(place)) return Errno::kEROFS;
-  if ((mode & kExecute) != 0 && !is_directory && (inode.attributes().permissions & 0111) == 0) {
-    return Errno::kEACCES;
-  }
-  return {};
+  if ((mode & kMayWrite) != 0 && stored && is_read_only(place)) return Errno::kEROFS;
+  bool effective = (flags & abi::kAtEffectiveAccess) != 0;
+  Credentials who = effective ? current_files().context().who : Credentials{};
+  return check_access(inode, who, uint32_t(mode));
 }
 
 }  // namespace
@@ -105,14 +103,14 @@ int64_t sys_fstatfs(TrapFrame& call) {
 }
 
 int64_t sys_access(TrapFrame& call) {
-  return to_return(check_access(kFromCurrent, argument0(call), uint32_t(argument1(call)), 0));
+  return to_return(ask_access(kFromCurrent, argument0(call), uint32_t(argument1(call)), 0));
 }
 int64_t sys_faccessat(TrapFrame& call) {
-  return to_return(check_access(argument0(call), argument1(call), uint32_t(argument2(call)), 0));
+  return to_return(ask_access(argument0(call), argument1(call), uint32_t(argument2(call)), 0));
 }
 int64_t sys_faccessat2(TrapFrame& call) {
-  return to_return(check_access(argument0(call), argument1(call), uint32_t(argument2(call)),
-                                uint32_t(argument3(call))));
+  return to_return(ask_access(argument0(call), argument1(call), uint32_t(argument2(call)),
+                              uint32_t(argument3(call))));
 }
 
 }  // namespace cairn

@@ -40,12 +40,12 @@ Result<void> UserPath::read(uint64_t address) {
 }
 
 Result<void> PathStart::find(uint64_t dirfd, std::string_view path) {
+  context_ = current_files().context();
+  if (!context_.root) return Errno::kENOENT;
   if (int(dirfd) == abi::kCurrentDirectory || path.starts_with('/')) return {};
   RefPtr<File> file = TRY(any_file(dirfd));
   if (file->inode().type != FileType::kDirectory) return Errno::kENOTDIR;
-  own_context_.root = current_files().context.root;
-  own_context_.current = file->place;
-  own_ = true;
+  context_.current = file->place;
   return {};
 }
 
@@ -54,7 +54,7 @@ Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags) 
   TRY(path.read(path_address));
   if (path.empty() && (flags & abi::kAtEmptyPath) != 0) {
     if (int(dirfd) == abi::kCurrentDirectory) {
-      Place current = current_files().context.current;
+      Place current = current_files().context().current;
       return current ? Result<Place>(current) : Errno::kENOENT;
     }
     RefPtr<File> file = TRY(any_file(dirfd));
@@ -62,8 +62,7 @@ Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags) 
   }
   bool keep_link = (flags & abi::kAtSymlinkNoFollow) != 0;
   PathStart start;
-  // An empty path is ENOENT, whatever the descriptor; so is any without a root.
-  if (path.empty() || !current_files().context.root) return Errno::kENOENT;
+  if (path.empty()) return Errno::kENOENT;  // whatever the descriptor
   TRY(start.find(dirfd, path.text()));
   return resolve_path(start.context(), path.text(),
                       keep_link ? LastLink::kKeep : LastLink::kFollow);

@@ -65,13 +65,13 @@ class UserPath {
 /// Where a path of a …at() call starts.
 class PathStart {
  public:
-  /// EBADF, ENOTDIR; neither for an absolute path, which doesn't look at the descriptor.
+  /// EBADF, ENOTDIR; neither for an absolute path, which doesn't look at the descriptor. ENOENT without a
+  /// root.
   Result<void> find(uint64_t dirfd, std::string_view path);
-  const PathContext& context() const { return own_ ? own_context_ : current_files().context; }
+  const PathContext& context() const { return context_; }
 
  private:
-  bool own_ = false;
-  PathContext own_context_;
+  PathContext context_;
 };
 
 /// What `dirfd` and `path` name. `flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (then an empty path is
@@ -87,7 +87,7 @@ struct UserName {
     return find(dirfd);
   }
   Result<void> find(uint64_t dirfd) {
-    if (path.empty() || !current_files().context.root) return Errno::kENOENT;
+    if (path.empty()) return Errno::kENOENT;
     return start.find(dirfd, path.text());
   }
   const PathContext& context() const { return start.context(); }
@@ -97,7 +97,7 @@ inline constexpr uint64_t kFromCurrent = uint64_t(int64_t(abi::kCurrentDirectory
 
 /// `mode & ~umask`, without the type.
 inline uint16_t new_permissions(uint64_t mode) {
-  return uint16_t(mode & 07777 & ~current_files().umask);
+  return uint16_t(mode & 07777 & ~uint64_t(current_files().umask.load()));
 }
 
 }  // namespace cairn

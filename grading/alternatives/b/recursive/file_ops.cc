@@ -17,22 +17,30 @@ struct Wish {
         empty(!path_only && has(open_flag::kTruncate)),
         write(!path_only && (flags & 3) != 0) {}
   bool has(uint32_t flag) const { return (flags & flag) != 0; }
+  uint32_t rights() const {
+    return ((flags & 3) != 1 ? kMayRead : 0) | (write || empty ? kMayWrite : 0);
+  }
   uint32_t flags;
   bool path_only, make, only_new, empty, write;
 };
 
-/// Makes the file, or finds that another made it first.
-Result<RefPtr<Inode>> make_file(const LastComponent& last, const Wish& wish, uint16_t mode) {
+/// Makes the file, or finds that another made it first, and then nothing is fresh.
+Result<RefPtr<Inode>> make_file(const LastComponent& last, const Credentials& who, const Wish& wish,
+                                uint16_t mode, bool& fresh) {
   Inode& folder = *last.directory.inode;
   ExclusiveGuard hold(folder.lock);
   if (folder.links.load() == 0) return Errno::kENOENT;
   auto there = folder.lookup(last.name());
   if (there.ok() && wish.only_new) return Errno::kEEXIST;
+  if (there.ok()) fresh = false;
   if (there.ok()) return there;
   if (there.error() != Errno::kENOENT) return there;
-  NewFile fresh;
-  fresh.permissions = mode;
-  auto made = folder.create(last.name(), fresh);
+  TRY(check_make(folder, who));
+  NewFile file;
+  file.permissions = mode;
+  file.owner = who.user;
+  file.group = who.group;
+  auto made = folder.create(last.name(), file);
   if (made.ok()) dentry_cache_add(folder, last.name(), made->get());
   return made;
 }
@@ -86,12 +94,13 @@ Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path,
     if (last->kind != LastComponent::kName) return Errno::kEISDIR;
     if (last->directory.mount->read_only) return Errno::kEROFS;
     place.mount = last->directory.mount;
-    place.inode = TRY(make_file(*last, wish, permissions));
+    place.inode = TRY(make_file(*last, context.who, wish, permissions, fresh));
   }
   bool must_be_directory =
       wish.has(open_flag::kDirectory) || slash || (last->trailing_slash && !fresh);
   Errno error = objection(wish, place, must_be_directory);
   if (error != Errno::kOk) return error;
+  if (!fresh && !wish.path_only) TRY(check_access(*place.inode, context.who, wish.rights()));
   if (wish.path_only) flags = open_flag::kPath;
   auto file = open_place(place, flags);
   if (file.ok() && wish.empty && place.inode->type == FileType::kRegular) {

@@ -1,0 +1,49 @@
+#include "vfs/access.h"
+
+namespace cairn {
+
+namespace {
+
+constexpr uint16_t kSticky = 01000, kSetGroupId = 02000, kSetUserId = 04000;
+constexpr uint16_t kAnyExecute = 0111, kGroupExecute = 010;
+
+bool permits(FileType type, const Attributes& file, const Credentials& who, uint32_t wanted) {
+  if (who.is_root()) {
+    bool executes = (wanted & kMayExecute) != 0 && type != FileType::kDirectory;
+    return !executes || (file.permissions & kAnyExecute) != 0;
+  }
+  unsigned shift = file.owner == who.user ? 6 : file.group == who.group ? 3 : 0;
+  return (wanted & ~(uint32_t(file.permissions) >> shift)) == 0;
+}
+
+}  // namespace
+
+Result<void> check_access(Inode& inode, const Credentials& who, uint32_t wanted) {
+  if (who.is_root() && (wanted & kMayExecute) == 0) return {};
+  return permits(inode.type, inode.attributes(), who, wanted) ? Errno::kOk : Errno::kEACCES;
+}
+
+Result<void> check_remove(Inode& directory, Inode& victim, const Credentials& who) {
+  if (who.is_root()) return {};
+  Attributes above = directory.attributes();
+  if (!permits(directory.type, above, who, kMayWrite | kMayExecute)) return Errno::kEACCES;
+  bool sticky = (above.permissions & kSticky) != 0;
+  if (!sticky || above.owner == who.user) return {};
+  return check_owner(victim, who);
+}
+
+Result<void> check_link(Inode& target, const Credentials& who) {
+  Attributes file = target.attributes();
+  if (who.is_root() || file.owner == who.user) return {};
+  bool set_group =
+      (file.permissions & (kSetGroupId | kGroupExecute)) == (kSetGroupId | kGroupExecute);
+  bool plain = target.type == FileType::kRegular && (file.permissions & kSetUserId) == 0;
+  bool safe = plain && !set_group && permits(target.type, file, who, kMayRead | kMayWrite);
+  return safe ? Errno::kOk : Errno::kEPERM;
+}
+
+Result<void> check_owner(Inode& inode, const Credentials& who) {
+  return who.is_root() || inode.attributes().owner == who.user ? Errno::kOk : Errno::kEPERM;
+}
+
+}  // namespace cairn
