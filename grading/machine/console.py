@@ -23,14 +23,24 @@ class Console:
 
     def wait_for(self, pattern: str, flags: int = re.MULTILINE) -> re.Match[str]:
         """Waits until `pattern` appears after the previous match; raises GuestFailure if it can't any more."""
+        return self._find(pattern, flags)[1]
+
+    def read_to(self, pattern: str) -> str:
+        """As wait_for(); what stands between the previous match and the end of this one (256 KiB at most)."""
+        before, match = self._find(pattern, re.MULTILINE)
+        return before + match[0]
+
+    def _find(self, pattern: str, flags: int) -> tuple[str, re.Match[str]]:
+        """The next match, and the text before it."""
         compiled = re.compile(pattern, flags)
 
-        def found() -> re.Match[str] | None:
+        def found() -> tuple[str, re.Match[str]] | None:
             start, text = self._port.since(self._position)
             match = compiled.search(text)
-            if match:
-                self._position = start + match.end()
-            return match
+            if match is None:
+                return None
+            self._position = start + match.end()
+            return text[: match.start()], match
 
         return self._wait(found, f"{printable(pattern)!r} on the console")
 

@@ -151,8 +151,7 @@ def cairn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                  disks=[disk.path]) as machine:
         for name in PROGRAMS:
             machine.channel.command(f"run {name} /{name} &")
-            printed = machine.console.wait_for(rf"(?s:.*)calls: \[end\] {name} done\r?\n")
-            answers[name] = lines(printed[0])
+            answers[name] = lines(machine.console.read_to(rf"calls: \[end\] {name} done\r?\n"))
         machine.channel.command("sync")
     return Answers(answers, disk.path)
 

@@ -11,8 +11,8 @@ namespace cairn {
 
 /// Where paths start, and who asks: directories are searched, and files made, in their name.
 struct PathContext {
-  Place root;       // "/"
-  Place current;    // relative paths
+  Place root;         // "/"
+  Place current;      // relative paths
   Credentials who{};  // root, unless said otherwise
 };
 
