@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PIECE = 4096  # bytes; the grain of the contents of sparse files
+ZEROS = bytes(PIECE)
 WHOLE_LIMIT = 16 << 20  # bytes; larger files are hashed by the pieces that hold something
 
 
@@ -50,7 +51,7 @@ def content_digest(size: int, pieces: Iterable[tuple[int, bytes]]) -> str:
         return hashlib.sha256(content).hexdigest()
     total = hashlib.sha256(b"%d:" % size)
     for number, data in _full_pieces(size, pieces):
-        if any(data):
+        if data != ZEROS:
             total.update(b"%d:" % number + data)
     return "pieces:" + total.hexdigest()
 
@@ -59,16 +60,16 @@ def _full_pieces(size: int, pieces: Iterable[tuple[int, bytes]]) -> Iterator[tup
     """The data laid out in aligned pieces of 4 KiB; bytes beyond `size` are dropped."""
     number, current = -1, bytearray(PIECE)
     for offset, data in pieces:
-        data = data[: max(size - offset, 0)]
-        while data:
+        rest = memoryview(data)[: max(size - offset, 0)]  # cut off piece by piece without a copy
+        while rest:
             if offset // PIECE != number:
                 if number >= 0:
                     yield number, current
                 number, current = offset // PIECE, bytearray(PIECE)
             start = offset % PIECE
-            part = data[: PIECE - start]
+            part = rest[: PIECE - start]
             current[start : start + len(part)] = part
-            offset, data = offset + len(part), data[len(part) :]
+            offset, rest = offset + len(part), rest[len(part) :]
     if number >= 0:
         yield number, current
 
