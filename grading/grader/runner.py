@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from grading import ROOT
@@ -134,11 +134,9 @@ class _Gathering:
 
 def kill_children() -> None:
     """Kills the processes that this one started; theirs go with them."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid():
-                os.kill(int(path.parent.name), signal.SIGKILL)
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            child.kill()
 
 
 def _last_error(output: str) -> str:

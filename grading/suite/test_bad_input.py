@@ -6,6 +6,7 @@ makes of submissions' files in detail in unit/.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from grading.suite.rubric_runs import grade, submission
@@ -238,12 +240,9 @@ def test_a_grading_that_was_killed_leaves_nothing_running(root: Path, built: Pat
 def machines_of(out: Path) -> list[str]:
     """Processes whose command line or open files are in a grading's folder."""
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes()
-            files = [os.readlink(file) for file in (process / "fd").iterdir()]
-        except OSError:
-            continue
-        if str(out).encode() in words or any(file.startswith(f"{out}/") for file in files):
-            found.append(words.decode(errors="replace").replace("\0", " ")[:100])
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = " ".join(process.cmdline())
+            if str(out) in words or any(file.path.startswith(f"{out}/") for file in process.open_files()):
+                found.append(words[:100])
     return found

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
 import pytest
 
 from grading.grader.submission import PREFIX, sweep
@@ -183,8 +184,8 @@ def test_another_make_is_at_work(course: Course) -> None:
 
 
 def processes_of(course: Course) -> list[str]:
-    listed = subprocess.run(["pgrep", "-a", "-f", str(course.root)], capture_output=True, text=True, check=False).stdout
-    return [line for line in listed.splitlines() if "pgrep" not in line]
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(course.root) in line]
 
 
 @contextmanager
