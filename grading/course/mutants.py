@@ -10,7 +10,8 @@ how many of them they catch.
 Students don't get the mutants: where the file is absent, the lists here are empty.
 
 A mutant's kernel is built from the reference's objects with one of them replaced, so it costs one
-compilation and a link. Results are kept in build/mutants/LAB/NAME until something changes.
+compilation and a link. Results are kept in build/mutants/LAB/NAME until something changes; ccache, where
+there is one, keeps what was compiled until something changes that goes into it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import fcntl
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -31,6 +33,7 @@ from pathlib import Path
 
 from grading import ROOT
 
+CCACHE_WORDS = {"CCACHE_SLOPPINESS": "pch_defines,time_macros"}  # without these it keeps nothing where a header is precompiled
 
 
 class MutantError(Exception):
@@ -126,7 +129,7 @@ def _build(mutant: Mutant, text: str, flags: list[str], link: list[str], folder:
     link = [str(changed) if word == original else word for word in link]
 
     def run(*command: str | Path, stdin: bytes = b"") -> bytes:
-        done = subprocess.run(command, cwd=root, input=stdin, capture_output=True, check=False)
+        done = subprocess.run(command, cwd=root, input=stdin, env={**os.environ, **CCACHE_WORDS}, capture_output=True, check=False)
         if done.returncode != 0:
             errors = done.stderr.decode(errors="replace").splitlines()
             first = next((line for line in errors if "error" in line), "no message")
@@ -134,7 +137,10 @@ def _build(mutant: Mutant, text: str, flags: list[str], link: list[str], folder:
         return done.stdout
 
     private_headers = (root / mutant.file).parent
-    run(*flags, "-iquote", private_headers, "-w", "-c", source, "-o", changed)
+    compiler, *words = flags
+    ccache = [found] if (found := shutil.which("ccache")) else []
+    precompiled = [f"-Ibuild/{letter}/obj/kernel", "-include", "lib/precompiled.h"]  # as in the Makefile
+    run(*ccache, compiler, *precompiled, *words, "-iquote", private_headers, "-w", "-c", source, "-o", changed)
     run("ld", *link, "-o", folder / "first.elf")
     names = run("nm", "-n", "-C", folder / "first.elf")
     symbols = run("/usr/bin/python3", "kernel/debug/make_symbols.py", stdin=names)
