@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,24 @@ def start(built: Path, boot: str = "pvh", **arguments) -> Machine:
     return Machine(**{**files, "boot": boot, **arguments})
 
 
+@pytest.fixture(scope="module")
+def with_channel(built: Path) -> Iterator[Machine]:
+    """A machine for tests that ask for what changes nothing."""
+    with start(built) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def at_the_prompt(built: Path) -> Iterator[Machine]:
+    """A machine for tests that type a line and go on to the next prompt."""
+    with start(built, options="") as machine:
+        machine.console.wait_for("cairn> $")
+        yield machine
+
+
 @pytest.mark.parametrize("boot", ["pvh", "grub", "uefi"])
 def test_boots_to_the_prompt(built: Path, boot: str) -> None:
-    with start(built, boot, options="") as machine:
-        machine.console.wait_for("cairn> $")
-        machine.console.send("run hello\n")
-        machine.console.wait_for(r"pid=\d+ exited status=0")
-        machine.console.wait_for("cairn> $")
+    check_that_it_works(built, boot, 128)
 
 
 def test_options_arrive_through_grub(built: Path) -> None:
@@ -44,10 +56,14 @@ def test_options_arrive_through_grub(built: Path) -> None:
 @pytest.mark.parametrize(("boot", "memory"), [
     *(("pvh", memory) for memory in (32, 33, 64, 1024, 2048, 2815, 2816, 3072, 4096, 8192)),
     *(("grub", memory) for memory in (32, 3072, 8192)),
-    ("uefi", 128),
     ("uefi", 8192),
 ])
-def test_uses_all_of_the_memory(built: Path, boot: str, memory: int) -> None:
+def test_boots_with_little_and_much_memory(built: Path, boot: str, memory: int) -> None:
+    check_that_it_works(built, boot, memory)
+
+
+def check_that_it_works(built: Path, boot: str, memory: int) -> None:
+    """It boots to its prompt, uses all of the memory, and runs a program."""
     # By the console: OVMF writes to all serial lines before the kernel does.
     with start(built, boot, memory_mib=memory, options="") as machine:
         machine.console.wait_for("cairn> $")
@@ -56,6 +72,7 @@ def test_uses_all_of_the_memory(built: Path, boot: str, memory: int) -> None:
         assert memory - RESERVED_MIB[boot] - memory // 128 <= total <= memory
         machine.console.send("run hello\n")
         machine.console.wait_for(r"pid=\d+ exited status=0")
+        machine.console.wait_for("cairn> $")
 
 
 @pytest.mark.parametrize("memory", [4, 8, 16, 24, 31])
@@ -66,13 +83,12 @@ def test_too_little_memory_is_said(built: Path, memory: int) -> None:
         assert "cairn> " not in machine.console.text
 
 
-def test_every_command_of_help_is_explained(built: Path) -> None:
-    with start(built) as machine:
-        names = [line.split()[0] for line in machine.channel.command("help").lines]
-        wanted = {"help", "run", "ps", "kill", "pt", "vm", "frames", "metrics", "log", "reboot", "halt"}
-        assert wanted <= set(names)
-        for name in names:
-            assert machine.channel.command(f"help {name}").lines
+def test_every_command_of_help_is_explained(with_channel: Machine) -> None:
+    names = [line.split()[0] for line in with_channel.channel.command("help").lines]
+    wanted = {"help", "run", "ps", "kill", "pt", "vm", "frames", "metrics", "log", "reboot", "halt"}
+    assert wanted <= set(names)
+    for name in names:
+        assert with_channel.channel.command(f"help {name}").lines
 
 
 def test_help_stands_in_columns_and_the_console_is_not_waited_for(complete: Path) -> None:
@@ -114,11 +130,10 @@ def test_monitor_follows_a_program(built: Path) -> None:
     ("pt 99999", "ESRCH", "'ps'"),
     ("x " * 100, "E2BIG", "too many words"),
 ])
-def test_a_wrong_command_gets_a_hint(built: Path, line: str, errno: str, hint: str) -> None:
-    with start(built) as machine:
-        reply = machine.channel.try_command(line)
-        assert reply.errno == errno
-        assert hint in reply.message
+def test_a_wrong_command_gets_a_hint(with_channel: Machine, line: str, errno: str, hint: str) -> None:
+    reply = with_channel.channel.try_command(line)
+    assert reply.errno == errno
+    assert hint in reply.message
 
 
 @pytest.mark.parametrize("keys", [
@@ -134,13 +149,12 @@ def test_a_wrong_command_gets_a_hint(built: Path, line: str, errno: str, hint: s
     "help me\x1b[D\x1b[D\x1b[D\x0b",  # ^K: the rest away
     "helpX\x1b[D\x1b[3~",  # Delete
 ])
-def test_line_editing(built: Path, keys: str) -> None:
-    with start(built, options="") as machine:
-        machine.console.wait_for("cairn> $")
-        machine.console.send(keys + "\n")
-        machine.console.wait_for(r"^help +\[COMMAND\]")
-        machine.console.wait_for(r"^halt ")
-        machine.console.wait_for("cairn> $")
+def test_line_editing(at_the_prompt: Machine, keys: str) -> None:
+    console = at_the_prompt.console
+    console.send(keys + "\n")
+    console.wait_for(r"^help +\[COMMAND\]")
+    console.wait_for(r"^halt ")
+    console.wait_for("cairn> $")
 
 
 def test_history(built: Path) -> None:
@@ -183,13 +197,12 @@ def test_unknown_options_are_no_obstacle(built: Path, options: str) -> None:
         machine.console.wait_for("cairn> $")
 
 
-def test_no_kernel_page_is_for_users_or_both_writable_and_executable(built: Path) -> None:
-    with start(built) as machine:
-        root = int(machine.channel.command("table use 0").one("cr3"))
-        pages = list(page_walk.kernel_half(machine, root).values())
-        assert any(page.executable for page in pages)
-        assert [str(page) for page in pages if page.user] == []
-        assert [str(page) for page in pages if page.writable and page.executable] == []
+def test_no_kernel_page_is_for_users_or_both_writable_and_executable(with_channel: Machine) -> None:
+    root = int(with_channel.channel.command("table use 0").one("cr3"))
+    pages = list(page_walk.kernel_half(with_channel, root).values())
+    assert any(page.executable for page in pages)
+    assert [str(page) for page in pages if page.user] == []
+    assert [str(page) for page in pages if page.writable and page.executable] == []
 
 
 # Modules that aren't as they should be.
