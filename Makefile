@@ -38,6 +38,7 @@ MAKEFLAGS += -rR --no-print-directory -j$(shell nproc)#  (a -j on the command li
 unexport MAKEFLAGS MFLAGS GNUMAKEFLAGS
 SHELL := /bin/sh
 export PATH := $(PATH):/usr/sbin:/sbin
+unexport PYTHONDONTWRITEBYTECODE#  (a suite starts Python some thousand times)
 Q := $(if $(V),,@)
 
 # Every file is written beside its name first, so that a killed build leaves no half and two makes at
