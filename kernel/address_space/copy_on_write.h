@@ -25,7 +25,8 @@ extern Counter zero_mapped_count;  // pages that a first read mapped to the shar
 /// Writable pages become read-only in both and carry your copy-on-write bit in both; the others are
 /// mapped as they are. 2 MiB pages stay 2 MiB pages. Each page shared gets a reference for each of
 /// its 4 KiB frames. The parent's narrowed translations go to `gather`, which the caller flushes
-/// before the parent runs again.
+/// before it gives up the parent's lock: until then threads of the parent may write to what is shared,
+/// and the child doesn't run.
 /// ENOMEM: what was shared so far stays mapped in the child, which the caller destroys; the
 /// parent then still works, its pages being separated by its next writes without a copy.
 /// Locks: both address spaces' locks.
@@ -41,7 +42,9 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
 ///  - a write to a page mapped read-only: it is shared, or was (fork), or mprotect narrowed it. A
 ///    frame with one reference is written in place; otherwise the page is copied and the old
 ///    frame's reference dropped. A shared 2 MiB page is split, and only the 4 KiB written copied.
-///  - the page is mapped as wanted: another thread was faster, or the translation was stale.
+///    The old translation is flushed before the copy becomes writable (memory/tlb.h).
+///  - the page is mapped as wanted: another thread was faster, or the translation was stale, and the
+///    fault itself has made the processor forget it. Nothing to do.
 /// Runs the same for user code and for the kernel on its behalf (fault.user false).
 /// Locks: the address space's lock.
 FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault)

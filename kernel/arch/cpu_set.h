@@ -1,6 +1,7 @@
-// A set of processors, one bit each.
+// Sets of processors, one bit each.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "lib/types.h"
@@ -18,6 +19,18 @@ struct CpuSet {
   constexpr bool empty() const { return bits == 0; }
   constexpr CpuSet with(CpuId cpu) const { return {bits | 1ull << cpu.value}; }
   constexpr CpuSet without(CpuId cpu) const { return {bits & ~(1ull << cpu.value)}; }
+};
+
+/// A set that any number of processors look at and change at once. All operations are sequentially
+/// consistent.
+class AtomicCpuSet {
+ public:
+  CpuSet load() const { return {bits_.load()}; }
+  void add(CpuId cpu) { bits_.fetch_or(CpuSet::of(cpu).bits); }
+  void remove(CpuId cpu) { bits_.fetch_and(~CpuSet::of(cpu).bits); }
+
+ private:
+  std::atomic<uint64_t> bits_{0};
 };
 
 }  // namespace cairn

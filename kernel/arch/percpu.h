@@ -11,6 +11,7 @@
 
 namespace cairn {
 
+class PageTable;
 struct Thread;
 struct RunQueue;
 struct TimerQueue;
@@ -38,6 +39,8 @@ struct alignas(64) Cpu {
   bool need_reschedule = false;
   CpuId id{};
   uint64_t user_fault_error = 0;  // error code of the last failed access to user memory
+
+  const PageTable* loaded_table = nullptr;  // in CR3; null: the kernel's own (memory/page_table.cc)
 
   // The scheduler's (sched/scheduler.cc); touched by this processor only, interrupts off.
   Thread* idle_thread = nullptr;      // runs when nobody else wants to

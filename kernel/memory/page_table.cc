@@ -2,9 +2,11 @@
 // lab A's (labs/a-paging/page_table.cc).
 #include "memory/page_table.h"
 
+#include "arch/cpu.h"
+#include "lib/assert.h"
 #include "lib/string.h"
 #include "memory/frame_allocator.h"
-#include "sync/spinlock.h"
+#include "memory/tlb.h"
 
 namespace cairn {
 
@@ -19,14 +21,31 @@ Result<PageTable> PageTable::create() {
 
 PageTable::~PageTable() {
   if (root_.value == 0) return;
-  InterruptsOff off;
-  // A kernel thread may still run on this table, having no use for any user half.
-  if (is_active()) Cr3{kernel_root().value}.write();
+  retired_ = true;
+  if (!active_cpus().empty()) flush_tlb_everywhere(*this, {VirtAddr(0), kUserEnd});
+  ASSERT(active_cpus().empty());
   free_frame(frame_of(root_));
 }
 
+bool PageTable::is_active() const { return this_cpu().loaded_table == this; }
+
 void PageTable::activate() const {
-  if (!is_active()) Cr3{root_.value}.write();
+  Cpu& cpu = this_cpu();
+  const PageTable* before = cpu.loaded_table;
+  if (before == this) return;
+  active_cpus_.add(cpu.id);
+  Cr3{root_.value}.write();
+  cpu.loaded_table = this;
+  if (before != nullptr) before->active_cpus_.remove(cpu.id);
+}
+
+void PageTable::activate_kernel() {
+  Cpu& cpu = this_cpu();
+  const PageTable* before = cpu.loaded_table;
+  if (before == nullptr) return;
+  Cr3{kernel_root().value}.write();
+  cpu.loaded_table = nullptr;
+  before->active_cpus_.remove(cpu.id);
 }
 
 Result<PhysAddr> allocate_table() {

@@ -15,78 +15,18 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
-#include "arch/cpu.h"
+#include "arch/cpu_set.h"
 #include "arch/layout.h"
 #include "lib/result.h"
 #include "lib/types.h"
 #include "memory/frame.h"
+#include "memory/page_table_entry.h"
 
 namespace cairn {
 
 class TlbGather;
-
-/// Bits of an entry. Bits 9–11 and 52–58 are ignored by the processor: they are yours.
-enum class Pte : uint64_t {
-  kNone = 0,
-  kPresent = 1ull << 0,
-  kWritable = 1ull << 1,
-  kUser = 1ull << 2,
-  kWriteThrough = 1ull << 3,
-  kCacheDisable = 1ull << 4,
-  kAccessed = 1ull << 5,  // set by the processor
-  kDirty = 1ull << 6,     // set by the processor, leaves only
-  kHuge = 1ull << 7,      // in level 2: a leaf of 2 MiB
-  kGlobal = 1ull << 8,
-  kNoExecute = 1ull << 63,
-};
-constexpr Pte operator|(Pte a, Pte b) { return Pte(uint64_t(a) | uint64_t(b)); }
-constexpr Pte operator&(Pte a, Pte b) { return Pte(uint64_t(a) & uint64_t(b)); }
-constexpr Pte without(Pte flags, Pte removed) { return Pte(uint64_t(flags) & ~uint64_t(removed)); }
-constexpr bool has(Pte flags, Pte wanted) { return (flags & wanted) == wanted; }
-
-inline constexpr Pte kUserData = Pte::kPresent | Pte::kWritable | Pte::kUser | Pte::kNoExecute;
-inline constexpr Pte kUserReadOnly = Pte::kPresent | Pte::kUser | Pte::kNoExecute;
-inline constexpr Pte kUserText = Pte::kPresent | Pte::kUser;
-static_assert(uint64_t(kUserData) == 0x8000'0000'0000'0007);
-
-/// What a caller of map_page() and remap_page() may ask for; kHuge follows from the page size.
-inline constexpr Pte kPermissionBits = Pte::kWritable | Pte::kUser | Pte::kNoExecute;
-inline constexpr uint64_t kPteFrameMask = 0x000f'ffff'ffff'f000;
-inline constexpr unsigned kEntriesPerTable = 512;
-
-enum class PageSize : uint64_t { k4KiB = kPageSize, k2MiB = kHugePageSize };  // bytes
-
-/// One entry, as the processor reads it: every access is a single 8-byte load or store.
-class PageTableEntry {
- public:
-  uint64_t value() const { return bits_.load(std::memory_order_relaxed); }
-  bool present() const { return value() & uint64_t(Pte::kPresent); }
-  bool huge() const { return value() & uint64_t(Pte::kHuge); }
-  PhysAddr address() const { return PhysAddr(value() & kPteFrameMask); }
-  Pte flags() const { return Pte(value() & ~kPteFrameMask); }
-
-  void set(PhysAddr address, Pte flags) {
-    bits_.store(address.value | uint64_t(flags), std::memory_order_release);
-  }
-  void clear() { bits_.store(0, std::memory_order_release); }
-  /// Stores a new value and returns the old one, with what the processor set until then.
-  uint64_t exchange(uint64_t value) { return bits_.exchange(value); }
-
- private:
-  std::atomic<uint64_t> bits_;
-};
-static_assert(sizeof(PageTableEntry) == 8);
-
-struct Table {
-  std::array<PageTableEntry, kEntriesPerTable> entries;
-};
-static_assert(sizeof(Table) == kPageSize);
-
-/// The table that lies in a frame.
-inline Table& table_at(PhysAddr address) { return *direct_map_as<Table>(address); }
 
 /// The way from the root to where a translation ends.
 struct PageWalk {
@@ -111,16 +51,25 @@ class PageTable {
  public:
   /// A table with an empty user half and the kernel's upper half. ENOMEM.
   static Result<PageTable> create();
-  /// Frees the root. Every page of the user half must have been unmapped.
+  /// Frees the root. Every page of the user half must have been unmapped, and no thread has the
+  /// table for its own. Processors that still have it loaded, running kernel threads, leave it first:
+  /// flush_tlb_everywhere(), so interrupts on, no spinlock held.
   ~PageTable();
   PageTable(PageTable&& other) noexcept : root_(other.root_) { other.root_ = PhysAddr(0); }
   PageTable& operator=(PageTable&&) = delete;
 
   /// Physical address of the level 4 table: what CR3 holds while this table is in use.
   PhysAddr root() const { return root_; }
-  /// Loads CR3 unless it holds this table already. Interrupts off or preemption disabled.
+  /// Loads this table on this processor, unless it is loaded already. Preemption disabled.
   void activate() const;
-  bool is_active() const { return Cr3::read().root() == root_; }
+  /// Loads the kernel's own table instead. Preemption disabled.
+  static void activate_kernel();
+  /// Whether this processor has it loaded. Preemption disabled.
+  bool is_active() const;
+  /// The processors that have this table loaded, those included that run a kernel thread on it, which
+  /// has no use for any user half: all that may hold translations of it. The order of updates is in
+  /// memory/tlb.h.
+  CpuSet active_cpus() const { return active_cpus_.load(); }
 
   // ---- LAB A1 (handouts/a-paging.md#a1) ------------------------------------------------------
 
@@ -171,8 +120,11 @@ class PageTable {
 
  private:
   explicit PageTable(PhysAddr root) : root_(root) {}
+  friend void flush_tlb_here(const PageTable& table, VirtRange range);
 
   PhysAddr root_;
+  mutable AtomicCpuSet active_cpus_;
+  bool retired_ = false;  // nobody needs it any more: processors leave it when told to flush
 };
 
 /// A zeroed frame for a page table (use kPageTable). ENOMEM.

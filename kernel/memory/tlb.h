@@ -3,7 +3,26 @@
 // The processor keeps translations that it has used. It may go on using one after its entry in
 // memory changed, until it is told: by INVLPG for one page, by loading CR3 for all of them (none of
 // our user pages is global).
-// Source: Intel SDM 3A, "Invalidation of TLBs and Paging-Structure Caches".
+//
+// The order of things, with any number of processors. A translation that was removed, narrowed or
+// redirected is flushed on every processor that may hold it
+//   - before its frame, or a table on the way, is freed: TlbGather sees to it;
+//   - before the page that takes its place becomes writable anywhere: else one thread writes to the
+//     new frame while another still reads the old one (copy-on-write);
+//   - before whoever shares the frame by now runs: fork flushes the parent, then lets the child go.
+// A translation that was only widened needs no flush: a processor that still has the narrow one faults,
+// and the fault makes it look again (Intel SDM 3A, "Recommended Invalidation"). Kernel mappings never
+// change and are never flushed: a kernel stack that is used again has the translation it always had.
+//
+// Which processors may hold translations of a table is a set that the table keeps
+// (PageTable::active_cpus()). A processor enters it before it loads CR3, and leaves it after it loaded
+// another table. Who changes an entry looks at the set afterwards. So if he misses a processor, it
+// entered after he looked, and its load of CR3, which forgets all translations, came after the change.
+// Kernel threads run on the table that is loaded, whoever's it is; that processor stays in the set and
+// is told like the others, until it leaves: at its next switch to a thread of another table, or because
+// the table ends.
+// Sources: Intel SDM 3A, "Invalidation of TLBs and Paging-Structure Caches"; Black et al.,
+// "Translation Lookaside Buffer Consistency: A Software Approach" (1989).
 #pragma once
 
 #include "lib/types.h"
@@ -39,7 +58,7 @@ inline constexpr uint64_t kFlushRangeLimit = 32;
 /// Collects what an operation on a page table removed, then flushes once, then lets the memory go.
 /// That order is the invariant: while any processor may hold a translation to a frame, the frame
 /// isn't free. The destructor flushes what is left.
-/// Locks: as the page table's.
+/// Locks: as the page table's, and as flush_tlb_everywhere() needs: interrupts on, no spinlock.
 class TlbGather {
  public:
   explicit TlbGather(const PageTable& table) : table_(table) {}
@@ -80,9 +99,16 @@ class TlbGather {
   uint64_t frames_[kMaxFrames];  // physical addresses, bit 0 set: 2 MiB; left uninitialised
 };
 
-/// Flushes `range` of `table` on every processor that may hold translations of it. Before lab D
-/// there is one: the stand-in calls flush_tlb_single() for a range of one page and flush_tlb_range()
-/// for a longer one if the table is loaded, and nothing otherwise.
+/// What one processor does of flush_tlb_everywhere(), with preemption disabled: nothing if it hasn't
+/// the table loaded. Calls flush_tlb_single() for a range of one page, flush_tlb_range() for a longer
+/// one; of a table that is about to be freed it loads the kernel's instead.
+void flush_tlb_here(const PageTable& table, VirtRange range);
+
+// ---- LAB D4 ----------------------------------------------------------------------------------
+/// Has flush_tlb_here() run on every processor that is in table.active_cpus() at the call, and waits
+/// until all have done it. Interrupts on and no spinlock held, since it may wait for processors that
+/// have to take an interrupt for it; mutexes may be held. Changes of entries that come before the call
+/// are seen by all. Until lab D is in, there is one processor (standins/d.cc).
 void flush_tlb_everywhere(const PageTable& table, VirtRange range);
 
 }  // namespace cairn

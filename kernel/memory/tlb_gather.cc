@@ -1,6 +1,9 @@
+#include "arch/cpu.h"
+#include "lib/assert.h"
 #include "memory/frame.h"
 #include "memory/frame_refs.h"
 #include "memory/tlb.h"
+#include "sync/lock_order.h"
 
 namespace cairn {
 
@@ -19,6 +22,7 @@ void TlbGather::flush_translations() {
   // INVLPG at any address of a page forgets the whole page, be it of 2 MiB.
   if (page_count_ == 1) range_.end = range_.start + kPageSize;
   page_count_ = 0;
+  if (kDebugBuild) ASSERT(interrupts_enabled() && this_cpu().preempt_count == 0);
   flush_tlb_everywhere(table_, range_);
 }
 
@@ -34,6 +38,17 @@ void TlbGather::release_memory() {
     for (uint64_t k = 0; k < count; k++) frame_put(first + k);
   }
   frame_count_ = 0;
+}
+
+void flush_tlb_here(const PageTable& table, VirtRange range) {
+  if (!table.is_active()) return;
+  if (table.retired_) {
+    PageTable::activate_kernel();
+  } else if (range.size() == kPageSize) {
+    flush_tlb_single(range.start);
+  } else {
+    flush_tlb_range(range);
+  }
 }
 
 }  // namespace cairn

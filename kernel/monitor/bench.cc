@@ -1,5 +1,7 @@
 #include "monitor/bench.h"
 
+#include <algorithm>
+
 #include "arch/cpu.h"
 #include "memory/frame_allocator.h"
 #include "memory/tlb.h"
@@ -9,6 +11,7 @@ namespace cairn {
 namespace {
 
 constexpr unsigned kRounds = 256;
+constexpr unsigned kRuns = 4;
 constexpr VirtAddr kFirstPage{0x1000'0000};
 // A neighbour that stays mapped keeps the table warm: no operation allocates or frees a table.
 constexpr VirtAddr kNeighbour{0x1000'0000 + 511 * kPageSize};
@@ -16,7 +19,6 @@ constexpr VirtAddr kNeighbour{0x1000'0000 + 511 * kPageSize};
 /// Ticks that `operation(page)` takes, over kRounds pages, without the loop's own.
 template <class Operation>
 uint64_t measure(Operation operation) {
-  InterruptsOff off;
   uint64_t start = read_tsc();
   for (unsigned i = 0; i < kRounds; i++) {
     keep_value(i);
@@ -31,6 +33,12 @@ uint64_t measure(Operation operation) {
 struct Costs {
   uint64_t walk, map, remap, unmap;
 };
+
+/// Interrupts are on, as flushes need them; the smallest of several runs had none.
+Costs least(const Costs& left, const Costs& right) {
+  return {std::min(left.walk, right.walk), std::min(left.map, right.map),
+          std::min(left.remap, right.remap), std::min(left.unmap, right.unmap)};
+}
 
 /// Measures on a loaded table, so that flushes are included.
 Result<Costs> measure_all(PageTable& table, PhysAddr frame) {
@@ -64,8 +72,13 @@ Result<void> run_page_bench(Session& session) {
     current_thread()->page_table = &table;
     table.activate();
   }
-  auto first = measure_all(table, address);
-  auto second = measure_all(table, address);
+  Costs costs{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  bool good = true;
+  for (unsigned run = 0; run < kRuns && good; run++) {
+    auto measured = measure_all(table, address);
+    good = measured.ok();
+    if (good) costs = least(costs, *measured);
+  }
   {
     TlbGather gather(table);
     (void)table.unmap_page(kNeighbour, gather);
@@ -73,14 +86,17 @@ Result<void> run_page_bench(Session& session) {
   {
     InterruptsOff off;
     current_thread()->page_table = before;
-    Cr3{(before != nullptr ? before->root() : kernel_root()).value}.write();
+    if (before != nullptr) {
+      before->activate();
+    } else {
+      PageTable::activate_kernel();
+    }
   }
-  if (!first.ok() || !second.ok())
-    return session.fail(Errno::kEIO, "a page-table operation failed");
-  print(session.out, "name=walk instructions={}\n", second->walk);
-  print(session.out, "name=map instructions={}\n", second->map);
-  print(session.out, "name=unmap instructions={}\n", second->unmap);
-  print(session.out, "name=remap instructions={}\n", second->remap);
+  if (!good) return session.fail(Errno::kEIO, "a page-table operation failed");
+  print(session.out, "name=walk instructions={}\n", costs.walk);
+  print(session.out, "name=map instructions={}\n", costs.map);
+  print(session.out, "name=unmap instructions={}\n", costs.unmap);
+  print(session.out, "name=remap instructions={}\n", costs.remap);
   return {};
 }
 

@@ -131,7 +131,7 @@ void load_table(const PageTable* table) {
   if (table != nullptr) {
     table->activate();
   } else {
-    Cr3{kernel_root().value}.write();
+    PageTable::activate_kernel();
   }
 }
 

@@ -18,7 +18,7 @@ namespace {
 void leave_address_space() {
   InterruptsOff off;
   current_thread()->page_table = nullptr;
-  Cr3{kernel_root().value}.write();
+  PageTable::activate_kernel();
 }
 
 void drop_address_space(Process& process) {

@@ -41,12 +41,10 @@ void rcu_read_unlock() { enable_preemption(); }
 void synchronize_rcu() { ASSERT(this_cpu().preempt_count == 0); }
 
 void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
-  if (!table.is_active()) return;
-  if (range.size() == kPageSize) {
-    flush_tlb_single(range.start);
-  } else {
-    flush_tlb_range(range);
-  }
+  if (table.active_cpus().empty()) return;
+  disable_preemption();
+  flush_tlb_here(table, range);
+  enable_preemption();
 }
 
 }  // namespace standin

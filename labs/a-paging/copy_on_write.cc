@@ -87,8 +87,8 @@ FaultOutcome make_writable(PageTable& table, const Region& region, PageWalk walk
   }
   FrameNumber old_frame = frame_of(walk.entry().address());
   if (frame_references(old_frame) == 1) {
+    // The translation only becomes wider: nothing to flush.
     walk.entry().set(frame_address(old_frame), region.page_flags() | Pte::kPresent);
-    gather.add(page);
     cow_reused_count.increment();
     return FaultOutcome::kRetry;
   }
@@ -101,8 +101,12 @@ FaultOutcome make_writable(PageTable& table, const Region& region, PageWalk walk
     copy_page(*copy, old_frame);
     cow_copied_count.increment();
   }
-  walk.entry().set(frame_address(*copy), region.page_flags() | Pte::kPresent);
+  // Nobody may write to the copy while another processor still reads the old frame.
+  Pte flags = region.page_flags() | Pte::kPresent;
+  walk.entry().set(frame_address(*copy), without(flags, Pte::kWritable));
   gather.add(page);
+  gather.flush();
+  walk.entry().set(frame_address(*copy), flags);
   gather.put_frame(frame_address(old_frame));
   return FaultOutcome::kRetry;
 }
@@ -156,8 +160,7 @@ FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const 
   if (fault.write && !has(walk.entry().flags(), Pte::kWritable)) {
     return make_writable(table, region, walk, page);
   }
-  // Somebody else was faster, or this processor's translation is out of date.
-  flush_tlb_single(page);
+  // Somebody else was faster, or this processor's translation was out of date; it is forgotten now.
   return FaultOutcome::kRetry;
   // END SOLUTION
 }

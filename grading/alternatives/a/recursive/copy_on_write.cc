@@ -133,9 +133,14 @@ Result<void> separate(PageTable& table, const Region& region, VirtAddr page) {
   } else {
     cow_reused_count.increment();
   }
-  entry.set(frame_address(own), region.page_flags() | Pte::kPresent);
-  gather.add(page);
-  if (own != shared) gather.put_frame(frame_address(shared));
+  Pte flags = region.page_flags() | Pte::kPresent;
+  if (own != shared) {
+    entry.set(frame_address(own), without(flags, Pte::kWritable));
+    gather.add(page);
+    gather.put_frame(frame_address(shared));
+    gather.flush();
+  }
+  entry.set(frame_address(own), flags);
   return {};
 }
 
@@ -155,8 +160,6 @@ FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const 
     done = first_access(table, region, page, fault.write);
   } else if (fault.write && !has((*table.get_page_table_entry(page))->flags(), Pte::kWritable)) {
     done = separate(table, region, page);
-  } else {
-    flush_tlb_single(page);
   }
   return done.ok() ? FaultOutcome::kRetry : FaultOutcome::kOutOfMemory;
 }

@@ -131,11 +131,8 @@ FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const 
     if (map_first_large(table, region, page)) return FaultOutcome::kRetry;
     return outcome(map_first(table, region, page, fault.write));
   }
+  if (!fault.write || has((*mapped)->flags(), Pte::kWritable)) return FaultOutcome::kRetry;
   TlbGather gather(table);
-  if (!fault.write || has((*mapped)->flags(), Pte::kWritable)) {
-    gather.add(page);
-    return FaultOutcome::kRetry;
-  }
   auto split = table.split_page(page, gather);
   if (!split.ok()) return FaultOutcome::kOutOfMemory;
   PhysAddr old = table.walk_page_table(page).entry().address();
@@ -147,6 +144,9 @@ FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const 
     if (!copy.ok()) return FaultOutcome::kOutOfMemory;
     fresh = frame_address(*copy);
     gather.put_frame(old);
+    Pte closed = without(region.page_flags(), Pte::kWritable);
+    if (!table.remap_page(page, fresh, closed, gather).ok()) return FaultOutcome::kOutOfMemory;
+    gather.flush();
   }
   return outcome(table.remap_page(page, fresh, region.page_flags(), gather));
 }
