@@ -1,4 +1,4 @@
-// Source: Intel 8254 data sheet, "Mode 0" (PIT); Motorola MC146818 data sheet (CMOS clock).
+// Source: Intel 8254 data sheet, "Mode 0", "Counter Latch Command" (PIT); Motorola MC146818 data sheet (CMOS clock).
 #include "time/clock.h"
 
 #include <algorithm>
@@ -13,8 +13,8 @@ namespace {
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr uint64_t kPitFrequency = 1'193'182;                // Hz
-constexpr uint64_t kCalibrationTicks = kPitFrequency / 200;  // 5 ms
-constexpr int kCalibrations = 4;
+constexpr uint32_t kCalibrationTicks = kPitFrequency / 500;  // 2 ms
+constexpr int kReadings = 8;
 
 constinit uint64_t tsc_start = 0;
 constinit uint64_t tsc_hz = 0;
@@ -22,13 +22,36 @@ constinit uint64_t apic_hz = 0;
 constinit uint64_t ns_per_tsc_fixed = 0;  // nanoseconds a tick, 32 fractional bits
 constinit uint64_t boot_realtime_ns = 0;
 
-/// Waits for 5 ms of the PIT's channel 2, whose output can be polled.
-void wait_calibration_period() {
+/// The three clocks at one moment.
+struct Reading {
+  uint64_t tsc;
+  uint64_t width;  // TSC ticks that the reading took
+  uint32_t apic;   // counts down
+  uint32_t pit;    // counts down, 16 bits
+};
+
+/// Starts the PIT's channel 2 at its highest count; after 55 ms its output goes high and stays so.
+void start_pit() {
   out8(0x61, uint8_t((in8(0x61) & ~0x02) | 0x01));  // gate on, speaker off
   out8(0x43, 0xb0);                                 // channel 2, low then high byte, mode 0
-  out8(0x42, uint8_t(kCalibrationTicks));
-  out8(0x42, uint8_t(kCalibrationTicks >> 8));
-  while ((in8(0x61) & 0x20) == 0) relax_cpu();
+  out8(0x42, 0xff);
+  out8(0x42, 0xff);
+}
+bool pit_ran_out() { return (in8(0x61) & 0x20) != 0; }
+
+/// A busy host may stop us in the middle of a reading, and then it is wide: the narrowest of several.
+Reading read_clocks() {
+  Reading best{.tsc = 0, .width = UINT64_MAX, .apic = 0, .pit = 0};
+  for (int i = 0; i < kReadings; i++) {
+    uint64_t before = read_tsc();
+    out8(0x43, 0x80);  // latches channel 2's count, which can be read at leisure
+    uint32_t apic = apic_timer_remaining();
+    uint64_t width = read_tsc() - before;
+    uint32_t low = in8(0x42);
+    uint32_t pit = in8(0x42) << 8 | low;
+    if (width < best.width) best = {.tsc = before, .width = width, .apic = apic, .pit = pit};
+  }
+  return best;
 }
 
 uint8_t read_cmos(uint8_t index) {
@@ -61,19 +84,18 @@ uint64_t read_realtime_seconds() {
 }  // namespace
 
 void calibrate_clock() {
-  // A host that is busy lets us see the end of a period late, never early: the shortest is right.
-  constexpr uint32_t kManyTicks = 0xffff'ffff;
-  uint64_t tsc_ticks = UINT64_MAX, apic_ticks = UINT64_MAX;
-  for (int i = 0; i < kCalibrations; i++) {
-    arm_apic_timer(kManyTicks);
-    uint64_t tsc = read_tsc();
-    wait_calibration_period();
-    tsc_ticks = std::min(tsc_ticks, read_tsc() - tsc);
-    apic_ticks = std::min<uint64_t>(apic_ticks, kManyTicks - apic_timer_remaining());
-  }
+  Reading first, last;
+  do {
+    start_pit();
+    arm_apic_timer(0xffff'ffff);
+    first = read_clocks();
+    do last = read_clocks();
+    while (first.pit - last.pit < kCalibrationTicks);
+  } while (pit_ran_out());  // a busy host stopped us for so long that the count began again
   arm_apic_timer(0);
-  tsc_hz = tsc_ticks * kPitFrequency / kCalibrationTicks;
-  apic_hz = std::max<uint64_t>(apic_ticks * kPitFrequency / kCalibrationTicks, 1);
+  uint64_t pit_ticks = first.pit - last.pit;
+  tsc_hz = (last.tsc - first.tsc) * kPitFrequency / pit_ticks;
+  apic_hz = std::max<uint64_t>((first.apic - last.apic) * kPitFrequency / pit_ticks, 1);
   ns_per_tsc_fixed = (kNsPerSecond << 32) / std::max<uint64_t>(tsc_hz, 1);
   tsc_start = read_tsc();
   boot_realtime_ns = read_realtime_seconds() * kNsPerSecond;

@@ -7,8 +7,8 @@
 
 namespace cairn {
 
-/// Measures TSC and APIC timer against 5 ms of the PIT, the best of four; reads the date from the CMOS clock. Needs
-/// the local APIC. Interrupts off.
+/// Measures TSC and APIC timer against 2 ms of the PIT; reads the date from the CMOS clock. Needs the
+/// local APIC. Interrupts off.
 void calibrate_clock();
 
 /// Nanoseconds since calibration; never goes back. 0 before.
