@@ -246,18 +246,19 @@ $(BUILD)/user/programs.cpio: $(programs:%=$(BUILD)/user/%.flat) user/pack_progra
 
 # ---- Disks ----------------------------------------------------------------------------------------
 
-grub_modules := part_msdos ext2 multiboot2 serial terminfo terminal normal configfile test echo sleep halt
+# What GRUB's image has in it. On BIOS the rest is on the disk (make_disk.py).
+grub_modules := part_msdos ext2 serial terminfo terminal
+efi_modules := $(grub_modules) search multiboot2 normal test echo sleep halt
+$(call stamp,$(BUILD)/grub/list,$(efi_modules))
 
 image: $(OUT)/disk.img $(if $(UEFI),$(BUILD)/esp.img) ## Build a boot disk as tests use it, build/STAGE/disk.img
 
-$(BUILD)/grub/core.img: fs-images/core.cfg
-	@mkdir -p $(@D)
+$(BUILD)/grub/core.img: fs-images/core.cfg $(BUILD)/grub/list
 	$(Q)grub-mkimage -O i386-pc -p '(,msdos1)/boot/grub' -c $< -o $(part) biosdisk $(grub_modules)
 	$(done)
 
-$(BUILD)/grub/grub.efi: fs-images/esp.cfg
-	@mkdir -p $(@D)
-	$(Q)grub-mkimage -O x86_64-efi -p /boot/grub -c $< -o $(part) search $(grub_modules)
+$(BUILD)/grub/grub.efi: fs-images/esp.cfg $(BUILD)/grub/list
+	$(Q)grub-mkimage -O x86_64-efi -p /boot/grub -c $< -o $(part) $(efi_modules)
 	$(done)
 
 $(BUILD)/esp.img: $(BUILD)/grub/grub.efi fs-images/make_esp.sh

@@ -19,7 +19,7 @@ from sparse import copy_sparse
 
 PARTITION = 1 << 20  # bytes; where partitioning tools put the first partition too
 KERNEL, PROGRAMS = "/boot/cairn/kernel.elf", "/boot/cairn/programs.cpio"
-MENU = "/boot/grub/grub.cfg"
+MENU, MODULES = "/boot/grub/grub.cfg", "/boot/grub/i386-pc"
 RESERVE, RESERVE_SIZE = "/boot/cairn/reserve", 4 << 20  # bytes
 SECTOR, PARTITION_TABLE = 512, 446
 

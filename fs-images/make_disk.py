@@ -3,8 +3,11 @@
 
     sector 0            GRUB's boot.img and the partition table
     sectors 1…2047      GRUB's core image (the "gap"; boot.img's block list points at sector 1)
-    sector 2048 on      one ext2 partition, Cairn's root: /boot/grub/grub.cfg, /boot/cairn with the
-                        kernel and the programs, the usual directories, and the files of --root DIR
+    sector 2048 on      one ext2 partition, Cairn's root: /boot/grub with GRUB's menu and modules, /boot/cairn
+                        with the kernel and the programs, the usual directories, and the files of --root DIR
+
+The core image unpacks itself bit by bit, so it holds only what reads the partition and speaks on the
+serial line; GRUB's other modules are files.
 
 The same input gives the same bytes: identifiers, owners and times are fixed. With --keep an image that
 is there already keeps its files and gets the new kernel, programs and GRUB (kept_disk.py). Exits 1 with
@@ -33,11 +36,13 @@ LINUX_PARTITION = 0x83
 BLOCK = 4096  # bytes of an ext2 block
 SIZE_MIB = 64  # of the partition; room for what people write, and holes on the host until they do
 UUID = "ca1100ca-1100-4a11-8a11-ca1100ca1100"
-BOOT_IMAGE = Path("/usr/lib/grub/i386-pc/boot.img")
+GRUB = Path("/usr/lib/grub/i386-pc")
+BOOT_IMAGE = GRUB / "boot.img"
+MODULES = ("normal", "multiboot2", "test", "echo", "sleep", "halt")  # normal: the menu's language; the rest its commands
 HERE = Path(__file__).resolve().parent
 GRUB_MENU = HERE / "grub.cfg"
-FOLDERS = {"boot": 0o755, "boot/cairn": 0o755, "boot/grub": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755,
-           "mnt": 0o755, "tmp": 0o1777}
+FOLDERS = {"boot": 0o755, "boot/cairn": 0o755, "boot/grub": 0o755, "boot/grub/i386-pc": 0o755, "dev": 0o755, "etc": 0o755,
+           "home": 0o755, "mnt": 0o755, "tmp": 0o1777}
 
 
 def partition_table(sectors: int) -> bytes:
@@ -55,11 +60,25 @@ def boot_area(core: Path) -> bytes:
     return boot[:PARTITION_TABLE] + bytes(SECTOR - PARTITION_TABLE) + rest
 
 
+def grub_modules() -> list[str]:
+    """The names of MODULES and of all that they need, sorted."""
+    lines = (GRUB / "moddep.lst").read_text().splitlines()
+    needs = {name: rest.split() for name, _, rest in (line.partition(":") for line in lines)}
+    found: set[str] = set()
+    wanted = list(MODULES)
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found.add(name)
+            wanted += needs.get(name, [])
+    return sorted(found)
+
+
 def new_files(folder: Path, arguments: argparse.Namespace) -> kept_disk.Files:
     """What a build puts on the disk, by path there; GRUB's menu is written to `folder`."""
     menu = folder / "grub.cfg"
     menu.write_text(GRUB_MENU.read_text().replace("@OPTIONS@", arguments.options))
-    files = {kept_disk.MENU: menu}
+    files = {kept_disk.MENU: menu} | {f"{kept_disk.MODULES}/{name}.mod": GRUB / f"{name}.mod" for name in grub_modules()}
     if arguments.kernel:
         files[kept_disk.KERNEL] = Path(arguments.kernel)
     if arguments.programs:
