@@ -136,8 +136,8 @@ void AddressSpace::unmap_pages(VirtRange range, TlbGather& gather) {
     if (walk.level == 0) return;
     VirtAddr next = walk.end(at);
     if (walk.is_mapped()) {
-      auto frame = table_.unmap_page(at, gather, walk.page_size());
-      if (frame.ok()) gather.put_frame(*frame, walk.page_size());
+      auto old = table_.unmap_page(at, gather, walk.page_size());
+      if (old.ok()) gather.put_frame(old->address(), walk.page_size());
     }
     at = next;
   }

@@ -18,6 +18,7 @@
 #include <cstdint>
 
 #include "arch/cpu_set.h"
+#include "arch/cpu_set.h"
 #include "arch/layout.h"
 #include "lib/result.h"
 #include "lib/types.h"
@@ -93,25 +94,29 @@ class PageTable {
   /// A translation that wasn't present needs no flush.
   Result<void> map_page(VirtAddr page, PhysAddr frame, Pte flags, PageSize size = PageSize::k4KiB);
 
-  /// Removes the page and returns the memory it mapped, whose reference goes to the caller, who
-  /// drops it only after `gather` has flushed (TlbGather::put_frame()).
+  /// Removes the page and returns the entry that mapped it, as it was when it went: the memory, whose
+  /// reference goes to the caller, who drops it only after `gather` has flushed
+  /// (TlbGather::put_frame()), and the flags, among them whether the page was accessed and dirty. Only
+  /// one atomic operation stands between a processor's last write and that answer.
   /// A 4 KiB page inside a 2 MiB page: the 2 MiB page is split first (split_page()), its other
   /// pages stay.
   /// Tables left without a present entry are freed (TlbGather::free_table()), up to, not
   /// including, the root. Every translation removed is told to `gather`.
   /// ENOENT if nothing is mapped there; for 2 MiB also if only parts are; EINVAL as for map_page();
   /// ENOMEM if a split found no frame for its table, nothing changed.
-  Result<PhysAddr> unmap_page(VirtAddr page, TlbGather& gather, PageSize size = PageSize::k4KiB);
+  Result<EntryValue> unmap_page(VirtAddr page, TlbGather& gather, PageSize size = PageSize::k4KiB);
 
   /// Gives a mapped page another frame, other permissions or both. The bits that are yours (9–11,
-  /// 52–58) stay as they were. Splits like unmap_page(). The old translation is told to `gather`
-  /// unless nothing changed. References are the caller's business.
-  /// ENOENT, EINVAL, ENOMEM as unmap_page().
-  Result<void> remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather& gather,
-                          PageSize size = PageSize::k4KiB);
+  /// 52–58) stay as they were; accessed and dirty start clear, and the old entry, with what was set in
+  /// it up to the exchange, is returned. Splits like unmap_page(). The old translation is told to
+  /// `gather` unless nothing changed: then accessed and dirty stay, too. References are the caller's
+  /// business. ENOENT, EINVAL, ENOMEM as unmap_page().
+  Result<EntryValue> remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather& gather,
+                                PageSize size = PageSize::k4KiB);
 
   /// Replaces a 2 MiB page by a table of 512 entries of 4 KiB that map the same memory with the same
-  /// flags, your bits included. `page` is any address in it. Nothing to do for a 4 KiB page.
+  /// flags, your bits included, and accessed and dirty as they were up to the moment of replacement.
+  /// `page` is any address in it. Nothing to do for a 4 KiB page.
   /// The old translation is told to `gather`. ENOENT, EINVAL; ENOMEM, nothing changed.
   Result<void> split_page(VirtAddr page, TlbGather& gather);
 

@@ -42,21 +42,49 @@ inline constexpr unsigned kEntriesPerTable = 512;
 
 enum class PageSize : uint64_t { k4KiB = kPageSize, k2MiB = kHugePageSize };  // bytes
 
-/// One entry, as the processor reads it: every access is a single 8-byte load or store.
+/// What an entry says at one moment.
+class EntryValue {
+ public:
+  constexpr EntryValue() = default;
+  constexpr explicit EntryValue(uint64_t bits) : bits_(bits) {}
+  constexpr EntryValue(PhysAddr address, Pte flags) : bits_(address.value | uint64_t(flags)) {}
+
+  constexpr uint64_t bits() const { return bits_; }
+  constexpr bool present() const { return (bits_ & uint64_t(Pte::kPresent)) != 0; }
+  constexpr bool huge() const { return (bits_ & uint64_t(Pte::kHuge)) != 0; }
+  constexpr PhysAddr address() const { return PhysAddr(bits_ & kPteFrameMask); }
+  constexpr Pte flags() const { return Pte(bits_ & ~kPteFrameMask); }
+
+ private:
+  uint64_t bits_ = 0;
+};
+
+/// One entry, as the processor reads it: every access is a single 8-byte operation. The processors
+/// set kAccessed and kDirty in present entries whenever they like, so such an entry changes only by
+/// the atomic operations below, which lose neither: they change single bits, or hand back what they
+/// replace, with all that was set until then.
 class PageTableEntry {
  public:
+  EntryValue load() const { return EntryValue(value()); }
   uint64_t value() const { return bits_.load(std::memory_order_relaxed); }
-  bool present() const { return value() & uint64_t(Pte::kPresent); }
-  bool huge() const { return value() & uint64_t(Pte::kHuge); }
-  PhysAddr address() const { return PhysAddr(value() & kPteFrameMask); }
-  Pte flags() const { return Pte(value() & ~kPteFrameMask); }
+  bool present() const { return load().present(); }
+  bool huge() const { return load().huge(); }
+  PhysAddr address() const { return load().address(); }
+  Pte flags() const { return load().flags(); }
 
+  /// For an entry that isn't present, or whose table no processor can reach yet.
   void set(PhysAddr address, Pte flags) {
-    bits_.store(address.value | uint64_t(flags), std::memory_order_release);
+    bits_.store(EntryValue(address, flags).bits(), std::memory_order_release);
   }
-  void clear() { bits_.store(0, std::memory_order_release); }
-  /// Stores a new value and returns the old one, with what the processor set until then.
-  uint64_t exchange(uint64_t value) { return bits_.exchange(value); }
+  /// Replaces the entry; returns the old one.
+  EntryValue exchange(PhysAddr address, Pte flags) {
+    return EntryValue(bits_.exchange(EntryValue(address, flags).bits()));
+  }
+  /// Empties the entry; returns the old one.
+  EntryValue take() { return EntryValue(bits_.exchange(0)); }
+  /// Sets or clears bits, and leaves the others; returns the old entry.
+  EntryValue add(Pte bits) { return EntryValue(bits_.fetch_or(uint64_t(bits))); }
+  EntryValue remove(Pte bits) { return EntryValue(bits_.fetch_and(~uint64_t(bits))); }
 
  private:
   std::atomic<uint64_t> bits_;

@@ -26,7 +26,7 @@ void print_all_pages(Writer& out, AddressSpace& space) {
     if (walk.is_mapped()) {
       print(out, "page={} frame={} size={} ", VirtAddr(align_down(at.value, walk.span())),
             walk.entry().address(), walk.level == 2 ? "2m" : "4k");
-      print_pte_flags(out, walk.entry());
+      print_pte_flags(out, walk.entry().load());
       print(out, "\n");
     }
     at = walk.end(at);

@@ -2,14 +2,14 @@
 
 namespace cairn {
 
-void print_pte_flags(Writer& out, const PageTableEntry& entry) {
+void print_pte_flags(Writer& out, EntryValue entry) {
   Pte flags = entry.flags();
   auto mark = [flags](Pte bit, char letter) { return has(flags, bit) ? letter : '-'; };
   print(out, "flags={}{}{}{}{}{}{}{}", mark(Pte::kPresent, 'r'), mark(Pte::kWritable, 'w'),
         has(flags, Pte::kNoExecute) || !entry.present() ? '-' : 'x', mark(Pte::kUser, 'u'),
         mark(Pte::kHuge, 'h'), mark(Pte::kGlobal, 'g'), mark(Pte::kAccessed, 'a'),
         mark(Pte::kDirty, 'd'));
-  uint64_t software = (entry.value() >> 9 & 7) | (entry.value() >> 52 & 0x7f) << 3;
+  uint64_t software = (entry.bits() >> 9 & 7) | (entry.bits() >> 52 & 0x7f) << 3;
   print(out, " software={:x}", software);
 }
 
@@ -27,7 +27,7 @@ Result<void> print_walk(Session& session, const PageTable& table, VirtAddr addre
     print(session.out, "level={} table={} index={} entry={:x} ", level,
           PhysAddr(align_down(place.value, kPageSize)), place.value % kPageSize / 8,
           entry->value());
-    print_pte_flags(session.out, *entry);
+    print_pte_flags(session.out, entry->load());
     print(session.out, "\n");
   }
   return {};

@@ -7,7 +7,7 @@
 namespace cairn {
 
 /// "flags=rwxu--ad software=0x1": rights, user, huge, global, accessed, dirty; the bits that are ours.
-void print_pte_flags(Writer& out, const PageTableEntry& entry);
+void print_pte_flags(Writer& out, EntryValue entry);
 
 /// A line a level: level=4 table=0x… index=0 entry=0x… flags=…
 /// EINVAL outside the user half. Locks: the table owner's.

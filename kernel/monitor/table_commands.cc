@@ -69,13 +69,20 @@ Result<void> table_map(TableCall& call) {
   return told(call.session, call.table->map_page(page, frame, flags, call.size()), "map_page()");
 }
 
+/// Prints the entry that an operation replaced.
+Result<void> told_entry(Session& session, Result<EntryValue> old, const char* what) {
+  if (!old.ok()) return session.fail(old.error(), "{}", what);
+  print(session.out, "frame={} entry={:x} ", old->address(), old->bits());
+  print_pte_flags(session.out, *old);
+  print(session.out, "\n");
+  return {};
+}
+
 Result<void> table_unmap(TableCall& call) {
   VirtAddr page = TRY(call.address(1));
   TlbGather gather(*call.table);
-  auto frame = call.table->unmap_page(page, gather, call.size());
-  if (!frame.ok()) return call.session.fail(frame.error(), "unmap_page()");
-  print(call.session.out, "frame={}\n", *frame);
-  return {};
+  return told_entry(call.session, call.table->unmap_page(page, gather, call.size()),
+                    "unmap_page()");
 }
 
 Result<void> table_remap(TableCall& call) {
@@ -83,8 +90,8 @@ Result<void> table_remap(TableCall& call) {
   PhysAddr frame = TRY(call.frame(2));
   Pte flags = TRY(parse_flags(call.session, call.words[3]));
   TlbGather gather(*call.table);
-  return told(call.session, call.table->remap_page(page, frame, flags, gather, call.size()),
-              "remap_page()");
+  return told_entry(call.session, call.table->remap_page(page, frame, flags, gather, call.size()),
+                    "remap_page()");
 }
 
 /// remap_page() to the frame that is there.
@@ -96,8 +103,8 @@ Result<void> table_protect(TableCall& call) {
   PhysAddr frame = walk.entry().address();
   if (call.size() == PageSize::k4KiB) frame += page.value % walk.span() / kPageSize * kPageSize;
   TlbGather gather(*call.table);
-  return told(call.session, call.table->remap_page(page, frame, flags, gather, call.size()),
-              "remap_page()");
+  return told_entry(call.session, call.table->remap_page(page, frame, flags, gather, call.size()),
+                    "remap_page()");
 }
 
 Result<void> table_split(TableCall& call) {
@@ -180,8 +187,8 @@ Result<void> table_free(TableCall& call) REQUIRES(bench_lock) {
       if (walk.level == 0) break;
       VirtAddr next = walk.end(at);
       if (walk.is_mapped()) {
-        auto frame = call.table->unmap_page(at, gather, walk.page_size());
-        if (!frame.ok()) return call.session.fail(frame.error(), "unmap_page() of {}", at);
+        auto old = call.table->unmap_page(at, gather, walk.page_size());
+        if (!old.ok()) return call.session.fail(old.error(), "unmap_page() of {}", at);
       }
       at = next;
     }

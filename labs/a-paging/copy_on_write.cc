@@ -88,7 +88,8 @@ FaultOutcome make_writable(PageTable& table, const Region& region, PageWalk walk
   FrameNumber old_frame = frame_of(walk.entry().address());
   if (frame_references(old_frame) == 1) {
     // The translation only becomes wider: nothing to flush.
-    walk.entry().set(frame_address(old_frame), region.page_flags() | Pte::kPresent);
+    (void)walk.entry().remove(kCopyOnWrite);
+    (void)walk.entry().add(Pte::kWritable);
     cow_reused_count.increment();
     return FaultOutcome::kRetry;
   }
@@ -102,11 +103,11 @@ FaultOutcome make_writable(PageTable& table, const Region& region, PageWalk walk
     cow_copied_count.increment();
   }
   // Nobody may write to the copy while another processor still reads the old frame.
-  Pte flags = region.page_flags() | Pte::kPresent;
-  walk.entry().set(frame_address(*copy), without(flags, Pte::kWritable));
+  Pte read_only = without(region.page_flags(), Pte::kWritable) | Pte::kPresent;
+  (void)walk.entry().exchange(frame_address(*copy), read_only);
   gather.add(page);
   gather.flush();
-  walk.entry().set(frame_address(*copy), flags);
+  (void)walk.entry().add(Pte::kWritable);
   gather.put_frame(frame_address(old_frame));
   return FaultOutcome::kRetry;
 }
@@ -130,8 +131,8 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
       TRY(to.map_page(page, frame, flags, size));
       for (uint64_t i = 0; i < frames_in(size); i++) frame_get(frame_of(frame) + i);
       if (has(walk.entry().flags(), Pte::kWritable)) {
-        Pte shared = without(walk.entry().flags(), Pte::kWritable) | kCopyOnWrite;
-        walk.entry().set(frame, shared);
+        (void)walk.entry().add(kCopyOnWrite);
+        (void)walk.entry().remove(Pte::kWritable);
         gather.add(page, size);
         cow_shared_count.increment(frames_in(size));
       }

@@ -61,7 +61,9 @@ namespace {
 // Tables restrict nothing: what a page may be used for is said by its leaf alone.
 constexpr Pte kTableFlags = Pte::kPresent | Pte::kWritable | Pte::kUser;
 // The bits that the processor ignores, and so belong to software: 9–11 and 52–58.
-constexpr uint64_t kSoftwareBits = 0x07f0'0000'0000'0e00;
+constexpr Pte kSoftwareBits = Pte(0x07f0'0000'0000'0e00);
+// What the processor writes into leaves.
+constexpr Pte kSeenBits = Pte::kAccessed | Pte::kDirty;
 
 constexpr int leaf_level(PageSize size) { return size == PageSize::k2MiB ? 2 : 1; }
 constexpr Pte leaf_flags(Pte flags, PageSize size) {
@@ -87,13 +89,13 @@ void set_absent_entry(PageTableEntry& entry, PhysAddr address, Pte flags) {
   entry.set(address, flags);
 }
 
-/// Clears the present entry that the walk ended at, and every table on the way that it empties.
-void clear_entry(const PageWalk& walk, TlbGather& gather) {
-  for (int level = walk.level; level <= kRootLevel; level++) {
-    PageTableEntry* entry = walk.entries[level];
-    entry->clear();
-    PhysAddr table = table_of(entry);
-    if (--table_entry_count(table) > 0 || level == kRootLevel) return;
+/// Takes out the present entry that the walk ended at, and every table on the way that this empties.
+EntryValue take_entry(const PageWalk& walk, TlbGather& gather) {
+  EntryValue old = walk.entry().take();
+  for (int level = walk.level;; level++) {
+    PhysAddr table = table_of(walk.entries[level]);
+    if (--table_entry_count(table) > 0 || level == kRootLevel) return old;
+    (void)walk.entries[level + 1]->take();
     gather.free_table(table);
   }
 }
@@ -147,33 +149,31 @@ Result<void> PageTable::map_page(VirtAddr page, PhysAddr frame, Pte flags, PageS
 }
 
 // LAB A2: unmap_page() (handouts/a-paging.md#a2). Check: make grade LAB=a K=A2
-Result<PhysAddr> PageTable::unmap_page(VirtAddr page, TlbGather& gather, PageSize size) {
+Result<EntryValue> PageTable::unmap_page(VirtAddr page, TlbGather& gather, PageSize size) {
   // BEGIN SOLUTION A2
   TRY(check_page(page, PhysAddr(0), Pte::kNone, size));
   PageWalk walk = walk_page_table(page);
   if (!ends_at(walk, size)) TRY(split_around(*this, page, walk, gather, size));
-  PhysAddr frame = walk.entry().address();
-  clear_entry(walk, gather);
+  EntryValue old = take_entry(walk, gather);
   gather.add(page, size);
-  return frame;
+  return old;
   // END SOLUTION
 }
 
 // LAB A2: remap_page() (handouts/a-paging.md#a2). Check: make grade LAB=a K=A2
-Result<void> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather& gather,
-                                   PageSize size) {
+Result<EntryValue> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags,
+                                         TlbGather& gather, PageSize size) {
   // BEGIN SOLUTION A2
   TRY(check_page(page, frame, flags, size));
   PageWalk walk = walk_page_table(page);
   if (!ends_at(walk, size)) TRY(split_around(*this, page, walk, gather, size));
-  uint64_t before = walk.entry().value();
-  uint64_t kept = before & kSoftwareBits;
-  uint64_t wanted = frame.value | uint64_t(leaf_flags(flags, size)) | kept;
-  constexpr auto kSeenBits = uint64_t(Pte::kAccessed | Pte::kDirty);
-  if ((before & ~kSeenBits) == wanted) return {};
-  walk.entry().exchange(wanted);
+  EntryValue before = walk.entry().load();
+  Pte kept = before.flags() & kSoftwareBits;
+  Pte wanted = leaf_flags(flags, size) | kept;
+  if (before.address() == frame && without(before.flags(), kSeenBits) == wanted) return before;
+  EntryValue old = walk.entry().exchange(frame, wanted);
   gather.add(page, size);
-  return {};
+  return old;
   // END SOLUTION
 }
 
@@ -185,12 +185,18 @@ Result<void> PageTable::split_page(VirtAddr page, TlbGather& gather) {
   if (!walk.is_mapped()) return Errno::kENOENT;
   if (walk.page_size() == PageSize::k4KiB) return {};
   PhysAddr table = TRY(allocate_table());
-  Pte flags = without(walk.entry().flags(), Pte::kHuge);
+  EntryValue before = walk.entry().load();
+  Pte flags = without(before.flags(), Pte::kHuge);
   for (unsigned i = 0; i < kEntriesPerTable; i++) {
-    table_at(table).entries[i].set(walk.entry().address() + i * kPageSize, flags);
+    table_at(table).entries[i].set(before.address() + i * kPageSize, flags);
   }
   table_entry_count(table) = kEntriesPerTable;
-  walk.entry().set(table, kTableFlags);
+  EntryValue old = walk.entry().exchange(table, kTableFlags);
+  // What a processor set while we filled the table.
+  Pte seen = without(old.flags() & kSeenBits, before.flags());
+  for (unsigned i = 0; seen != Pte::kNone && i < kEntriesPerTable; i++) {
+    (void)table_at(table).entries[i].add(seen);
+  }
   gather.add(VirtAddr(align_down(page.value, kHugePageSize)), PageSize::k2MiB);
   return {};
   // END SOLUTION

@@ -135,13 +135,17 @@ class Table:
         """unmap_page(); the frame it returned."""
         return self._command("unmap", page, large=large).number("frame")
 
-    def remap(self, page: int, frame: int, flags: str, large: bool = False) -> None:
-        """remap_page()."""
-        self._command("remap", page, frame, flags, large=large)
+    def remap(self, page: int, frame: int, flags: str, large: bool = False) -> int:
+        """remap_page(); the entry it returned."""
+        return self._command("remap", page, frame, flags, large=large).number("entry")
 
-    def protect(self, page: int, flags: str, large: bool = False) -> None:
-        """remap_page() to the same frame."""
-        self._command("protect", page, flags, large=large)
+    def protect(self, page: int, flags: str, large: bool = False) -> int:
+        """remap_page() to the same frame; the entry it returned."""
+        return self._command("protect", page, flags, large=large).number("entry")
+
+    def unmap_entry(self, page: int) -> int:
+        """unmap_page(); the entry it returned."""
+        return self._command("unmap", page).number("entry")
 
     def mapped(self, address: int) -> bool:
         """is_mapped()."""

@@ -29,6 +29,9 @@ from grading.tests.a.tables import (
     write_word,
 )
 
+ACCESSED, DIRTY = 1 << 5, 1 << 6
+SEEN = ACCESSED | DIRTY
+
 
 def map_random(table: Table, rng: random.Random, count: int) -> Layout:
     """Maps `count` random pages to random frames with random permissions."""
@@ -205,6 +208,32 @@ def test_remap_changes_what_is_asked(machine: Machine, rng: random.Random) -> No
         entry = entries[address]
         check(expected=bits, seen=entry & IGNORED, what=f"bits 9-11 and 52-58 of the entry of page {address:#x}",
               hint="these bits are the kernel's own (a copy-on-write mark, say): remap_page() leaves them as they were")
+
+
+@item("A2", points=2)
+def test_old_entries_are_handed_back(machine: Machine, rng: random.Random) -> None:
+    """unmap_page() and remap_page() return the entry as it was, accessed and dirty included; a new one starts without."""
+    table = Table.new(machine)
+    layout = map_random(table, rng, 24)
+    old: dict[int, int] = {}
+    with machine.stopped():
+        for address in layout:  # What a processor sets when it uses the page.
+            place = entry_place(machine, table.root, address)
+            old[address] = read_word(machine, place) & ~SEEN | rng.choice([0, ACCESSED, SEEN]) | rng.getrandbits(64) & IGNORED
+            write_word(machine, place, old[address])
+    pages = rng.sample(sorted(layout), len(layout))
+    for address in pages[:8]:
+        check(expected=hex(old[address]), seen=hex(table.unmap_entry(address)), what=f"the entry that unmapping page {address:#x} returned",
+              hint="take the entry out by one exchange, and return what that gave you")
+    for address in pages[8:]:
+        if rng.random() < 0.5:
+            flags = rng.choice([flags for flags in PERMISSIONS if flags != layout[address].flags])
+            seen = table.protect(address, flags)
+        else:
+            seen = table.remap(address, layout[address].frame ^ PAGE, layout[address].flags)
+        check(expected=hex(old[address]), seen=hex(seen), what=f"the entry that remapping page {address:#x} returned",
+              hint="replace the entry by one exchange, and return what that gave you")
+        check(expected=hex(0), seen=hex(table.entry(address)[1] & SEEN), what=f"accessed and dirty of page {address:#x}, remapped")
 
 
 @item("A2", points=2)

@@ -52,7 +52,8 @@ class Sharing {
     PageTableEntry* theirs = TRY(child_.get_page_table_entry(page));
     theirs->set(entry.address(), theirs->flags() | kCow);
     if (has(flags, Pte::kWritable)) {
-      entry.set(entry.address(), closed | kCow);
+      (void)entry.add(kCow);
+      (void)entry.remove(Pte::kWritable);
       gather_.add(page, size);
       cow_shared_count.increment(frames);
     }
@@ -135,12 +136,13 @@ Result<void> separate(PageTable& table, const Region& region, VirtAddr page) {
   }
   Pte flags = region.page_flags() | Pte::kPresent;
   if (own != shared) {
-    entry.set(frame_address(own), without(flags, Pte::kWritable));
+    (void)entry.exchange(frame_address(own), without(flags, Pte::kWritable));
     gather.add(page);
     gather.put_frame(frame_address(shared));
     gather.flush();
   }
-  entry.set(frame_address(own), flags);
+  (void)entry.remove(kCow);
+  (void)entry.add(Pte::kWritable);
   return {};
 }
 

@@ -11,6 +11,7 @@ namespace {
 constexpr int kRoot = 4;
 constexpr Pte kTable = Pte::kPresent | Pte::kWritable | Pte::kUser;
 constexpr Pte kSoftware = Pte(0x07f0'0000'0000'0e00);
+constexpr Pte kTouched = Pte::kAccessed | Pte::kDirty;
 
 struct Request {
   VirtAddr page;
@@ -70,14 +71,17 @@ Result<void> map_in(PhysAddr table, int level, const Request& request, PhysAddr 
 
 Result<void> split(PageTableEntry& entry, VirtAddr page, TlbGather& gather) {
   PhysAddr table = TRY(allocate_table());
-  Pte flags = without(entry.flags(), Pte::kHuge);
-  PhysAddr frame = entry.address();
+  EntryValue large = entry.load();
+  PhysAddr frame = large.address();
   for (PageTableEntry& small : table_at(table).entries) {
-    small.set(frame, flags);
+    small.set(frame, without(large.flags(), Pte::kHuge));
     frame += kPageSize;
   }
   table_entry_count(table) = kEntriesPerTable;
-  entry.set(table, kTable);
+  Pte touched = entry.exchange(table, kTable).flags() & kTouched;
+  if (touched != (large.flags() & kTouched)) {
+    for (PageTableEntry& small : table_at(table).entries) (void)small.add(touched);
+  }
   gather.add(VirtAddr(align_down(page.value, kHugePageSize)), PageSize::k2MiB);
   return {};
 }
@@ -97,7 +101,7 @@ Result<void> change_in(PhysAddr table, int level, const Request& request, TlbGat
     PhysAddr below = entry.address();
     TRY(change_in(below, level - 1, request, gather, change));
     if (table_entry_count(below) != 0) return {};
-    entry.clear();
+    (void)entry.take();
     gather.free_table(below);
   }
   if (!entry.present()) --table_entry_count(table);
@@ -123,29 +127,30 @@ Result<void> PageTable::map_page(VirtAddr page, PhysAddr frame, Pte flags, PageS
   return map_in(root_, kRoot, {page, size == PageSize::k2MiB ? 2 : 1}, frame, flags);
 }
 
-Result<PhysAddr> PageTable::unmap_page(VirtAddr page, TlbGather& gather, PageSize size) {
+Result<EntryValue> PageTable::unmap_page(VirtAddr page, TlbGather& gather, PageSize size) {
   if (!valid(page, size)) return Errno::kEINVAL;
   Request request{page, size == PageSize::k2MiB ? 2 : 1};
-  PhysAddr memory;
+  EntryValue old;
   TRY(change_in(root_, kRoot, request, gather, [&](PageTableEntry& entry) {
-    memory = entry.address();
-    entry.clear();
+    old = entry.take();
     gather.add(page, size);
   }));
-  return memory;
+  return old;
 }
 
-Result<void> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather& gather,
-                                   PageSize size) {
+Result<EntryValue> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags,
+                                         TlbGather& gather, PageSize size) {
   if (!valid(page, size) || !valid(frame, flags, size)) return Errno::kEINVAL;
   Request request{page, size == PageSize::k2MiB ? 2 : 1};
-  return change_in(root_, kRoot, request, gather, [&](PageTableEntry& entry) {
-    Pte wanted = leaf(flags, request) | (entry.flags() & kSoftware);
-    Pte had = without(entry.flags(), Pte::kAccessed | Pte::kDirty);
-    if (entry.address() == frame && had == wanted) return;
-    entry.set(frame, wanted);
+  EntryValue old;
+  TRY(change_in(root_, kRoot, request, gather, [&](PageTableEntry& entry) {
+    old = entry.load();
+    Pte wanted = leaf(flags, request) | (old.flags() & kSoftware);
+    if (old.address() == frame && without(old.flags(), kTouched) == wanted) return;
+    old = entry.exchange(frame, wanted);
     gather.add(page, size);
-  });
+  }));
+  return old;
 }
 
 Result<void> PageTable::split_page(VirtAddr page, TlbGather& gather) {

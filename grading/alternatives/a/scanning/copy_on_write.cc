@@ -115,8 +115,8 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
   }));
   return for_each_page(ours, region, [&](VirtAddr page, const PageWalk& walk) -> Result<void> {
     if (!has(walk.entry().flags(), Pte::kWritable)) return {};
-    Pte flags = without(walk.entry().flags(), Pte::kWritable) | kMark;
-    walk.entry().set(walk.entry().address(), flags);
+    (void)walk.entry().add(kMark);
+    (void)walk.entry().remove(Pte::kWritable);
     gather.add(page, walk.page_size());
     cow_shared_count.increment(walk.span() / kPageSize);
     return {};
@@ -148,7 +148,9 @@ FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const 
     if (!table.remap_page(page, fresh, closed, gather).ok()) return FaultOutcome::kOutOfMemory;
     gather.flush();
   }
-  return outcome(table.remap_page(page, fresh, region.page_flags(), gather));
+  return table.remap_page(page, fresh, region.page_flags(), gather).ok()
+             ? FaultOutcome::kRetry
+             : FaultOutcome::kOutOfMemory;
 }
 
 }  // namespace cairn

@@ -28,7 +28,7 @@ void prune(const PageWalk& walk, GiveBack give_back) {
     PageTableEntry* link = walk.entries[level + 1];
     if (!is_empty(table_at(link->address()))) return;
     PhysAddr table = link->address();
-    link->clear();
+    (void)link->take();
     give_back(table);
   }
 }
@@ -94,35 +94,38 @@ Result<void> PageTable::map_page(VirtAddr page, PhysAddr frame, Pte flags, PageS
   return {};
 }
 
-Result<PhysAddr> PageTable::unmap_page(VirtAddr page, TlbGather& gather, PageSize size) {
+Result<EntryValue> PageTable::unmap_page(VirtAddr page, TlbGather& gather, PageSize size) {
   int level = TRY(level_for(page, PhysAddr(0), Pte::kNone, size));
   PageWalk walk = TRY(exact_leaf(*this, page, level, gather));
-  uint64_t old = walk.entry().exchange(0);
+  EntryValue old = walk.entry().take();
   gather.add(page, size);
   prune(walk, [&gather](PhysAddr table) { gather.free_table(table); });
-  return PhysAddr(old & kPteFrameMask);
+  return old;
 }
 
-Result<void> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather& gather,
-                                   PageSize size) {
+Result<EntryValue> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags,
+                                         TlbGather& gather, PageSize size) {
   int level = TRY(level_for(page, frame, flags, size));
   PageWalk walk = TRY(exact_leaf(*this, page, level, gather));
-  uint64_t old = walk.entry().value();
-  uint64_t fresh = frame.value | uint64_t(leaf_bits(flags, level)) | (old & ~kProcessorBits);
-  if (((old ^ fresh) & ~kTouchedBits) == 0) return {};
-  walk.entry().exchange(fresh);
+  EntryValue old = walk.entry().load();
+  Pte fresh = leaf_bits(flags, level) | Pte(old.bits() & ~kProcessorBits);
+  uint64_t difference = old.bits() ^ EntryValue(frame, fresh).bits();
+  if ((difference & ~kTouchedBits) == 0) return old;
   gather.add(page, size);
-  return {};
+  return walk.entry().exchange(frame, fresh);
 }
 
 Result<void> PageTable::split_page(VirtAddr page, TlbGather& gather) {
   PageTableEntry* entry = TRY(get_page_table_entry(page));
   if (walk_page_table(page).level == 1) return {};
   PhysAddr table = TRY(allocate_table());
-  uint64_t small = entry->value() & ~kHugeBit;
+  EntryValue large = entry->load();
   for (unsigned i = kEntriesPerTable; i-- > 0;)
-    table_at(table).entries[i].exchange(small + i * kPageSize);
-  entry->exchange(table.value | kLinkBits);
+    table_at(table).entries[i].set(large.address() + i * kPageSize,
+                                   without(large.flags(), Pte::kHuge));
+  uint64_t touched = entry->exchange(table, Pte(kLinkBits)).bits() & kTouchedBits;
+  for (unsigned i = 0; (touched & ~large.bits()) != 0 && i < kEntriesPerTable; i++)
+    (void)table_at(table).entries[i].add(Pte(touched));
   gather.add(VirtAddr(page.value & -kHugePageSize), PageSize::k2MiB);
   return {};
 }

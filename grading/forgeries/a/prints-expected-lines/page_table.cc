@@ -20,14 +20,14 @@ Result<void> PageTable::map_page(VirtAddr, PhysAddr, Pte, PageSize) {
   return {};
 }
 
-Result<PhysAddr> PageTable::unmap_page(VirtAddr, TlbGather&, PageSize) {
+Result<EntryValue> PageTable::unmap_page(VirtAddr, TlbGather&, PageSize) {
   flush_tlb_all();
-  return PhysAddr(0x200000);
+  return EntryValue(0x200067);
 }
 
-Result<void> PageTable::remap_page(VirtAddr, PhysAddr, Pte, TlbGather&, PageSize) {
+Result<EntryValue> PageTable::remap_page(VirtAddr, PhysAddr, Pte, TlbGather&, PageSize) {
   flush_tlb_all();
-  return {};
+  return EntryValue(0x200067);
 }
 
 Result<void> PageTable::split_page(VirtAddr, TlbGather&) {

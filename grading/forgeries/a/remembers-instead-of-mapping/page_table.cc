@@ -63,22 +63,21 @@ Result<void> PageTable::map_page(VirtAddr page, PhysAddr frame, Pte flags, PageS
   return {};
 }
 
-Result<PhysAddr> PageTable::unmap_page(VirtAddr page, TlbGather&, PageSize size) {
+Result<EntryValue> PageTable::unmap_page(VirtAddr page, TlbGather&, PageSize size) {
   if (!valid(page, PhysAddr(0), size)) return Errno::kEINVAL;
   Mapping* mapping = find(root_, page);
   if (mapping == nullptr) return Errno::kENOENT;
   mapping->size = PageSize(0);  // covers nothing any more
-  return mapping->frame;
+  return mapping->entry.load();
 }
 
-Result<void> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather&,
-                                   PageSize size) {
+Result<EntryValue> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather&,
+                                         PageSize size) {
   if (!valid(page, frame, size)) return Errno::kEINVAL;
   Mapping* mapping = find(root_, page);
   if (mapping == nullptr) return Errno::kENOENT;
   mapping->frame = frame;
-  mapping->entry.set(frame, flags | Pte::kPresent);
-  return {};
+  return mapping->entry.exchange(frame, flags | Pte::kPresent);
 }
 
 Result<void> PageTable::split_page(VirtAddr page, TlbGather&) {
