@@ -53,10 +53,5 @@ struct DentryCacheUsage {
   uint64_t entries, negative;
 };
 DentryCacheUsage dentry_cache_usage();
-/// Calls use(file system, directory's number, name, inode or null) for every entry, for listings. In a
-/// reader: must not sleep.
-void for_each_dentry(void (*use)(const FileSystem& file_system, InodeNumber directory,
-                                 std::string_view name, const Inode* inode, void* context),
-                     void* context);
 
 }  // namespace cairn

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sched/mutex.h"
+#include "vfs/access.h"
 #include "vfs/mount.h"
 
 namespace cairn {
@@ -39,6 +40,13 @@ struct File : RefCounted<File> {
   /// The last reference: tells the inode. May sleep.
   ~File();
 };
+
+/// What must be permitted (check_access()) to whoever opens an existing file so.
+constexpr uint32_t access_of(uint32_t flags) {
+  uint32_t access = flags & open_flag::kAccessMask;
+  bool changes = access != open_flag::kReadOnly || (flags & open_flag::kTruncate) != 0;
+  return (access != open_flag::kWriteOnly ? kMayRead : 0) | (changes ? kMayWrite : 0);
+}
 
 /// A file that is open at `place`, on_open() done. For vfs_open(), pipes and the console. ENOMEM, and
 /// what on_open() gives.

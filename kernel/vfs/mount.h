@@ -78,6 +78,9 @@ class MountWalk {
  private:
   RefPtr<Mount> at_;
 };
+/// A mount of the file system's root, in no table yet. EIO, ENOMEM.
+Result<RefPtr<Mount>> make_mount(const Place& covered, RefPtr<FileSystem> file_system,
+                                 std::string_view source, bool read_only);
 /// The root of the tree; no inode before the first mount.
 Place root_place();
 /// `place`, or the root of what covers it, and covers that…

@@ -13,20 +13,6 @@ namespace {
 // The root while lab B's mount table isn't written: so that the other items can be tried before it.
 constinit Mount* root_without_table = nullptr;
 
-/// ENOMEM, EIO.
-Result<void> mount_root_without_table(RefPtr<FileSystem> file_system, std::string_view source,
-                                      bool read_only) {
-  RefPtr<Inode> root = TRY(file_system->root());
-  auto* made = new_object<Mount>();
-  if (made == nullptr) return Errno::kENOMEM;
-  made->file_system = std::move(file_system);
-  made->root = std::move(root);
-  made->read_only = read_only;
-  source.copy(made->source, sizeof(made->source) - 1);
-  root_without_table = made;
-  return {};
-}
-
 RefPtr<Mount> mount_after(const Mount* previous) {
   if (root_without_table == nullptr) return next_mount(previous);
   return previous == nullptr ? RefPtr<Mount>::share(root_without_table) : nullptr;
@@ -55,6 +41,19 @@ Result<void> unmount_place(Place& where) {
   MutexGuard one_at_a_time(mount_lock);
   ExclusiveGuard guard(walking);
   return umount(where);
+}
+
+Result<RefPtr<Mount>> make_mount(const Place& covered, RefPtr<FileSystem> file_system,
+                                 std::string_view source, bool read_only) {
+  RefPtr<Inode> root = TRY(file_system->root());
+  auto* made = new_object<Mount>();
+  if (made == nullptr) return Errno::kENOMEM;
+  made->file_system = std::move(file_system);
+  made->root = std::move(root);
+  made->covered = covered;
+  made->read_only = read_only;
+  source.copy(made->source, sizeof(made->source) - 1);  // the rest is zero
+  return RefPtr<Mount>::adopt(made);
 }
 
 Place root_place() {
@@ -113,7 +112,10 @@ Result<void> mount_device(const Place& where, std::string_view device_name, std:
   read_only |= file_system->read_only;
   auto mounted = mount(where, file_system, device_name, read_only);
   if (!where && mounted.error() == Errno::kENOSYS) {
-    mounted = mount_root_without_table(file_system, device_name, read_only);
+    auto root = TRY(make_mount({}, file_system, device_name, read_only));
+    root->retain();  // for root_without_table
+    root_without_table = root.get();
+    mounted = {};
   }
   if (!mounted.ok() && file_system->references() == 1) (void)file_system->shut_down();
   return mounted;

@@ -2,7 +2,7 @@
 // handouts/b-files.md#b4 explains it; check with: make grade LAB=b K=B4
 #include "ext2/block_map.h"
 
-#include "ext2/allocation.h"
+#include "ext2/fresh_blocks.h"
 #include "lib/not_implemented.h"
 
 namespace cairn::ext2 {
@@ -18,35 +18,6 @@ Result<BlockNumber> check_pointer(Ext2FileSystem& fs, uint32_t pointer) {
   if (!fs.geometry.is_data_block(pointer)) return fs.damaged("block pointer", pointer);
   return BlockNumber(pointer);
 }
-
-/// Blocks that were just allocated. Until keep() is called nothing refers to them, and the destructor
-/// gives them back.
-class FreshBlocks {
- public:
-  explicit FreshBlocks(Ext2FileSystem& fs) : fs_(fs) {}
-  FreshBlocks(const FreshBlocks&) = delete;
-  FreshBlocks& operator=(const FreshBlocks&) = delete;
-  ~FreshBlocks() NO_THREAD_SAFETY_ANALYSIS {
-    for (unsigned i = 0; i < count_; i++) {
-      fs_.metadata.forget(blocks_[i]);
-      fs_.allocator.give_back_block(blocks_[i]);
-    }
-  }
-
-  Result<void> allocate(uint64_t goal, uint32_t group) {
-    blocks_[count_] = TRY(fs_.allocator.allocate_block(goal, group));
-    count_++;
-    return {};
-  }
-  BlockNumber operator[](unsigned index) const { return blocks_[index]; }
-  BlockNumber last() const { return blocks_[count_ - 1]; }
-  void keep() { count_ = 0; }
-
- private:
-  Ext2FileSystem& fs_;
-  BlockNumber blocks_[kMaxDepth];
-  unsigned count_ = 0;
-};
 
 /// Where a new block should go: behind what this file got last, else behind its block before.
 Result<uint64_t> allocation_goal(Ext2Inode& inode, uint64_t file_block) REQUIRES(inode.map_lock) {

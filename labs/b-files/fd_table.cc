@@ -3,8 +3,8 @@
 #include "vfs/fd_table.h"
 
 #include <algorithm>
-#include <bit>
 
+#include "lib/bit_set.h"
 #include "lib/not_implemented.h"
 #include "memory/heap.h"
 #include "vfs/file_ops.h"
@@ -16,38 +16,6 @@ namespace cairn {
 namespace {
 
 constexpr int kFirstCapacity = 64;
-constexpr int kWordBits = 64;
-
-/// One bit a descriptor.
-struct FdSet {
-  uint64_t words[kMaxFds / kWordBits] = {};
-
-  bool has(int fd) const { return (words[fd / kWordBits] >> fd % kWordBits & 1) != 0; }
-  void set(int fd, bool value) {
-    uint64_t bit = 1ull << fd % kWordBits;
-    if (value) {
-      words[fd / kWordBits] |= bit;
-    } else {
-      words[fd / kWordBits] &= ~bit;
-    }
-  }
-  /// The first descriptor from `from` on whose bit is `value`, or kMaxFds.
-  int find(int from, bool value) const {
-    for (int word = from / kWordBits; word < kMaxFds / kWordBits; word++) {
-      uint64_t candidates = value ? words[word] : ~words[word];
-      if (word == from / kWordBits) candidates &= ~0ull << from % kWordBits;
-      if (candidates != 0) return word * kWordBits + std::countr_zero(candidates);
-    }
-    return kMaxFds;
-  }
-  /// The last descriptor in the set; -1 if it is empty.
-  int last() const {
-    for (int word = kMaxFds / kWordBits - 1; word >= 0; word--) {
-      if (words[word] != 0) return word * kWordBits + std::bit_width(words[word]) - 1;
-    }
-    return -1;
-  }
-};
 
 bool is_fd(int fd) { return fd >= 0 && fd < kMaxFds; }
 
@@ -57,8 +25,8 @@ struct FdTable {
   Spinlock lock{"fd table", LockRank::kFdTable};
   RefPtr<File>* files GUARDED_BY(lock) = nullptr;  // `capacity` of them
   int capacity GUARDED_BY(lock) = 0;
-  FdSet used GUARDED_BY(lock);
-  FdSet close_on_exec GUARDED_BY(lock);
+  BitSet<kMaxFds> used GUARDED_BY(lock);
+  BitSet<kMaxFds> close_on_exec GUARDED_BY(lock);
 
   ~FdTable() NO_THREAD_SAFETY_ANALYSIS { heap_free(files); }  // all empty by now
 };

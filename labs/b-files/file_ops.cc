@@ -41,12 +41,6 @@ Result<Place> create_file(const LastComponent& last, const Credentials& who, uin
   return Place{last.directory.mount, std::move(file)};
 }
 
-/// What reading, writing and emptying need.
-uint32_t wanted_access(uint32_t flags) {
-  uint32_t wanted = wants_write(flags) || (flags & kTruncate) != 0 ? kMayWrite : 0;
-  return (flags & kAccessMask) != kWriteOnly ? wanted | kMayRead : wanted;
-}
-
 /// Whether an existing file may be opened like this.
 Result<void> check_open(const Place& place, uint32_t flags, bool trailing_slash) {
   Inode& inode = *place.inode;
@@ -89,7 +83,7 @@ Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path,
   TRY(check_open(place, flags, slash || (last.trailing_slash && !created)));
   bool any_access =
       created || (flags & kPath) != 0;  // its maker may use it, whatever its permissions
-  if (!any_access) TRY(check_access(*place.inode, context.who, wanted_access(flags)));
+  if (!any_access) TRY(check_access(*place.inode, context.who, access_of(flags)));
   RefPtr<File> file = TRY(open_place(place, flags));
   Inode& inode = *place.inode;
   if ((flags & kTruncate) != 0 && inode.type == FileType::kRegular && !file->path_only) {

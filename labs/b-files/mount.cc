@@ -3,7 +3,6 @@
 #include "vfs/mount.h"
 
 #include "lib/not_implemented.h"
-#include "lib/string.h"
 #include "memory/heap.h"
 #include "vfs/dentry_cache.h"
 
@@ -100,23 +99,12 @@ Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::stri
   // BEGIN SOLUTION B5
   // STARTER: if (!where) return Errno::kENOSYS;  // the root is there without a table (mount_points.cc)
   // STARTER: return not_implemented("B5");
-  RefPtr<Inode> root = TRY(file_system->root());
+  RefPtr<Mount> made = TRY(make_mount(where, std::move(file_system), source, read_only));
   if (where && where.inode->type != FileType::kDirectory) return Errno::kENOTDIR;
-  if (where && where.inode.get() == root.get()) return Errno::kEBUSY;
+  if (where && where.inode.get() == made->root.get()) return Errno::kEBUSY;
   auto* entry = new_object<Entry>();
-  auto* made = new_object<Mount>();
-  if (entry == nullptr || made == nullptr) {
-    delete entry;
-    delete made;
-    return Errno::kENOMEM;
-  }
-  entry->mount = RefPtr<Mount>::adopt(made);
-  made->file_system = std::move(file_system);
-  made->root = std::move(root);
-  made->covered = where;
-  made->read_only = read_only;
-  source.copy(made->source, sizeof(made->source) - 1);  // the rest is zero
-
+  if (entry == nullptr) return Errno::kENOMEM;
+  entry->mount = std::move(made);
   auto mounted = where ? cover(*where.inode, *entry) : put_in(*entry);
   if (!mounted.ok()) delete entry;
   return mounted;

@@ -226,16 +226,4 @@ uint64_t dentry_cache_shrink(uint64_t wanted) {
 
 DentryCacheUsage dentry_cache_usage() { return {cache.known.load(), cache.missing.load()}; }
 
-void for_each_dentry(void (*use)(const FileSystem& file_system, InodeNumber directory,
-                                 std::string_view name, const Inode* inode, void* context),
-                     void* context) {
-  if (cache.slots == nullptr) return;
-  RcuReader reader;
-  for (Slot* at = cache.slots; at < cache.slots + kMaxDentries; at++) {
-    if (const Known* entry = at->load(std::memory_order_acquire)) {
-      use(*entry->owner, entry->parent, {entry->text, entry->size}, entry->meaning, context);
-    }
-  }
-}
-
 }  // namespace cairn

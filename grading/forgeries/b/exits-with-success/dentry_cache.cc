@@ -29,8 +29,5 @@ void dentry_cache_remove(const Inode&, std::string_view) {}
 void dentry_cache_forget_file_system(const FileSystem&) {}
 uint64_t dentry_cache_shrink(uint64_t) { return 0; }
 DentryCacheUsage dentry_cache_usage() { return {}; }
-void for_each_dentry(void (*)(const FileSystem&, InodeNumber, std::string_view, const Inode*,
-                              void*),
-                     void*) {}
 
 }  // namespace cairn
