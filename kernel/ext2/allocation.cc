@@ -24,35 +24,21 @@ Result<Allocator*> Allocator::create(MetadataStore& metadata, const Geometry& ge
     delete state;
     return prepared.ok() ? Errno::kENOMEM : prepared.error();
   }
-  metadata.set_seal([](void* context) { static_cast<State*>(context)->seal(); }, state);
-  state->offer_blocks_for_journals();
-  auto* allocator = new (memory) Allocator(*state);
-  metadata.set_release([](void* context) { static_cast<Allocator*>(context)->release_freed(); },
-                       allocator);
-  return allocator;
+  return new (memory) Allocator(*state);
 }
 
-Allocator::~Allocator() {
-  state_.metadata.set_seal(nullptr, nullptr);
-  state_.metadata.set_release(nullptr, nullptr);
-  state_.metadata.set_lender(nullptr, nullptr, BlockNumber());
-  delete &state_;
-}
+Allocator::~Allocator() { delete &state_; }
 
 // ---- Changes of one bit.
 
-Result<void> Allocator::State::mark_superblock() NO_THREAD_SAFETY_ANALYSIS {
-  return metadata.change(superblock_block, BlockKind::kInodes);
-}
-
-/// Once an epoch for each resource. Within an operation, which Allocator's callers hold.
+/// Once a transaction for each resource; the superblock belongs to each. Within an operation, which
+/// Allocator's callers hold.
 Result<void> Allocator::State::mark_changed(Group& of,
                                             Resource& resource) NO_THREAD_SAFETY_ANALYSIS {
-  if (resource.marked_epoch == metadata.epoch()) return {};
-  TRY(metadata.change(resource.bitmap, BlockKind::kInodes));
-  TRY(metadata.change(chunks[of.index / groups_per_chunk].descriptors, BlockKind::kInodes));
-  TRY(mark_superblock());
-  resource.marked_epoch = metadata.epoch();
+  if (resource.marked_in == metadata.transaction()) return {};
+  TRY(metadata.change(resource.bitmap));
+  TRY(metadata.change(chunks[of.index / groups_per_chunk].descriptors));
+  resource.marked_in = metadata.transaction();
   return {};
 }
 
@@ -104,26 +90,26 @@ Result<uint32_t> Allocator::State::take_bit(Group& of, Resource& resource, uint3
   return bit;
 }
 
+/// Where bits of the group are noted that can't be taken for this reason; null: no memory.
+Held* Allocator::State::held_in(Group& of, Resource& resource, Reason reason) {
+  Held*& held = resource.holds[reason];
+  if (held != nullptr) return held;
+  const size_t bytes = align_up(resource.count, kWordBits) / 8;
+  void* memory = heap_allocate(sizeof(Held) + bytes);
+  if (memory == nullptr) return nullptr;
+  held = new (memory) Held;
+  memset(held->words(), 0, bytes);
+  held->owner = &resource;
+  held->total = &totals(of, resource);
+  held->next = std::exchange(held_list[reason], held);
+  return held;
+}
+
 /// Notes that a free bit can't be taken before the commit.
-void Allocator::State::hold(Group& of, Resource& resource, uint32_t bit, Generation generation) {
-  Held*& held = resource.holds[generation];
-  if (held == nullptr) {
-    size_t bytes = align_up(resource.count, kWordBits) / 8;
-    void* memory = heap_allocate(sizeof(Held) + bytes);
-    if (memory == nullptr) {
-      resource.all_held[generation] = some_all_held = true;
-      return;
-    }
-    held = new (memory) Held;
-    memset(held->words(), 0, bytes);
-    held->owner = &resource;
-    held->total = &totals(of, resource);
-    held->next = std::exchange(held_list[generation], held);
-  }
-  set_bit(held->words(), bit);
-  held->count++;
-  held->total->held++;
-  resource.held++;
+void Allocator::State::hold(Group& of, Resource& resource, uint32_t bit) {
+  Held* held = held_in(of, resource, kCurrent);
+  if (held != nullptr) return held->add(bit);
+  resource.all_held[kCurrent] = some_all_held = true;
 }
 
 /// Frees what `bit` stands for, at the next commit. False, and all as it was, if it is free already.
@@ -139,7 +125,7 @@ bool Allocator::State::free_bit(Group& of, Resource& resource, uint32_t bit, con
         }
         auto marked = mark_changed(of, resource);
         if (!marked.ok()) break;
-        hold(of, resource, bit, kCurrent);
+        hold(of, resource, bit);
         clear_bit(resource.words(), bit);
         count_free(of, resource, 1);
         return true;
@@ -154,7 +140,8 @@ bool Allocator::State::free_bit(Group& of, Resource& resource, uint32_t bit, con
   return false;
 }
 
-/// What was taken in this operation: its bitmap is one of the epoch's blocks, so reading it can't fail.
+/// What was taken in this operation: its bitmap is one of the transaction's blocks, so reading it can't
+/// fail.
 void Allocator::State::give_back_bit(Group& of, Resource& resource, uint32_t bit,
                                      bool is_directory) NO_THREAD_SAFETY_ANALYSIS {
   while (true) {
@@ -195,7 +182,8 @@ Result<BlockNumber> Allocator::allocate_block(uint64_t goal, uint32_t group) {
     Group* unread = nullptr;
     {
       MutexGuard guard(s.lock);
-      if (s.blocks.free <= s.blocks.held) return Errno::kENOSPC;
+      s.short_of_blocks = s.blocks.free <= s.blocks.held;
+      if (s.short_of_blocks) return Errno::kENOSPC;
       uint32_t tried = 0;
       for (; tried < geometry.group_count && unread == nullptr; tried++) {
         Group& candidate = s.group((group + tried) % geometry.group_count);
@@ -279,38 +267,21 @@ void Allocator::give_back_inode(InodeNumber inode, bool is_directory) NO_THREAD_
   s.give_back_bit(group, group.inodes, uint32_t(at % s.geometry.inodes_per_group), is_directory);
 }
 
-Result<void> Allocator::prepare_to_lend(uint64_t count) {
-  State& s = state_;
-  if (!s.lends) return {};
-  while (true) {
-    Group* unread = nullptr;
-    {
-      MutexGuard guard(s.lock);
-      uint64_t found = 0;
-      for (uint32_t i = 0; i < s.geometry.group_count && found < count; i++) {
-        Group& group = s.group(i);
-        if (group.blocks.bitmap) {
-          found += group.blocks.available();
-        } else if (group.blocks.available() != 0) {
-          unread = &group;
-        }
-      }
-      if (found >= count) return {};
-    }
-    if (unread == nullptr) return Errno::kENOSPC;
-    TRY(s.load_bitmap(*unread, unread->blocks));
-  }
-}
-
 bool Allocator::needs_commit() {
   MutexGuard guard(state_.lock);
   return state_.held_list[kCurrent] != nullptr || state_.held_list[kSealed] != nullptr ||
-         state_.some_all_held;
+         state_.some_all_held || state_.set_aside > state_.metadata.least_journal();
 }
 
 uint64_t Allocator::free_blocks() {
   MutexGuard guard(state_.lock);
   return state_.blocks.free;
+}
+
+uint64_t Allocator::usable_blocks() {
+  MutexGuard guard(state_.lock);
+  const uint64_t kept = std::min<uint64_t>(state_.set_aside, state_.metadata.least_journal());
+  return state_.blocks.free - std::min(kept, state_.blocks.free);
 }
 
 uint64_t Allocator::free_inodes() {

@@ -16,9 +16,9 @@ class Allocator {
   static Result<Allocator*> create(MetadataStore& metadata, const Geometry& geometry);
   ~Allocator();
 
-  // Within an Operation. What an epoch frees is taken only after its commit; when only such is left,
-  // the answer is ENOSPC and needs_commit() says that a commit would help: the caller ends its
-  // operation, commits, and tries again once.
+  // Within an Operation. What a transaction frees is taken only after its commit, and what is set aside
+  // for the journal last of all; when only such is left, the answer is ENOSPC and needs_commit() says
+  // that a commit would help: the caller ends its operation, commits, and tries again once.
   /// A free block at or near `goal` (0: anywhere in `group`). ENOSPC, EIO, EUCLEAN (a bitmap frees metadata).
   Result<BlockNumber> allocate_block(uint64_t goal, uint32_t group);
   /// A free inode number for a file in the directory at `parent`. ENOSPC.
@@ -31,15 +31,17 @@ class Allocator {
   void give_back_block(BlockNumber block);
   void give_back_inode(InodeNumber inode, bool is_directory);
   bool needs_commit();
-  /// Within an Operation: reads bitmaps until `count` free blocks are known, which the coming commit may
-  /// set aside for a journal. Nothing is asked for on a device that has its own. ENOSPC: there are fewer.
-  /// EIO, EUCLEAN, ENOMEM. May sleep.
-  Result<void> prepare_to_lend(uint64_t count);
 
-  /// After a commit: what its epoch freed can be used again.
+  /// Sets free blocks aside for the journal of commits (journal.h), if the device can have one; the log says
+  /// what is promised if not. For a mount that writes, before its first operation. May sleep.
+  void open_journal();
+  // For CommitClient.
+  void seal();
   void release_freed();
 
   uint64_t free_blocks();
+  /// Without those that the journal keeps to the end.
+  uint64_t usable_blocks();
   uint64_t free_inodes();
   /// The group's descriptor as it is now, for locate_inode() and listings.
   Result<GroupDescriptor> descriptor(uint32_t group);
@@ -47,7 +49,7 @@ class Allocator {
   Result<void> mark_state(bool clean);
   void mark_errors();
   /// Sets the large_file feature. Within an Operation.
-  Result<void> mark_large_file();
+  void mark_large_file();
 
  private:
   struct State;

@@ -8,15 +8,16 @@ namespace cairn::ext2 {
 inline constexpr uint32_t kNoBit = UINT32_MAX;
 inline constexpr uint32_t kWordBits = 64;
 
-/// A bitmap and up to two others of bits that may not be taken either (null: none).
+/// A bitmap and up to three others of bits that may not be taken either (null: none).
 struct BitmapView {
   const uint64_t* words;
-  const uint64_t* held[2];
+  const uint64_t* held[3];
 
   uint64_t taken(uint32_t word) const {
     uint64_t bits = words[word];
-    if (held[0] != nullptr) bits |= held[0][word];
-    if (held[1] != nullptr) bits |= held[1][word];
+    for (const uint64_t* other : held) {
+      if (other != nullptr) bits |= other[word];
+    }
     return bits;
   }
 };

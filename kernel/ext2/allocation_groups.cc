@@ -8,12 +8,7 @@ namespace cairn::ext2 {
 
 namespace {
 
-constexpr uint32_t kMaxBitmapsInMemory = 256;  // kept from eviction beyond their epoch
-
-bool is_power_of(uint32_t number, uint32_t base) {
-  while (number % base == 0) number /= base;
-  return number == 1;
-}
+constexpr uint32_t kMaxBitmapsInMemory = 256;  // kept from eviction beyond their transaction
 
 }  // namespace
 
@@ -27,12 +22,6 @@ Allocator::State::BlockPlace Allocator::State::place_of(uint64_t block) const {
 }
 
 uint32_t Allocator::State::descriptor_blocks() const { return chunk_count; }
-
-/// Whether the group begins with a copy of superblock and descriptors.
-bool Allocator::State::has_superblock(uint32_t index) const {
-  if (!geometry.sparse_super || index <= 1) return true;
-  return is_power_of(index, 3) || is_power_of(index, 5) || is_power_of(index, 7);
-}
 
 Result<void> Allocator::State::prepare() NO_THREAD_SAFETY_ANALYSIS {
   superblock_block = TRY(metadata.read(BlockNumber(kSuperblockOffset / geometry.block_size)));
@@ -51,26 +40,6 @@ Result<void> Allocator::State::prepare() NO_THREAD_SAFETY_ANALYSIS {
   }
   for (uint32_t i = 0; i < geometry.group_count; i++) TRY(add_group(i));
   return {};
-}
-
-/// Commits may make a journal of free blocks, unless there is one, or the block that belongs to every
-/// transaction can't be read: so much damage is no reason not to mount.
-void Allocator::State::offer_blocks_for_journals() NO_THREAD_SAFETY_ANALYSIS {
-  const uint32_t offset = (kJournalInode - 1) * geometry.inode_size;
-  BlockNumber number(group(0).table + offset / geometry.block_size);
-  auto block = metadata.read(number);
-  if (!block.ok()) return;
-  const Superblock& raw = superblock();
-  bool has_journal = (raw.feature_compat & kCompatJournal) != 0 || raw.journal_inode != 0 ||
-                     raw.journal_device != 0 ||
-                     (*block).as<RawInode>(offset % geometry.block_size)->links_count != 0;
-  for (uint8_t byte : raw.journal_uuid) has_journal |= byte != 0;
-  if (has_journal || raw.revision == 0 || geometry.first_free_inode <= kJournalInode) return;
-  auto lend_blocks = [](void* context, std::span<uint32_t> numbers) {
-    return static_cast<State*>(context)->lend(numbers);
-  };
-  metadata.set_lender(lend_blocks, this, number);
-  lends = true;
 }
 
 Allocator::State::~State() NO_THREAD_SAFETY_ANALYSIS {
@@ -130,7 +99,7 @@ Result<void> Allocator::State::add_group(uint32_t index) {
 /// Whether the block belongs to the file system itself.
 bool Allocator::State::is_system_block(const Group& of, uint32_t bit) const {
   uint64_t block = first_block(of.index) + bit;
-  if (has_superblock(of.index) && bit <= descriptor_blocks()) return true;
+  if (geometry.has_superblock(of.index) && bit <= descriptor_blocks()) return true;
   return block == of.blocks.bitmap_block || block == of.inodes.bitmap_block ||
          (block >= of.table && block - of.table < of.table_blocks);
 }
@@ -144,7 +113,7 @@ bool Allocator::State::bitmap_is_sound(const Group& of, const Resource& resource
   return test_bit(words, uint32_t(of.blocks.bitmap_block - first)) &&
          test_bit(words, uint32_t(of.inodes.bitmap_block - first)) &&
          all_bits_set(words, table, table + of.table_blocks) &&
-         (!has_superblock(of.index) || all_bits_set(words, 0, 1 + descriptor_blocks()));
+         (!geometry.has_superblock(of.index) || all_bits_set(words, 0, 1 + descriptor_blocks()));
 }
 
 Result<void> Allocator::State::load_bitmap(Group& of, Resource& resource) {
@@ -158,21 +127,21 @@ Result<void> Allocator::State::load_bitmap(Group& of, Resource& resource) {
   if (bitmaps_in_memory >= kMaxBitmapsInMemory) let_go_of_bitmaps();
   resource.bitmap = std::move(block);
   bitmaps_in_memory++;
-  return correct_count(of, resource);
-}
-
-/// After a crash without e2fsck the counts may differ from the bitmaps, which are right then.
-Result<void> Allocator::State::correct_count(Group& of, Resource& resource) {
-  uint32_t clear = count_clear_bits(resource.words(), resource.count);
-  if (clear == resource.free) return {};
-  log_warning("ext2", "group {}: {} {} are free, its descriptor says {}", of.index, clear,
-              &resource == &of.blocks ? "blocks" : "inodes", resource.free);
-  TRY(mark_changed(of, resource));
-  count_free(of, resource, int32_t(clear) - int32_t(resource.free));
+  correct_count(of, resource);
   return {};
 }
 
-/// Unpins bitmaps. Those that the current epoch changed it keeps in memory itself.
+/// A damaged count may differ from the bitmap, which is right then. It is written with the group's next
+/// change.
+void Allocator::State::correct_count(Group& of, Resource& resource) {
+  uint32_t clear = count_clear_bits(resource.words(), resource.count);
+  if (clear == resource.free) return;
+  log_warning("ext2", "group {}: {} {} are free, its descriptor says {}", of.index, clear,
+              &resource == &of.blocks ? "blocks" : "inodes", resource.free);
+  count_free(of, resource, int32_t(clear) - int32_t(resource.free));
+}
+
+/// Unpins bitmaps. Those that a transaction changed it keeps in memory itself.
 void Allocator::State::let_go_of_bitmaps() {
   for (uint32_t i = 0; i < geometry.group_count; i++) {
     group(i).blocks.bitmap = {};

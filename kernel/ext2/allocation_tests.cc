@@ -53,25 +53,34 @@ void format(LoggingDisk& disk) {
   }
 }
 
-class Fixture {
+class Fixture final : public CommitClient {
  public:
   Fixture() : disk(test_disk()) {
     if (disk == nullptr) return;
     format(*disk);
-    auto made = MetadataStore::create(*disk, kBlockSize, kBlocks);
-    if (!made.ok()) return;
-    store = *made;
     open();
   }
+  ~Fixture() { close(); }
   void open() {
+    auto made_store = MetadataStore::create(*disk, kBlockSize, kBlocks);
+    if (!made_store.ok()) return;
+    store = *made_store;
     auto made = Allocator::create(*store, test_geometry());
-    if (made.ok()) allocator = *made;
+    if (!made.ok()) return;
+    allocator = *made;
+    store->set_client(this);
   }
-  ~Fixture() {
-    delete allocator;
-    delete store;
+  void close() {
+    delete std::exchange(allocator, nullptr);
+    delete std::exchange(store, nullptr);
+    if (disk != nullptr) drop_pages(**device_pages(*disk));
   }
   explicit operator bool() const { return allocator != nullptr; }
+
+  Result<void> write_data() override { return {}; }
+  void seal() override { allocator->seal(); }
+  void release() override { allocator->release_freed(); }
+  void after_commit() override {}
 
   /// 0 if there is none.
   uint64_t take_block(uint64_t goal, uint32_t group) {
@@ -87,6 +96,13 @@ class Fixture {
   void free_block(uint64_t block) {
     Operation operation(*store);
     allocator->free_block(BlockNumber(block));
+  }
+
+  /// Whether a commit that frees the block writes the superblock twice.
+  bool goes_through_a_journal(uint64_t block) {
+    free_block(block);
+    disk->event_count = 0;
+    return store->commit().ok() && disk->writes(1) == 2;
   }
 
   /// Whether counts and bitmaps on the disk agree with each other.
@@ -126,7 +142,7 @@ KERNEL_TEST(bitmap_searches_agree_with_slow_ones) {
       (next() >> 28 <= density ? set_bit : clear_bit)(words, bit);
       (next() >> 28 == 0 ? set_bit : clear_bit)(held, bit);
     }
-    BitmapView view{words, {nullptr, held}};
+    BitmapView view{words, {nullptr, held, nullptr}};
     uint32_t from = next() >> 24, to = from + (next() >> 16) % (kBits - from + 1);
     uint32_t bit = from, byte = (from + 7) & ~7u, clear = 0;
     auto taken = [&](uint32_t i) { return test_bit(words, i) || test_bit(held, i); };
@@ -182,7 +198,7 @@ KERNEL_TEST_WITH(Fixture, freed_blocks_wait_for_the_commit) {
   t.free_block(freed);
   EXPECT(t.allocator->free_blocks() == 1 && t.allocator->needs_commit());
   EXPECT(t.take_block(0, 0) == 0);
-  // A commit that fails releases nothing; what is freed meanwhile waits with it.
+  // A commit that fails releases nothing; what is freed meanwhile waits for its own.
   t.disk->fail_after = 0;
   EXPECT(!t.store->commit().ok() && t.take_block(0, 0) == 0 && t.allocator->needs_commit());
   t.free_block(freed + 1);
@@ -235,8 +251,7 @@ KERNEL_TEST_WITH(Fixture, damaged_bitmaps_and_descriptors_are_refused) {
     EXPECT(t.allocator->allocate_block(first_block(1) + 9, 0).error() == Errno::kEUCLEAN);
     EXPECT(t.allocator->allocate_block(first_block(3) + 99, 0).ok());
   }
-  delete std::exchange(t.allocator, nullptr);
-  drop_pages(**device_pages(*t.disk));
+  t.close();
   descriptors[2].inode_table = kBlocks - 2;
   t.open();
   EXPECT(t.allocator == nullptr);
@@ -249,55 +264,68 @@ KERNEL_TEST_WITH(Fixture, wrong_counts_are_corrected_from_the_bitmap) {
   EXPECT(t.store->commit().ok() && t.disk_agrees());
 }
 
-KERNEL_TEST_WITH(Fixture, blocks_lent_to_a_journal_are_free_after_its_commit) {
+KERNEL_TEST_WITH(Fixture, files_get_the_journals_blocks_last_and_not_all) {
   const uint64_t free = t.allocator->free_blocks();
-  const uint64_t block = t.take_block(0, 3);
-  {
-    Operation operation(*t.store);
-    EXPECT(t.allocator->prepare_to_lend(free - 1).ok());
-    EXPECT(t.allocator->prepare_to_lend(free).error() == Errno::kENOSPC);
-    EXPECT(t.store->write_as_a_whole().ok());
-  }
-  // A journal of the bitmap's block, the descriptors', the superblock's and an inode's: with what
-  // frames them and leads to them nine blocks, which nobody gets while the commit isn't done.
-  constexpr uint64_t kJournal = 9;
-  t.disk->event_count = 0;
-  t.disk->fail_after = 3;
-  EXPECT(!t.store->commit().ok());
-  for (unsigned i = 0; i < t.disk->event_count; i++) {
-    const auto& event = t.disk->event(i);
-    if (!event.is_flush) EXPECT(event.block == 1 || event.block > first_block(3));
-  }
-  uint64_t taken = 0;
-  while (t.take_block(0, 0) != 0) taken++;
-  EXPECT(taken == free - 1 - kJournal && t.allocator->needs_commit());
+  const uint32_t least = t.store->least_journal();
+  t.allocator->open_journal();
+  const uint64_t set_aside = std::min<uint64_t>(t.store->longest_journal(), free / 4);
+  EXPECT(t.allocator->free_blocks() == free && t.allocator->usable_blocks() == free - least);
+  uint64_t taken = 0, last = 0;
+  while (uint64_t block = t.take_block(0, 0)) taken++, last = block;
+  EXPECT(taken == free - set_aside && last < kBlocks - set_aside && t.allocator->needs_commit());
   EXPECT(t.store->commit().ok() && t.disk_agrees());
-  for (taken = 0; t.take_block(0, 0) != 0;) taken++;
-  EXPECT(block != 0 && taken == kJournal);
+  // Now it is as short as it can be, and commits go through it still.
+  while (t.take_block(0, 0) != 0) taken++;
+  EXPECT(taken == free - least && !t.allocator->needs_commit());
+  EXPECT(t.allocator->free_blocks() == least && t.allocator->usable_blocks() == 0);
+  EXPECT(t.goes_through_a_journal(first_block(1) + 50));
+  // When there is room again it grows: four times as much as it has may be free and no more is needed.
+  for (uint64_t block = first_block(1) + 51; block < first_block(3); block++) {
+    if (block % kBlocksPerGroup > 60) t.free_block(block);
+  }
+  EXPECT(t.store->commit().ok() && t.disk_agrees());
+  const uint64_t usable = t.allocator->usable_blocks();
+  for (taken = 0; t.take_block(0, 0) != 0; taken++) continue;
+  EXPECT(taken < usable && t.allocator->needs_commit() && t.store->commit().ok());
+  while (t.take_block(0, 0) != 0) taken++;
+  EXPECT(taken == usable && t.goes_through_a_journal(first_block(1) + 50));
 }
 
-KERNEL_TEST_WITH(Fixture, a_device_with_a_journal_gets_no_other) {
-  delete std::exchange(t.allocator, nullptr);
-  drop_pages(**device_pages(*t.disk));
-  reinterpret_cast<Superblock*>(t.disk->block(1))->journal_inode = kJournalInode;
+KERNEL_TEST_WITH(Fixture, a_device_that_had_a_journal_or_is_nearly_full_gets_none) {
+  auto* superblock = reinterpret_cast<Superblock*>(t.disk->block(1));
+  const uint64_t freed = first_block(1) + 50;
+  t.close();
+  superblock->journal_inode = kJournalInode;
   t.open();
   EXPECT(t);
   if (!t) return;
-  {
-    Operation operation(*t.store);
-    EXPECT(t.allocator->prepare_to_lend(kBlocks).ok() && t.store->write_as_a_whole().ok());
+  t.allocator->open_journal();
+  EXPECT(t.take_block(freed, 0) == freed && t.take_block(freed, 0) == freed + 1);
+  EXPECT(t.store->commit().ok() && !t.goes_through_a_journal(freed));
+  EXPECT(t.allocator->usable_blocks() == t.allocator->free_blocks());
+  t.close();
+  superblock->journal_inode = 0;
+  for (bool full : {true, false}) {
+    t.open();
+    EXPECT(t);
+    if (!t) return;
+    while (full && t.allocator->free_blocks() >= t.store->least_journal()) (void)t.take_block(0, 0);
+    EXPECT(t.store->commit().ok());
+    t.allocator->open_journal();
+    EXPECT(t.goes_through_a_journal(freed + (full ? 1 : 2)) == !full);
+    t.close();
   }
-  EXPECT(!t.store->has_changes());
 }
 
 KERNEL_TEST_WITH(Fixture, an_unreadable_journal_inode_is_no_reason_to_refuse) {
-  delete std::exchange(t.allocator, nullptr);
-  drop_pages(**device_pages(*t.disk));
+  t.close();
   auto* descriptors = reinterpret_cast<GroupDescriptor*>(t.disk->block(2));
   t.disk->unreadable = descriptors[0].inode_table;
   t.open();
   EXPECT(t);
-  EXPECT(t && t.take_block(first_block(1) + 100, 0) == first_block(1) + 100);
+  if (!t) return;
+  t.allocator->open_journal();
+  EXPECT(t.take_block(first_block(1) + 100, 0) == first_block(1) + 100);
 }
 
 KERNEL_TEST_WITH(Fixture, superblock_says_whether_it_is_in_use) {

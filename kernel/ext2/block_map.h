@@ -26,7 +26,7 @@ Result<BlockNumber> map_block(Ext2Inode& inode, uint64_t file_block)
 /// The same, making what is missing: the block itself and pointer blocks on the way. `created` says
 /// whether the block is new (its content is undefined). What it allocated stays reachable or is given
 /// back: ENOSPC, EFBIG, EIO leave the file as it was. Updates raw.block and raw.sectors; the caller
-/// stores the inode. In the running operation's epoch (commit.h). May sleep.
+/// stores the inode. In the running operation (commit.h). May sleep.
 Result<BlockNumber> map_or_allocate_block(Ext2Inode& inode, uint64_t file_block, bool& created)
     REQUIRES(inode.map_lock) REQUIRES_SHARED(running_operation);
 

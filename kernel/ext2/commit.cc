@@ -1,31 +1,125 @@
-// The current epoch: which blocks changed, and which old values are still wanted.
+// What is in memory, the running transaction, and commits. journal.cc knows what a journal looks like.
 #include "ext2/commit.h"
 
-#include <algorithm>
-
-#include "ext2/commit_state.h"
+#include "debug/log.h"
+#include "ext2/journal.h"
 #include "lib/string.h"
 #include "memory/frame_allocator.h"
 #include "memory/heap.h"
+#include "metrics/counter.h"
+#include "sched/mutex.h"
 
 namespace cairn::ext2 {
 
-namespace {
+CAIRN_COUNTER(commit_count, "ext2.commits");
+CAIRN_COUNTER(commit_block_count, "ext2.committed_blocks");
+CAIRN_COUNTER(commit_error_count, "ext2.commit_errors");
+CAIRN_COUNTER(commit_no_journal_count, "ext2.commits_without_journal");
+CAIRN_COUNTER(room_wait_count, "ext2.waits_for_room");  // in the journal
 
-constexpr uint32_t kEntryType = 7;  // offset of an entry's type in it
+/// What a commit does next. Its order is the order on the device.
+enum class Stage : uint8_t { kLog, kShow, kHome, kHide, kDone };
 
-uint32_t field(const MetadataBlock& block, uint32_t offset) {
-  uint32_t value;
-  memcpy(&value, block.data() + offset, sizeof(value));
-  return value;
+struct MetadataStore::State {
+  State(BlockDevice& device, uint32_t block_size, uint64_t block_count)
+      : device(device),
+        block_size(block_size),
+        block_count(block_count),
+        writer(device, block_size),
+        journal(writer, block_size) {}
+  ~State();
+
+  // Immutable after creation.
+  BlockDevice& device;
+  const uint32_t block_size;
+  const uint64_t block_count;
+  CacheOwner* pages = nullptr;
+
+  CommitClient* client = nullptr;  // immutable from the first commit on
+
+  // Blocks that are logged with each transaction (journal.h).
+  Record* superblock = nullptr;     // written with each, too
+  Record* journal_inode = nullptr;  // null: there is no journal
+
+  /// Operations hold it shared; exclusively, for a moment, who ends the transaction.
+  SharedMutex operations{"transaction", LockRank::kEpoch};
+  std::atomic<uint64_t> number{1};    // of the running transaction
+  std::atomic<bool> changed{false};   // it has something to write
+  std::atomic<uint32_t> count{0};     // blocks in it, the superblock not counted
+  std::atomic<uint32_t> promised{0};  // blocks that operations may add
+  std::atomic<uint32_t> capacity{0};  // blocks that the journal takes; 0: there is none
+
+  Spinlock lock{"metadata", LockRank::kMetadata};
+  Transaction* running GUARDED_BY(lock) = nullptr;
+
+  // One commit at a time; what is below belongs to it.
+  Mutex commit_mutex{"commit", LockRank::kCommit};
+  Transaction* committing GUARDED_BY(commit_mutex) = nullptr;  // sealed; empty when all is written
+  Stage stage GUARDED_BY(commit_mutex) = Stage::kDone;
+  BlockWriter writer;
+  Journal journal;
+  uint64_t flushed_writes GUARDED_BY(commit_mutex) = UINT64_MAX;  // covered by the last flush
+
+  Result<void> prepare();
+  Result<MetadataBlock> read(BlockNumber wanted);
+  Result<void> add(const MetadataBlock& block);
+  bool fits() const {
+    return capacity.load() == 0 || count.load() + promised.load() <= capacity.load();
+  }
+  void seal() REQUIRES(commit_mutex);
+  Result<void> write_data() { return client == nullptr ? Result<void>() : client->write_data(); }
+  Result<void> write_stage() REQUIRES(commit_mutex);
+  Result<void> finish() REQUIRES(commit_mutex);
+  Result<void> flush() REQUIRES(commit_mutex);
+};
+
+// ---- Transactions in memory --------------------------------------------------------------------
+
+Record* Record::make(const MetadataBlock& block) {
+  auto* record = new_object<Record>();
+  auto frame = record != nullptr ? allocate_frame(FrameUse::kDma) : Errno::kENOMEM;
+  if (!frame.ok()) {
+    delete record;
+    return nullptr;
+  }
+  record->number = block.number().value;
+  record->block = block;
+  record->copy = direct_map_as<uint8_t>(frame_address(*frame));
+  return record;
 }
 
-BlockKind kind_for(Step step) {
-  bool is_name = step == Step::kReplace || step == Step::kRemove;
-  return is_name ? BlockKind::kDirectory : BlockKind::kInodes;
+Record::~Record() {
+  if (copy != nullptr) free_frame(frame_of(physical_of(copy)));
 }
 
-}  // namespace
+Record* Transaction::find(uint64_t number) {
+  Record*& recent = recent_[number % kRecent];
+  if (recent != nullptr && recent->number == number) return recent;
+  Record* found = records_.lower_bound(number);
+  if (found == nullptr || found->number != number) return nullptr;
+  return recent = found;
+}
+
+void Transaction::insert(Record& record) {
+  records_.insert(record);
+  count_++;
+}
+
+void Transaction::remove(Record& record) {
+  Record*& recent = recent_[record.number % kRecent];
+  if (recent == &record) recent = nullptr;
+  records_.remove(record);
+  count_--;
+}
+
+void Transaction::clear() {
+  while (Record* record = records_.root()) {
+    remove(*record);
+    delete record;
+  }
+}
+
+// ---- The store ---------------------------------------------------------------------------------
 
 Result<MetadataStore*> MetadataStore::create(BlockDevice& device, uint32_t block_size,
                                              uint64_t block_count) {
@@ -38,39 +132,38 @@ Result<MetadataStore*> MetadataStore::create(BlockDevice& device, uint32_t block
   }
   auto* store = new (memory) MetadataStore(*state);
   auto prepared = state->prepare();
-  if (!prepared.ok()) {
-    delete store;
-    return prepared.error();
-  }
-  return store;
+  if (prepared.ok()) return store;
+  delete store;
+  return prepared.error();
 }
 
 Result<void> MetadataStore::State::prepare() NO_THREAD_SAFETY_ANALYSIS {
   pages = TRY(device_pages(device));
-  current = new_object<Epoch>();
-  spare = new_object<Epoch>();
-  if (current == nullptr || spare == nullptr) return Errno::kENOMEM;
-  for (uint8_t*& memory : reserve) {
-    memory = direct_map_as<uint8_t>(frame_address(TRY(allocate_frame(FrameUse::kDma))));
-  }
-  return {};
+  running = new_object<Transaction>();
+  committing = new_object<Transaction>();
+  if (running == nullptr || committing == nullptr) return Errno::kENOMEM;
+  superblock = Record::make(TRY(read(BlockNumber(kSuperblockOffset / block_size))));
+  return superblock == nullptr ? Errno::kENOMEM : Result<void>();
 }
 
 MetadataStore::State::~State() NO_THREAD_SAFETY_ANALYSIS {
-  delete current;
-  delete spare;
-  for (uint8_t* memory : reserve) {
-    if (memory != nullptr) free_frame(frame_of(physical_of(memory)));
-  }
+  delete running;
+  delete committing;
+  delete superblock;
+  delete journal_inode;
 }
 
 MetadataStore::~MetadataStore() { delete &state_; }
 
-Result<MetadataBlock> MetadataStore::read(BlockNumber number) {
-  if (number.value >= state_.block_count) return Errno::kEUCLEAN;
-  uint64_t start = number.value * state_.block_size;
-  PageRef page = TRY(read_page(*state_.pages, start / kPageSize));
-  return MetadataBlock(std::move(page), uint32_t(start % kPageSize), number);
+void MetadataStore::set_client(CommitClient* client) { state_.client = client; }
+
+Result<MetadataBlock> MetadataStore::read(BlockNumber number) { return state_.read(number); }
+
+Result<MetadataBlock> MetadataStore::State::read(BlockNumber wanted) {
+  if (wanted.value >= block_count) return Errno::kEUCLEAN;
+  uint64_t start = wanted.value * block_size;
+  PageRef page = TRY(read_page(*pages, start / kPageSize));
+  return MetadataBlock(std::move(page), uint32_t(start % kPageSize), wanted);
 }
 
 Result<MetadataBlock> MetadataStore::create_block(BlockNumber number) {
@@ -81,270 +174,196 @@ Result<MetadataBlock> MetadataStore::create_block(BlockNumber number) {
   PageRef page = TRY(state_.block_size == kPageSize ? new_page(*state_.pages, index)
                                                     : read_page(*state_.pages, index));
   MetadataBlock block(std::move(page), uint32_t(start % kPageSize), number);
-  TRY(state_.with_record(block, [](Epoch& epoch, Record& record) {
-    epoch.remove_notes(record);
-    record.kind = BlockKind::kNew;
-    record.changed = true;
-  }));
+  TRY(state_.add(block));
   memset(block.data(), 0, state_.block_size);
   return block;
 }
 
-template <class Use>
-Result<void> MetadataStore::State::with_record(const MetadataBlock& block, Use use) {
+Result<void> MetadataStore::change(const MetadataBlock& block) { return state_.add(block); }
+
+Result<void> MetadataStore::State::add(const MetadataBlock& block) {
+  const uint64_t wanted = block.number().value;
+  if (wanted == superblock->number) {
+    changed.store(true);
+    return {};
+  }
   {
     Guard guard(lock);
-    if (Record* record = current->find_record(block.number().value)) {
-      use(*current, *record);
-      return {};
-    }
+    if (running->find(wanted) != nullptr) return {};
   }
-  Record* fresh = new_object<Record>();
+  Record* fresh = Record::make(block);
   if (fresh == nullptr) return Errno::kENOMEM;
-  fresh->number = block.number().value;
-  fresh->block = block;
   {
     Guard guard(lock);
-    Record* record = current->find_record(fresh->number);
-    if (record == nullptr) {
-      record = std::exchange(fresh, nullptr);
-      current->records.insert(*record);
-      current->record_count++;
-    }
-    use(*current, *record);
+    if (running->find(wanted) == nullptr) running->insert(*std::exchange(fresh, nullptr));
+    count.store(running->count());
   }
+  changed.store(true);
   delete fresh;
   return {};
 }
 
-Result<void> MetadataStore::change(const MetadataBlock& block, BlockKind kind) {
-  return state_.with_record(block, [kind](Epoch&, Record& record) {
-    if (record.kind == BlockKind::kNew) {
-      record.next_kind = kind;
-    } else {
-      record.kind = kind;
-    }
-    record.changed = true;
-  });
-}
-
-Result<void> MetadataStore::State::add_note(const MetadataBlock& block, BlockKind kind,
-                                            Note* note) {
-  if (note == nullptr) return Errno::kENOMEM;
-  Note* unused = note;
-  auto result = with_record(block, [&](Epoch& epoch, Record& record) {
-    if (record.kind != BlockKind::kNew && !record.changed) record.kind = kind;
-    Note* there = epoch.find_note(note->key);
-    if (there == nullptr) {
-      unused = nullptr;
-      epoch.add_note(record, *note);
-      return;
-    }
-    there->until = std::max(there->until, note->until);
-    if (note->last == 0) return;
-    there->last = note->last;
-    memcpy(there->between(), note->between(), note->size);
-  });
-  heap_free(unused);
-  return result;
-}
-
-Result<void> MetadataStore::State::keep(const MetadataBlock& block, BlockKind kind, uint32_t offset,
-                                        uint32_t size, Moment until) {
-  Note* note = new_note(block.number(), offset, size, until);
-  if (note != nullptr) memcpy(note->before(), block.data() + offset, size);
-  return add_note(block, kind, note);
-}
-
-bool MetadataStore::is_new(InodeNumber inode) {
-  Guard guard(state_.lock);
-  Birth* birth = state_.current->find_birth(inode.value);
-  return birth != nullptr && birth->note != nullptr;
-}
-
-Result<void> MetadataStore::write_later(const MetadataBlock& block, uint32_t offset, uint32_t size,
-                                        uint32_t value_until, Step step) {
-  // An entry's type goes with its inode, also when an entry that was replaced is removed then.
-  bool has_type_note = step == Step::kRemove && is_held(block, offset + kEntryType);
-  if (size == 4 && (step == Step::kReplace || has_type_note)) {
-    TRY(state_.keep(block, BlockKind::kDirectory, offset + kEntryType, 1, moment_of(step)));
-  }
-  Note* note = new_note(block.number(), offset, size, moment_of(step));
-  if (note != nullptr) memcpy(note->before(), &value_until, size);
-  return state_.add_note(block, kind_for(step), note);
-}
-
-Result<void> MetadataStore::freeze(const MetadataBlock& block, uint32_t offset, uint32_t size,
-                                   Step step) {
-  {
-    Guard guard(state_.lock);
-    uint64_t key = note_key(block.number(), offset);
-    Note* inside = state_.current->notes.lower_bound(key);
-    bool was_made = inside != nullptr && inside->key < key + size && inside->is_birth;
-    if (was_made) return {};  // the device never gets to see it alive
-  }
-  return state_.keep(block, kind_for(step), offset, size, moment_of(step));
-}
-
-Result<void> MetadataStore::replace_in_block(const MetadataBlock& block, uint32_t target,
-                                             uint32_t source) {
-  uint32_t victim = field(block, target);
-  uint32_t moved = field(block, source);
-  TRY(change(block, BlockKind::kDirectory));
-  // Nobody misses a victim that the device doesn't have. The source stays all the same: the target may
-  // be held back for an earlier victim.
-  if (is_new(InodeNumber(victim))) return write_later(block, source, 4, moved, Step::kRemove);
-  TRY(write_later(block, target, 4, victim, Step::kReplace));
-  struct Part {
-    uint32_t offset, size;
-  };
-  for (Part part : {Part{0, 4}, Part{kEntryType, 1}}) {
-    Note* note = new_note(block.number(), source + part.offset, part.size, moment(Stage::kReplace));
-    if (note != nullptr) {
-      memcpy(note->before(), block.data() + source + part.offset, part.size);
-      memcpy(note->between(), block.data() + target + part.offset, part.size);
-      note->last = moment(Stage::kRemove);
-    }
-    TRY(state_.add_note(block, BlockKind::kDirectory, note));
-  }
-  return {};
-}
-
-Result<void> MetadataStore::directory_moved(InodeNumber directory, InodeNumber replaced,
-                                            const EntryField& to, const EntryField& from,
-                                            const EntryField& dot_dot) {
-  constexpr BlockKind kKind = BlockKind::kDirectory;
-  constexpr Moment kUntil = moment(Stage::kRemove);
-  TRY(change(to.block, kKind));
-  TRY(change(from.block, kKind));
-  if (dot_dot.block) TRY(change(dot_dot.block, kKind));
-  if (is_new(directory) && replaced.value == 0) return {};
-  // The old name last: without it the directory has none but the new one.
-  Note* note = new_note(to.block.number(), to.offset, 4, kUntil);
-  auto before = uint32_t(replaced.value);
-  if (note != nullptr) memcpy(note->before(), &before, 4);
-  TRY(state_.add_note(to.block, kKind, note));
-  if (dot_dot.block) TRY(state_.keep(dot_dot.block, kKind, dot_dot.offset, 4, kUntil));
-  return state_.keep(from.block, kKind, from.offset, 4, kUntil);
-}
-
-Result<void> MetadataStore::inode_made(const MetadataBlock& block, uint32_t offset,
-                                       InodeNumber inode, InodeNumber parent) {
-  TRY(change(block, BlockKind::kInodes));
-  Birth* birth = new_object<Birth>();
-  Note* note = new_note(block.number(), offset, 2, moment(kBirths));
-  if (birth == nullptr || note == nullptr) {
-    delete birth;
-    heap_free(note);
-    return Errno::kENOMEM;
-  }
-  memset(note->before(), 0, 2);
-  note->is_birth = true;
-  birth->inode = inode.value;
-  birth->parent = parent.value;
-  birth->note = note;
-  return state_.with_record(block, [&](Epoch& epoch, Record& record) {
-    // The number may have been given back in this epoch, and taken again.
-    Birth* there = epoch.find_birth(birth->inode);
-    if (there == nullptr) {
-      epoch.births.insert(*birth);
-      epoch.birth_count++;
-    } else {
-      there->parent = birth->parent;
-      there->last = false;
-      delete birth;
-    }
-    if (there != nullptr && there->note != nullptr) {
-      heap_free(note);
-      return;
-    }
-    if (there != nullptr) there->note = note;
-    epoch.add_note(record, *note);
-  });
-}
-
-void MetadataStore::inode_moved(InodeNumber inode, InodeNumber parent) {
-  Guard guard(state_.lock);
-  Birth* birth = state_.current->find_birth(inode.value);
-  if (birth == nullptr || birth->note == nullptr) return;
-  birth->parent = parent.value;
-  birth->last = parent.value == 0;
-}
-
-Result<void> MetadataStore::directory_grew(InodeNumber directory) {
-  Birth* birth = new_object<Birth>();
-  if (birth == nullptr) return Errno::kENOMEM;
-  birth->inode = directory.value;
-  {
-    Guard guard(state_.lock);
-    if (state_.current->find_birth(directory.value) == nullptr) {
-      state_.current->births.insert(*std::exchange(birth, nullptr));
-      state_.current->birth_count++;
-    }
-  }
-  delete birth;
-  return {};
-}
-
-Result<void> MetadataStore::write_as_a_whole() {
-  if (state_.lend == nullptr) return {};
-  for (BlockNumber number : {state_.superblock_number(), state_.journal_inode_block}) {
-    MetadataBlock block = TRY(read(number));
-    TRY(change(block, BlockKind::kInodes));
-  }
-  Guard guard(state_.lock);
-  state_.current->whole = true;
-  return {};
-}
-
-bool MetadataStore::is_held(const MetadataBlock& block, uint32_t offset) {
-  uint64_t key = note_key(block.number(), offset);
-  Guard guard(state_.lock);
-  if (state_.current->find_note(key) != nullptr) return true;
-  return state_.committing != nullptr && state_.committing->find_note(key) != nullptr;
-}
-
-void MetadataStore::retire(BlockNumber number) {
-  Guard guard(state_.lock);
-  Record* record = state_.current->find_record(number.value);
-  if (record != nullptr && record->kind == BlockKind::kInodes) {
-    state_.current->remove_record(*record);
-  }
-}
-
 void MetadataStore::forget(BlockNumber number) {
-  Guard guard(state_.lock);
-  Record* record = state_.current->find_record(number.value);
-  if (record != nullptr) state_.current->remove_record(*record);
+  Record* record;
+  {
+    Guard guard(state_.lock);
+    record = state_.running->find(number.value);
+    if (record == nullptr) return;
+    state_.running->remove(*record);
+    state_.count.store(state_.running->count());
+  }
+  delete record;
 }
 
-bool MetadataStore::has_changes() {
-  if (state_.wanted.load()) return true;
-  Guard guard(state_.lock);
-  return !state_.current->empty();
+bool MetadataStore::has_room() const { return state_.fits(); }
+
+uint64_t MetadataStore::transaction() const {
+  return state_.number.load(std::memory_order_relaxed);
 }
 
-void MetadataStore::want_commit() { state_.wanted.store(true); }
+bool MetadataStore::has_changes() const { return state_.changed.load(); }
 
-uint64_t MetadataStore::epoch() { return state_.epoch_number.load(std::memory_order_relaxed); }
+void MetadataStore::want_commit() { state_.changed.store(true); }
 
-void MetadataStore::set_data_writer(Result<void> (*write)(void* context), void* context) {
-  state_.write_data = write;
-  state_.write_data_context = context;
+void MetadataStore::begin_operation() NO_THREAD_SAFETY_ANALYSIS {
+  for (bool failed = false;;) {
+    state_.operations.lock_shared();
+    state_.promised.fetch_add(kStepBlocks);
+    // On a device that takes no writes everything stays in memory.
+    if (state_.fits() || failed) return;
+    end_operation();
+    room_wait_count.increment();
+    if (has_changes()) {
+      failed = !commit().ok();
+    } else {
+      ExclusiveGuard others_to_end(state_.operations);
+    }
+  }
 }
-void MetadataStore::set_seal(void (*seal)(void* context), void* context) {
-  state_.seal = seal;
-  state_.seal_context = context;
+
+void MetadataStore::end_operation() NO_THREAD_SAFETY_ANALYSIS {
+  state_.promised.fetch_sub(kStepBlocks);
+  state_.operations.unlock_shared();
 }
-void MetadataStore::set_lender(bool (*lend)(void* context, std::span<uint32_t> blocks),
-                               void* context, BlockNumber journal_inode_block) {
-  state_.lend = lend;
-  state_.lend_context = context;
-  state_.journal_inode_block = journal_inode_block;
+
+// ---- The journal -------------------------------------------------------------------------------
+
+uint32_t MetadataStore::least_journal() const { return state_.journal.least(); }
+uint32_t MetadataStore::longest_journal() const { return state_.journal.longest(); }
+
+Result<void> MetadataStore::open_journal(std::span<const uint32_t> blocks,
+                                         BlockNumber inode_block) {
+  if (blocks.empty()) {
+    state_.capacity.store(0);
+    return Errno::kENOSPC;
+  }
+  if (state_.journal_inode == nullptr) {
+    state_.journal_inode = Record::make(TRY(read(inode_block)));
+    if (state_.journal_inode == nullptr) return Errno::kENOMEM;
+  }
+  auto opened = state_.journal.open(blocks);
+  state_.capacity.store(opened.ok() ? state_.journal.capacity_of(uint32_t(blocks.size())) : 0);
+  return opened;
 }
-void MetadataStore::set_release(void (*release)(void* context), void* context) {
-  state_.release = release;
-  state_.release_context = context;
+
+std::span<const uint32_t> MetadataStore::shorten_journal(uint32_t count) {
+  State& s = state_;
+  const uint32_t before = s.capacity.exchange(s.journal.capacity_of(count));
+  if (s.fits()) return s.journal.shorten(count);
+  s.capacity.store(before);
+  return {};
+}
+
+// ---- Commits -----------------------------------------------------------------------------------
+
+/// Ends the running transaction: what it changed is copied, and the next one begins.
+void MetadataStore::State::seal() NO_THREAD_SAFETY_ANALYSIS {
+  ExclusiveGuard no_operation(operations);
+  changed.store(false);
+  if (client != nullptr) client->seal();
+  {
+    Guard guard(lock);
+    std::swap(running, committing);
+    count.store(0);
+  }
+  number.fetch_add(1, std::memory_order_relaxed);
+  auto copy = [this](Record& record) {
+    record.escaped = false;
+    memcpy(record.copy, record.block.data(), block_size);
+  };
+  Record* record = committing->first();
+  for (; record != nullptr; record = committing->next(*record)) copy(*record);
+  copy(*superblock);
+  if (journal_inode != nullptr) copy(*journal_inode);
+  const bool has_journal = committing->count() <= capacity.load();
+  // A single block is written as a whole or not at all.
+  stage = committing->count() == 0 ? Stage::kHide : has_journal ? Stage::kLog : Stage::kHome;
+  if (stage != Stage::kHome) return;
+  commit_no_journal_count.increment();
+  if (capacity.load() == 0) return;  // as the log said at the mount
+  log_warning("ext2", "{}: {} blocks are more than the journal takes: written without it",
+              device.name(), committing->count());
+}
+
+/// Does the next thing, and waits until it is on the medium.
+Result<void> MetadataStore::State::write_stage() {
+  switch (stage) {
+    case Stage::kLog: journal.log(*committing, *journal_inode, *superblock); break;
+    case Stage::kShow: journal.show(*superblock); break;
+    case Stage::kHome:
+      TRY(flush());  // without a journal the data isn't there yet
+      for (Record* at = committing->first(); at != nullptr; at = committing->next(*at)) {
+        journal.write_home(*at);
+      }
+      break;
+    case Stage::kHide: journal.write_home(*superblock); break;
+    case Stage::kDone: break;
+  }
+  TRY(writer.finish());
+  return flush();
+}
+
+/// Brings all writes that have ended to the medium; costs nothing if there were none.
+Result<void> MetadataStore::State::flush() {
+  uint64_t writes = device.finished_write_count();
+  if (writes == flushed_writes) return {};
+  TRY(flush_device(device));
+  flushed_writes = writes;
+  return {};
+}
+
+/// Brings the sealed transaction to the device, from where an attempt that failed ended.
+Result<void> MetadataStore::State::finish() {
+  for (; stage != Stage::kDone; stage = Stage(unsigned(stage) + 1)) {
+    auto written = write_stage();
+    if (written.ok()) continue;
+    commit_error_count.increment();
+    log_error("ext2", "{}: a commit failed ({}), the next one goes on with it", device.name(),
+              errno_name(written.error()));
+    return written;
+  }
+  commit_count.increment();
+  commit_block_count.increment(committing->count());
+  committing->clear();
+  if (client != nullptr) client->release();
+  return {};
+}
+
+Result<void> MetadataStore::commit() {
+  State& s = state_;
+  Result<void> result, data;
+  {
+    MutexGuard guard(s.commit_mutex);
+    result = s.stage == Stage::kDone ? Result<void>() : s.finish();
+    if (result.ok()) {
+      const bool any = has_changes();
+      if (any) s.seal();
+      data = s.write_data();
+      result = any ? s.finish() : s.flush();
+    }
+  }
+  if (s.client != nullptr) s.client->after_commit();
+  return result.ok() ? data : result;
 }
 
 }  // namespace cairn::ext2

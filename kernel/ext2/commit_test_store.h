@@ -8,13 +8,20 @@ namespace cairn::ext2::test {
 
 // The blocks that the tests change.
 inline constexpr BlockNumber kFresh{300}, kNames{301}, kOtherNames{302}, kInodes{303};
+inline constexpr BlockNumber kJournalInodeBlock{310};
+inline constexpr uint32_t kFirstOfJournal = 600;
 
+/// `journal`: so many blocks from kFirstOfJournal on; 0: there is no journal.
 class TestStore {
  public:
-  TestStore() : disk(test_disk()) {
+  explicit TestStore(uint32_t journal = 60) : disk(test_disk()) {
     if (disk == nullptr) return;
     auto made = MetadataStore::create(*disk, kBlockSize, kBlocks);
-    if (made.ok()) store = *made;
+    if (!made.ok()) return;
+    store = *made;
+    uint32_t numbers[kMostBlocks];
+    for (uint32_t i = 0; i < journal; i++) numbers[i] = kFirstOfJournal + i;
+    if (journal != 0) good = store->open_journal({numbers, journal}, kJournalInodeBlock).ok();
     (void)commit();  // the first one flushes
     disk->event_count = 0;
   }
@@ -25,27 +32,17 @@ class TestStore {
     auto read = store->read(number);
     return read.ok() ? read.take() : MetadataBlock();
   }
-  void set(BlockNumber number, uint32_t offset, uint32_t value, BlockKind kind)
-      REQUIRES_SHARED(running_operation) {
+  void set(BlockNumber number, uint32_t offset, uint32_t value) REQUIRES_SHARED(running_operation) {
     MetadataBlock at = block(number);
-    good = good && store->change(at, kind).ok();
+    good = good && store->change(at).ok();
     *at.as<uint32_t>(offset) = value;
   }
-  void set_later(BlockNumber number, uint32_t offset, uint32_t value, Step step)
-      REQUIRES_SHARED(running_operation) {
-    MetadataBlock at = block(number);
-    auto* word = at.as<uint32_t>(offset);
-    good = good && store->write_later(at, offset, 4, *word, step).ok();
-    *word = value;
-  }
-  /// An inode's links_count of 1 at `offset` of kInodes.
-  void make_inode(uint32_t offset, uint64_t inode, uint64_t parent)
-      REQUIRES_SHARED(running_operation) {
-    MetadataBlock at = block(kInodes);
-    good = good && store->inode_made(at, offset, InodeNumber(inode), InodeNumber(parent)).ok();
-    *at.as<uint32_t>(offset) = 1;
-  }
   bool commit() { return store->commit().ok(); }
+  bool shows_journal() {
+    return disk->word(1, offsetof(Superblock, feature_incompat)) == kIncompatRecover;
+  }
+
+  static constexpr uint32_t kMostBlocks = 300;
 
   LoggingDisk* disk;
   MetadataStore* store = nullptr;

@@ -75,8 +75,6 @@ Result<void> store_new_file(Ext2Inode& directory, Ext2Inode& fresh, const NewFil
     set_device(fresh.raw, file.device);
   }
   MetadataBlock block = TRY(metadata.read(fresh.table_block));
-  uint32_t links_field = fresh.table_offset + uint32_t(offsetof(RawInode, links_count));
-  TRY(metadata.inode_made(block, links_field, fresh.number, directory.number));
   TRY(store_inode(fresh));
   uint32_t rest = geometry.inode_size - uint32_t(sizeof(RawInode));
   memset(block.data() + fresh.table_offset + sizeof(RawInode), 0, rest);
@@ -88,7 +86,7 @@ void take_back(Ext2Inode& fresh) REQUIRES_SHARED(running_operation) {
   Ext2FileSystem& fs = fresh.fs();
   {
     ExclusiveGuard guard(fresh.map_lock);
-    (void)free_blocks(fresh, 0, kAllBlocks);
+    (void)take_back_blocks(fresh, 0);
     fresh.raw.links_count = 0;
     fresh.raw.deletion_time = fresh.raw.change_time;
     (void)store_inode(fresh);
@@ -102,7 +100,6 @@ Result<Ext2Inode*> make_file(Ext2Inode& directory, std::string_view name, const 
     REQUIRES(directory.lock) REQUIRES_SHARED(running_operation) {
   Ext2FileSystem& fs = directory.fs();
   const bool is_directory = file.type == FileType::kDirectory;
-  TRY(check_new_name(directory, name));
   InodeNumber number = TRY(fs.allocator.allocate_inode(directory.number, is_directory));
   auto made = fs.make_unused_inode(number, new_raw_inode(directory, file));
   if (!made.ok()) {
@@ -111,7 +108,6 @@ Result<Ext2Inode*> make_file(Ext2Inode& directory, std::string_view name, const 
     return made.error();
   }
   Ext2Inode& fresh = **made;
-  fresh.making_epoch = fs.metadata.epoch();
   auto named = store_new_file(directory, fresh, file);
   if (named.ok()) {
     auto room = make_room(directory, name.size());

@@ -1,7 +1,7 @@
 // Directories: reading them for the VFS, and changing their entries.
 //
-// The record of an entry that was removed stays as it is until the commit (commit.h), and is then
-// room for others: whoever looks for room takes free records that follow each other together.
+// The record of an entry that was removed is room for others: whoever looks for room takes free records
+// that follow each other together.
 #include "ext2/allocation.h"
 #include "ext2/block_map.h"
 #include "ext2/inode_table.h"
@@ -38,15 +38,13 @@ bool is_proper_name(std::string_view name) {
 
 /// Looks for room in the block at `start` of the directory, or from an entry in it on.
 Result<EntryRoom> room_in_block(Ext2Inode& directory, uint64_t start, uint32_t needed)
-    REQUIRES_SHARED(directory.lock) REQUIRES_SHARED(running_operation) {
-  MetadataStore& metadata = directory.fs().metadata;
+    REQUIRES_SHARED(directory.lock) {
   EntryRoom room;
   EntryPlace place = TRY(entry_at(directory, start));
   const BlockNumber block = place.block.number();
   while (place && place.block.number() == block) {
     const RawEntry& entry = place.raw();
-    bool taken =
-        entry.inode != 0 || metadata.is_held(place.block, place.offset + offsetof(RawEntry, inode));
+    const bool taken = entry.inode != 0;
     if (taken || room.size == 0 || room.kept + room.size + room.offset != place.offset) {
       uint32_t kept = taken ? entry_size(entry.name_length) : 0;
       room = {place.block, place.position, place.offset, kept, entry.record_length - kept};
@@ -67,7 +65,6 @@ Result<EntryRoom> grow_directory(Ext2Inode& directory) REQUIRES(directory.lock)
   const uint32_t block_size = fs.geometry.block_size;
   const uint64_t size = directory.size.load();
   if (size + block_size > kMaxDirectorySize) return Errno::kEFBIG;
-  TRY(fs.metadata.directory_grew(directory.number));
   ExclusiveGuard guard(directory.map_lock);
   bool created = false;
   BlockNumber number = TRY(map_or_allocate_block(directory, size / block_size, created));
@@ -76,7 +73,7 @@ Result<EntryRoom> grow_directory(Ext2Inode& directory) REQUIRES(directory.lock)
   auto stored = block.ok() ? store_inode(directory) : block.error();
   if (!stored.ok()) {
     set_raw_size(directory.raw, size);
-    (void)free_blocks(directory, size / block_size, kAllBlocks);
+    (void)take_back_blocks(directory, size / block_size);
     (void)store_inode(directory);
     return stored.error();
   }
@@ -162,25 +159,17 @@ uint8_t entry_type(const Ext2Inode& file) {
   return file.fs().geometry.has_file_types ? uint8_t(file.type) : 0;
 }
 
-Result<EntryRoom> make_room(Ext2Inode& directory, size_t name_length, BlockNumber preferred) {
+Result<EntryRoom> make_room(Ext2Inode& directory, size_t name_length) {
   const uint32_t needed = entry_size(name_length);
   const uint32_t block_size = directory.fs().geometry.block_size;
   const uint64_t size = directory.size.load();
   EntryRoom room;
-  if (preferred.value != 0) {
-    for (uint64_t start = 0; start < size && room.size < needed; start += block_size) {
-      MetadataBlock block = TRY(directory_block(directory, start / block_size));
-      if (block.number() != preferred) continue;
-      room = TRY(room_in_block(directory, start, needed));
-      break;
-    }
-  }
   for (uint64_t at = directory.room_hint; room.size < needed && at < size;
        at = align_down(at, block_size) + block_size) {
     room = TRY(room_in_block(directory, at, needed));
   }
   if (room.size < needed) return grow_directory(directory);
-  TRY(directory.fs().metadata.change(room.block, BlockKind::kDirectory));
+  TRY(directory.fs().metadata.change(room.block));
   return room;
 }
 

@@ -49,11 +49,12 @@ Result<void> make_blocks_of_page(Ext2Inode& inode, uint64_t start, uint64_t end)
   return result;
 }
 
-/// Makes blocks for bytes [start, end). The end of what has them: more than `start`, or the error.
+/// Makes blocks for bytes [start, end), as far as the transaction has room for what that changes. The end of
+/// what has them: more than `start`, or the error.
 Result<uint64_t> make_blocks(Ext2Inode& inode, uint64_t start, uint64_t end)
     REQUIRES_SHARED(running_operation) {
   uint64_t done = start;
-  while (done < end) {
+  while (done < end && (done == start || inode.fs().metadata.has_room())) {
     uint64_t page_end = std::min(align_down(done, kPageSize) + kPageSize, end);
     auto made = make_blocks_of_page(inode, done, page_end);
     if (!made.ok() && done == start) return made.error();
@@ -71,7 +72,7 @@ Result<void> finish_piece(Ext2Inode& inode, uint64_t end, uint64_t wanted) REQUI
   uint64_t size = std::max(inode.size.load(), end);
   if (end < wanted) {
     uint64_t first_unused = (size + inode.block_size - 1) / inode.block_size;
-    (void)free_blocks(inode, first_unused, kAllBlocks);
+    (void)take_back_blocks(inode, first_unused);
   }
   set_raw_size(inode.raw, size);
   set_raw_times(inode.raw, current_time());
@@ -88,7 +89,7 @@ Result<uint64_t> write_piece(Ext2Inode& inode, IoBuffer& buffer, uint64_t offset
       std::min(offset + buffer.left(), align_down(offset, kPieceSize) + kPieceSize);
   (void)buffer.touch(wanted - offset);  // faults are better taken before the operation
   Operation operation(fs.metadata);
-  if (wanted > kMaxSmallFile) TRY(fs.allocator.mark_large_file());
+  if (wanted > kMaxSmallFile) fs.allocator.mark_large_file();
   auto room = make_blocks(inode, offset, wanted);
   IoBuffer piece = buffer;
   piece.limit(room.ok() ? *room - offset : 0);
@@ -165,7 +166,7 @@ Result<void> shrink(Ext2Inode& inode, uint64_t new_size) REQUIRES(inode.lock) {
 Result<void> extend(Ext2Inode& inode, uint64_t new_size) REQUIRES(inode.lock) {
   Ext2FileSystem& fs = inode.fs();
   Operation operation(fs.metadata);
-  if (new_size > kMaxSmallFile) TRY(fs.allocator.mark_large_file());
+  if (new_size > kMaxSmallFile) fs.allocator.mark_large_file();
   ExclusiveGuard guard(inode.map_lock);
   const RawInode before = inode.raw;
   set_raw_size(inode.raw, new_size);

@@ -32,13 +32,6 @@ bool is_power_of(uint32_t number, uint32_t base) {
   return number == 1;
 }
 
-/// Whether a group begins with a copy of the superblock and the descriptors.
-/// Source: Poirier, "The Second Extended File System", "Superblock".
-bool has_superblock(const Geometry& geometry, uint32_t group) {
-  if (!geometry.sparse_super || group <= 1) return true;
-  return is_power_of(group, 3) || is_power_of(group, 5) || is_power_of(group, 7);
-}
-
 /// Blocks that hold superblocks, descriptors, bitmaps and inodes, as statfs() counts them.
 uint64_t overhead_of(const Geometry& geometry) {
   uint64_t block_size = geometry.block_size;
@@ -48,7 +41,7 @@ uint64_t overhead_of(const Geometry& geometry) {
       (uint64_t(geometry.inodes_per_group) * geometry.inode_size + block_size - 1) / block_size;
   uint64_t blocks = geometry.first_data_block + geometry.group_count * (2 + inode_table);
   for (uint32_t group = 0; group < geometry.group_count; group++) {
-    if (has_superblock(geometry, group)) blocks += 1 + descriptors;
+    if (geometry.has_superblock(group)) blocks += 1 + descriptors;
   }
   return std::min(blocks, geometry.block_count);
 }
@@ -61,11 +54,13 @@ const char* reason_to_only_read(const BlockDevice& device, const Geometry& geome
   return nullptr;
 }
 
-Result<void> write_dirty_data_of(void* file_system) {
-  return static_cast<Ext2FileSystem*>(file_system)->write_dirty_data();
-}
-
 }  // namespace
+
+// Source: Poirier, "The Second Extended File System", "Superblock".
+bool Geometry::has_superblock(uint32_t group) const {
+  if (!sparse_super || group <= 1) return true;
+  return is_power_of(group, 3) || is_power_of(group, 5) || is_power_of(group, 7);
+}
 
 Ext2FileSystem::Ext2FileSystem(BlockDevice& device, bool read_only, const Geometry& geometry,
                                MetadataStore& metadata, Allocator& allocator, uint64_t id)
@@ -78,6 +73,7 @@ Ext2FileSystem::Ext2FileSystem(BlockDevice& device, bool read_only, const Geomet
 
 Ext2FileSystem::~Ext2FileSystem() {
   inodes.shrink(UINT64_MAX);
+  metadata.set_client(nullptr);
   delete &allocator;
   delete &metadata;
 }
@@ -110,9 +106,10 @@ Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only) {
       Ext2FileSystem(*device, read_only, geometry, *metadata, **allocator, id[0] ^ id[1]);
   auto result = RefPtr<FileSystem>::adopt(fs);
   TRY(fs->inodes.start());
-  metadata->set_data_writer(write_dirty_data_of, fs);
+  metadata->set_client(fs);
   TRY(fs->root());
   if (!read_only) {
+    fs->allocator.open_journal();
     TRY(fs->allocator.mark_state(false));
     TRY(metadata->commit());
   }
@@ -133,8 +130,9 @@ FileSystemStatistics Ext2FileSystem::statistics() {
   result.block_size = geometry.block_size;
   result.blocks = geometry.block_count - overhead_;
   result.free_blocks = allocator.free_blocks();
-  if (result.free_blocks > geometry.reserved_blocks) {
-    result.available_blocks = result.free_blocks - geometry.reserved_blocks;
+  const uint64_t usable = allocator.usable_blocks();
+  if (usable > geometry.reserved_blocks) {
+    result.available_blocks = usable - geometry.reserved_blocks;
   }
   result.files = geometry.inode_count;
   result.free_files = allocator.free_inodes();
@@ -174,7 +172,9 @@ void Ext2FileSystem::remove_dirty(Ext2Inode& inode) {
   dirty_inodes_.remove(inode);
 }
 
-Result<void> Ext2FileSystem::write_dirty_data() {
+// ---- For commits ---------------------------------------------------------------------------------
+
+Result<void> Ext2FileSystem::write_data() {
   List<Ext2Inode, &Ext2Inode::dirty_link> round;
   {
     IrqGuard guard(dirty_lock_);
@@ -189,11 +189,34 @@ Result<void> Ext2FileSystem::write_dirty_data() {
       if (inode == nullptr) return first;
       number = inode->number;
     }
-    RefPtr<Inode> inode = inodes.find(number);
+    // Who deletes a file may wait for this commit.
+    RefPtr<Inode> inode = inodes.find(number, InodeCache::Deleted::kIgnore);
     if (!inode) continue;
     auto written = write_back(*inode);
     if (!written.ok() && first.ok()) first = written;
-    if (inode->dirty_count.load() != 0) add_dirty(static_cast<Ext2Inode&>(*inode));
+    auto& file = static_cast<Ext2Inode&>(*inode);
+    if (file.dirty_count.load() != 0) add_dirty(file);
+    IrqGuard guard(dirty_lock_);
+    if (!file.written_link.linked()) {
+      file.retain();
+      written_inodes_.push_back(file);
+    }
+    inode = nullptr;  // not the last reference, as long as the list is locked
+  }
+}
+
+void Ext2FileSystem::seal() { allocator.seal(); }
+void Ext2FileSystem::release() { allocator.release_freed(); }
+
+void Ext2FileSystem::after_commit() {
+  while (true) {
+    Ext2Inode* inode;
+    {
+      IrqGuard guard(dirty_lock_);
+      inode = written_inodes_.pop_front();
+    }
+    if (inode == nullptr) return;
+    RefPtr<Inode>::adopt(inode);
   }
 }
 

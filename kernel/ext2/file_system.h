@@ -5,11 +5,12 @@
 //   block_map.h    LAB B4: file block -> device block, direct to triple indirect; growth
 //   directory.h    LAB B4: walking and searching the entries of a directory
 //   allocation.h   provided: bitmaps, where new blocks and inodes go
-//   commit.h       provided: metadata in memory, and the order in which it is written
+//   commit.h       provided: metadata in memory, and the transactions that write it
 //   name_index.h   provided: finding names in large directories
 //   truncate.h, names.h   provided: cutting files; create, link, unlink, rename
 #pragma once
 
+#include "ext2/commit_client.h"
 #include "ext2/layout.h"
 #include "sync/spinlock.h"
 #include "vfs/file_system.h"
@@ -44,6 +45,8 @@ struct Geometry {
   bool is_data_block(uint64_t block) const {
     return block > first_data_block && block < block_count;
   }
+  /// Whether a group begins with a copy of the superblock and the descriptors.
+  bool has_superblock(uint32_t group) const;
 };
 
 class Ext2FileSystem;
@@ -59,7 +62,7 @@ class Ext2Inode final : public Inode {
   uint32_t table_offset = 0;  // bytes in the block
 
   /// Block pointers and counts. Readers of data take it shared while they map blocks, whoever grows
-  /// or cuts the file exclusively. Taken inside Inode::lock and the epoch.
+  /// or cuts the file exclusively. Taken inside Inode::lock and an operation.
   SharedMutex map_lock{"block map", LockRank::kBlockMap};
   RawInode raw GUARDED_BY(map_lock){};
   /// Where the next block of a file that grows should go: after the last one. 0: unknown.
@@ -77,17 +80,7 @@ class Ext2Inode final : public Inode {
   /// Large directories, once searched: where their names are. Made by readers, changed with `lock` held.
   std::atomic<NameIndex*> name_index{nullptr};
 
-  /// Directories: names that were removed in epoch `removal_epoch`, as a set of hashes. The device has
-  /// them until that epoch is committed.
-  uint64_t removed_names[4] GUARDED_BY(lock) = {};
-  uint64_t removal_epoch GUARDED_BY(lock) = 0;
-
-  /// The epoch in which it was made: until its commit, the device has no name of it.
-  uint64_t making_epoch = 0;
-  /// Directories: the epoch in which it got another name: until its commit, the device has the old one.
-  uint64_t moving_epoch = 0;
-
-  ListLink dirty_link;  // protected by the file system's dirty_lock_
+  ListLink dirty_link, written_link;  // protected by the file system's dirty_lock_
 
   // Inode's and CacheOwner's; the files that implement them are named above.
   Attributes attributes() override;
@@ -110,7 +103,7 @@ class Ext2Inode final : public Inode {
   uint64_t max_size() override;
 };
 
-class Ext2FileSystem final : public FileSystem {
+class Ext2FileSystem final : public FileSystem, private CommitClient {
  public:
   const Geometry geometry;
   MetadataStore& metadata;
@@ -139,11 +132,9 @@ class Ext2FileSystem final : public FileSystem {
   /// The same for a number that was just allocated. EUCLEAN if it is in use.
   Result<Ext2Inode*> make_unused_inode(InodeNumber number, const RawInode& raw);
 
-  // Inodes with dirty pages, which a commit writes before the names of new files.
+  // Inodes with dirty pages, which a commit writes first.
   void add_dirty(Ext2Inode& inode);
   void remove_dirty(Ext2Inode& inode);
-  /// Writes the data of all inodes that are dirty now. The first error. May sleep.
-  Result<void> write_dirty_data();
 
  private:
   friend Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only);
@@ -151,12 +142,19 @@ class Ext2FileSystem final : public FileSystem {
                  MetadataStore& metadata, Allocator& allocator, uint64_t id);
   ~Ext2FileSystem() override;
 
+  Result<void> write_data() override;
+  void seal() override;
+  void release() override;
+  void after_commit() override;
+
   uint64_t id_;        // from the superblock's UUID
   uint64_t overhead_;  // blocks that never hold files
   std::atomic<uint64_t> damage_count_{0};
 
   Spinlock dirty_lock_{"dirty inodes", LockRank::kDirtyInodes};
   List<Ext2Inode, &Ext2Inode::dirty_link> dirty_inodes_ GUARDED_BY(dirty_lock_);
+  /// Inodes that a commit wrote and holds until it is over, since letting go of one may delete its file.
+  List<Ext2Inode, &Ext2Inode::written_link> written_inodes_ GUARDED_BY(dirty_lock_);
 };
 
 inline Ext2FileSystem& Ext2Inode::fs() const { return static_cast<Ext2FileSystem&>(file_system); }

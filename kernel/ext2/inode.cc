@@ -117,10 +117,15 @@ void set_raw_times(RawInode& raw, const Timestamp& now) {
   raw.modification_time = raw.change_time = raw_time(now.seconds);
 }
 
+Result<void> mark_inode(Ext2Inode& inode) {
+  MetadataStore& metadata = inode.fs().metadata;
+  return metadata.change(TRY(metadata.read(inode.table_block)));
+}
+
 Result<void> store_inode(Ext2Inode& inode) {
   MetadataStore& metadata = inode.fs().metadata;
   MetadataBlock block = TRY(metadata.read(inode.table_block));
-  TRY(metadata.change(block, BlockKind::kInodes));
+  TRY(metadata.change(block));
   *block.as<RawInode>(inode.table_offset) = inode.raw;
   flush_soon();
   return {};

@@ -28,7 +28,9 @@ void set_raw_size(RawInode& raw, uint64_t size);
 /// Modified and changed now.
 void set_raw_times(RawInode& raw, const Timestamp& now);
 
-/// Copies the raw inode to its block and marks that changed, in the running operation's epoch.
+/// Marks the inode's block as changed: from here on store_inode() can't fail in this operation. EIO, ENOMEM.
+Result<void> mark_inode(Ext2Inode& inode) REQUIRES_SHARED(running_operation);
+/// Copies the raw inode to its block and marks that changed, in the running operation.
 Result<void> store_inode(Ext2Inode& inode) REQUIRES(inode.map_lock)
     REQUIRES_SHARED(running_operation);
 

@@ -16,10 +16,9 @@ struct EntryRoom {
   uint32_t size = 0;      // bytes behind them
 };
 
-/// Finds room for an entry with a name of so many bytes, in block `preferred` if it has some, or makes
-/// the directory longer. Its block is marked as changed. ENOSPC, EFBIG, EIO, EUCLEAN, ENOMEM. May sleep.
-Result<EntryRoom> make_room(Ext2Inode& directory, size_t name_length,
-                            BlockNumber preferred = BlockNumber(0)) REQUIRES(directory.lock)
+/// Finds room for an entry with a name of so many bytes, or makes the directory longer. Its block is marked
+/// as changed. ENOSPC, EFBIG, EIO, EUCLEAN, ENOMEM. May sleep.
+Result<EntryRoom> make_room(Ext2Inode& directory, size_t name_length) REQUIRES(directory.lock)
     REQUIRES_SHARED(running_operation);
 /// Writes the entry there. Can't fail.
 void put_entry(Ext2Inode& directory, const EntryRoom& room, std::string_view name,
@@ -44,26 +43,16 @@ Result<void> store_directory(Ext2Inode& directory, bool new_names)
 
 // ---- Names and links (names.cc) ---------------------------------------------------------------
 
-/// An operation failed, but has a chance after a commit: what the epoch has freed can be used then
-/// (ENOSPC), and what it did to names is on the device (EAGAIN: only within this subsystem).
+/// An operation failed for ENOSPC, but has a chance after a commit: what the transaction has freed can be
+/// used then.
 bool commit_would_help(Ext2FileSystem& fs, Errno error);
-
-/// EAGAIN if a file of that name may have lost it in this epoch. The device would have two entries of
-/// the name during the commit, which e2fsck doesn't repair by itself.
-Result<void> check_new_name(Ext2Inode& directory, std::string_view name)
-    REQUIRES_SHARED(directory.lock) REQUIRES_SHARED(running_operation);
-/// For check_new_name(): `file` is losing this name.
-void note_removed_name(Ext2Inode& directory, std::string_view name, const Ext2Inode& file)
-    REQUIRES(directory.lock) REQUIRES_SHARED(running_operation);
 
 /// The entry of a name, which must mean `file`. ENOENT, EUCLEAN, EIO.
 Result<EntryPlace> entry_of(Ext2Inode& directory, std::string_view name, const Inode& file)
     REQUIRES_SHARED(directory.lock);
-/// The offset of RawEntry::inode in the entry's block, for notes.
-uint32_t inode_field(const EntryPlace& place);
-/// The entry of `file` means nothing from now on. Its record has room for others once no note holds it.
-void clear_entry(Ext2Inode& directory, const EntryPlace& place, const Ext2Inode& file)
-    REQUIRES(directory.lock) REQUIRES_SHARED(running_operation);
+/// The entry means nothing from now on. Its block is marked as changed.
+void clear_entry(Ext2Inode& directory, const EntryPlace& place) REQUIRES(directory.lock)
+    REQUIRES_SHARED(running_operation);
 
 uint16_t links_of(const Ext2Inode& file);
 /// The links of a directory that loses a directory in it; a count that damage made too small stays
@@ -71,8 +60,7 @@ uint16_t links_of(const Ext2Inode& file);
 uint16_t one_less(const Ext2Inode& directory);
 /// Changes how many links an inode has. EIO, ENOMEM: it has as many as before.
 Result<void> store_links(Ext2Inode& file, uint16_t links) REQUIRES_SHARED(running_operation);
-/// Takes away the link of a name that is going. If it was the last, the device sees that at `until`
-/// (kRemove: with the other inodes). EIO, ENOMEM: nothing is changed.
-Result<void> drop_link(Ext2Inode& file, Step until) REQUIRES_SHARED(running_operation);
+/// Takes away the link of a name that is going: a directory has only one. EIO, ENOMEM: nothing is changed.
+Result<void> drop_link(Ext2Inode& file) REQUIRES_SHARED(running_operation);
 
 }  // namespace cairn::ext2

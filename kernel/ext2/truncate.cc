@@ -5,6 +5,8 @@
 // operations; others run between them.
 #include "ext2/truncate.h"
 
+#include <algorithm>
+
 #include "debug/log.h"
 #include "ext2/allocation.h"
 #include "ext2/inode_table.h"
@@ -18,11 +20,13 @@ constexpr uint64_t kBlocksPerOperation = 2048;
 /// Frees the blocks of one inode, as far as its budget goes.
 class Cutter {
  public:
-  Cutter(Ext2Inode& inode, uint64_t first, uint64_t budget)
+  /// `budget` null: all.
+  Cutter(Ext2Inode& inode, uint64_t first, uint64_t* budget)
       : fs_(inode.fs()),
         raw_(raw_of(inode)),
         first_(first),
         budget_(budget),
+        at_first_(budget != nullptr ? *budget : 0),
         is_metadata_(inode.type != FileType::kRegular) {}
 
   Result<bool> run() REQUIRES_SHARED(running_operation) {
@@ -49,12 +53,17 @@ class Cutter {
     return blocks;
   }
 
+  bool is_used_up() REQUIRES_SHARED(running_operation) {
+    if (budget_ == nullptr) return false;
+    return *budget_ == 0 || (*budget_ != at_first_ && !fs_.metadata.has_room());
+  }
+
   /// Cuts the tree of `levels` pointer blocks behind `pointer`, whose first block is the file's block
   /// `start`. False once the budget is used up.
   Result<bool> cut(uint32_t& pointer, uint64_t start, unsigned levels)
       REQUIRES_SHARED(running_operation) {
     if (pointer == 0 || start + span(levels) <= first_) return true;
-    if (budget_ == 0) return false;
+    if (is_used_up()) return false;
     const BlockNumber block(pointer);
     const bool all = start >= first_;
     if (!fs_.geometry.is_data_block(pointer)) {
@@ -65,11 +74,11 @@ class Cutter {
     }
     if (levels > 0 && !TRY(cut_table(block, start, levels, all))) return false;
     if (!all) return true;
-    if (levels > 0 || is_metadata_) fs_.metadata.retire(block);
+    if (levels > 0 || is_metadata_) fs_.metadata.forget(block);
     fs_.allocator.free_block(block);
     pointer = 0;
     raw_.sectors -= fs_.geometry.sectors_per_block();
-    budget_--;
+    if (budget_ != nullptr) --*budget_;
     return true;
   }
 
@@ -85,7 +94,7 @@ class Cutter {
       return true;
     }
     MetadataBlock table = read.take();
-    TRY(fs_.metadata.change(table, BlockKind::kInodes));
+    TRY(fs_.metadata.change(table));
     const uint64_t child_span = span(levels - 1);
     for (uint64_t i = fs_.geometry.pointers_per_block(); i-- > 0;) {
       uint64_t child_start = start + i * child_span;
@@ -98,7 +107,8 @@ class Cutter {
   Ext2FileSystem& fs_;
   RawInode& raw_;
   const uint64_t first_;  // file blocks from here on go
-  uint64_t budget_;       // blocks
+  uint64_t* budget_;      // blocks
+  const uint64_t at_first_;
   const bool is_metadata_;
 };
 
@@ -117,10 +127,10 @@ Result<void> free_attribute_block(Ext2Inode& inode) REQUIRES(inode.map_lock)
   MetadataBlock block = TRY(fs.metadata.read(number));
   auto& header = *block.as<AttributeHeader>();
   if (header.magic != kAttributeMagic) return fs.damaged("attributes", number.value);
-  TRY(fs.metadata.change(block, BlockKind::kInodes));
+  TRY(fs.metadata.change(block));
   // Two inodes that share it may be deleted at once.
   if (std::atomic_ref<uint32_t>(header.references).fetch_sub(1) <= 1) {
-    fs.metadata.retire(number);
+    fs.metadata.forget(number);
     fs.allocator.free_block(number);
   }
   inode.raw.file_acl = 0;
@@ -142,21 +152,32 @@ bool has_block_pointers(const RawInode& raw, const Geometry& geometry) {
   }
 }
 
-Result<bool> free_blocks(Ext2Inode& inode, uint64_t first, uint64_t budget) {
+Result<bool> free_blocks(Ext2Inode& inode, uint64_t first, uint64_t& budget) {
   inode.allocation_goal = 0;
   if (!has_block_pointers(inode.raw, inode.fs().geometry)) return true;
-  return Cutter(inode, first, budget).run();
+  return Cutter(inode, first, &budget).run();
+}
+
+Result<void> take_back_blocks(Ext2Inode& inode, uint64_t first) {
+  inode.allocation_goal = 0;
+  if (has_block_pointers(inode.raw, inode.fs().geometry)) {
+    TRY(Cutter(inode, first, nullptr).run());
+  }
+  return {};
 }
 
 Result<void> cut_file(Ext2Inode& inode, uint64_t size) {
   Ext2FileSystem& fs = inode.fs();
   uint64_t first = (size + fs.geometry.block_size - 1) / fs.geometry.block_size;
   // No sane file has more blocks than the device: pointers that go in circles end here.
-  uint64_t rounds = fs.geometry.block_count / kBlocksPerOperation + 2;
-  for (; rounds > 0; rounds--) {
+  uint64_t left = fs.geometry.block_count + 1;
+  while (left > 0) {
     Operation operation(fs.metadata);
     ExclusiveGuard guard(inode.map_lock);
-    auto done = free_blocks(inode, first, kBlocksPerOperation);
+    uint64_t budget = std::min(left, kBlocksPerOperation);
+    left -= budget;
+    auto done = free_blocks(inode, first, budget);
+    left += budget;
     if (done.ok() && *done) set_raw_size(inode.raw, size);
     set_raw_times(inode.raw, current_time());
     auto stored = store_inode(inode);

@@ -32,7 +32,7 @@ void InodeCache::remove(Inode& inode) {
   count_.fetch_sub(1);
 }
 
-RefPtr<Inode> InodeCache::find(InodeNumber number) {
+RefPtr<Inode> InodeCache::find(InodeNumber number, Deleted deleted) {
   RefPtr<Inode> found;
   // Not there, or there and not on its way out.
   gone_.wait_until([&] {
@@ -41,7 +41,7 @@ RefPtr<Inode> InodeCache::find(InodeNumber number) {
     Inode* inode = *bucket(number);
     while (inode != nullptr && inode->number != number) inode = inode->hash_next_;
     if (inode == nullptr) return true;
-    if (inode->going_) return false;
+    if (inode->going_) return deleted == Deleted::kIgnore && inode->links.load() == 0;
     if (inode->references_.fetch_add(1) == 0) {
       unused_.remove(*inode);
       unused_count_.fetch_sub(1);

@@ -13,8 +13,10 @@ class InodeCache {
   /// ENOMEM. `buckets` a power of two.
   Result<void> start(uint32_t buckets = 1024);
 
+  /// What find() does about an inode whose file is being deleted.
+  enum class Deleted : uint8_t { kWaitFor, kIgnore };
   /// The inode, with a reference; null if it isn't in memory. Waits for one that is going.
-  RefPtr<Inode> find(InodeNumber number);
+  RefPtr<Inode> find(InodeNumber number, Deleted deleted = Deleted::kWaitFor);
   /// Adds one that was just made (with its maker's reference). If another thread was faster, that
   /// one's is returned and `fresh` is destroyed.
   RefPtr<Inode> add(Inode& fresh);

@@ -98,7 +98,7 @@ Result<BlockNumber> map_or_allocate_block(Ext2Inode& inode, uint64_t file_block,
     MetadataBlock pointers = TRY(fs.metadata.create_block(fresh[i]));
     pointers.as<uint32_t>()[path.index[level + i]] = uint32_t(fresh[i + 1].value);
   }
-  if (table) TRY(fs.metadata.change(table, BlockKind::kInodes));
+  if (table) TRY(fs.metadata.change(table));
 
   // Nothing can fail any more: connect it.
   BlockNumber block = fresh.last();

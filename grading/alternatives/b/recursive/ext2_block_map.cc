@@ -51,7 +51,7 @@ struct Growth {
 };
 
 Result<BlockNumber> extend(Growth& growth, unsigned level, uint32_t number)
-    REQUIRES_SHARED(growth.inode.fs().metadata.epoch_lock);
+    REQUIRES_SHARED(running_operation);
 
 /// Takes a block for level `level` and all below it. On an error nothing stays taken.
 Result<BlockNumber> grow_from(Growth& growth, unsigned level,
@@ -83,7 +83,7 @@ Result<BlockNumber> extend(Growth& growth, unsigned level,
   MetadataBlock table = TRY(fs.metadata.read(BlockNumber(number)));
   uint32_t& next = table.as<uint32_t>()[growth.path.index[level + 1]];
   if (next != 0) return extend(growth, level + 1, next);
-  TRY(fs.metadata.change(table, BlockKind::kInodes));
+  TRY(fs.metadata.change(table));
   uint32_t top = 0;
   BlockNumber last = TRY(grow_from(growth, level + 1, top));
   next = top;
