@@ -107,7 +107,7 @@ class Visit {
     return made.ok() ? made.take() : RefPtr<Inode>();
   }
 
-  /// A directory goes into another one, and a file over one that is there: what isn't done in steps.
+  /// A directory goes into another one, and a file over one that is there.
   void move_between(Inode& directory, const NewFile& plain, const NewFile& folder) {
     RefPtr<Inode> to = create(directory, "to", folder), moved = create(directory, "moved", folder);
     if (!to || !moved) return;

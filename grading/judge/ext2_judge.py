@@ -23,6 +23,7 @@ ENVIRONMENT = {"PATH": SYSTEM_PATH, "LC_ALL": "C", "TZ": "UTC"}
 CLOCK_AHEAD_S = 30 * 24 * 3600  # a guest that counts instructions may be ahead of the host's clock
 CORRECTED = 1  # e2fsck's exit status when it repaired everything
 REPLAYED = b"recovering journal"  # what it says first, then
+NO_REPAIR = re.compile(r"recovering journal$|FILE SYSTEM WAS MODIFIED|\d+/\d+ files \(.*\), \d+/\d+ blocks$")
 OUTPUT_LINES = 12  # of e2fsck's, in a failure
 DIFFERENCES = 8  # shown of a comparison
 BACKSTOP_S = 600  # a tool that takes longer is stuck
@@ -56,18 +57,22 @@ def check_clean(image: Path, offset: int = 0, what: str = "e2fsck's verdict on t
                           f"look yourself: e2fsck -fn '{_name(image, offset)}'")
 
 
-def repair(image: Path, offset: int = 0) -> None:
+def repair(image: Path, offset: int = 0) -> list[str]:
     """Runs `e2fsck -fp`, as after a power cut: fails unless it can repair everything by itself. Raises CheckFailed.
 
+    What it says that it repaired; a journal that it replayed is not among it.
     Forced: without -f it would believe a clean flag that a cut left behind. When it has replayed a journal
-    (kernel/ext2/commit_journal.cc), e2fsck 1.47 forgets the offset and gives up; the disk is as it should be for the next run.
+    (kernel/ext2/journal.h), e2fsck 1.47 forgets the offset and gives up; the disk is as it should be for the next run.
     """
     run = _e2fsck(image, offset, "-fp")
-    if offset and run.returncode not in (0, CORRECTED) and REPLAYED in run.stdout:
+    said = run.stdout
+    if offset and run.returncode not in (0, CORRECTED) and REPLAYED in said:
         run = _e2fsck(image, offset, "-fp")
+        said = run.stdout
     if run.returncode not in (0, CORRECTED):
         raise CheckFailed("e2fsck -p after the cut", "repaired without help (exit status 0 or 1)",
                           f"exit status {run.returncode}:\n{_shortened(run.stdout.decode(errors='replace'))}")
+    return [line for line in said.decode(errors="replace").splitlines() if line.strip() and not NO_REPAIR.search(line)]
 
 
 def _e2fsck(image: Path, offset: int, option: str) -> subprocess.CompletedProcess[bytes]:

@@ -1,16 +1,16 @@
-"""What `e2fsck -p` repairs without help, and what it leaves to people: the order in which ext2 writes rests on this.
+"""What `e2fsck -p` repairs without help, and what it leaves to people: why ext2 commits transactions.
 
-A power cut leaves the first writes of an operation without the rest. Every state below that is marked
-as no repair must therefore never be on the disk, not even between two writes. In short:
+A cut between two writes of an operation leaves the first without the rest. Every state below that is marked as no
+repair must never be on the disk, and no order of single writes avoids them all:
 
-- An inode that has blocks must have a name: the name is written before the block pointers, and on
-  deletion the inode is marked as deleted before the name goes.
-- A name may point to an inode that isn't there yet, or no longer: it is cleared.
-- Counts (links, blocks, free blocks and inodes), bitmaps and sizes that are too small are repaired; a
-  bitmap may be late, a block in two files may not be.
-- A block of a directory or of pointers is on the disk before anything points to it.
-- A directory can't move to another directory in steps: two names, none, and a wrong `..` all need help. So it goes
-  through a journal (kernel/ext2/commit_journal.cc), which test_power_cut.py sees replayed.
+- Counts (links, blocks, free blocks and inodes), bitmaps and sizes that are too small are repaired; a bitmap may be
+  late, a block in two files may not be. A name may point to an inode that isn't there yet, or no longer.
+- An inode that has blocks must have a name, and a block of a directory or of pointers must be there before anything
+  points to it.
+- A directory can't move to another directory: two names, none, and a wrong `..` all need help.
+
+So each commit goes through a journal (kernel/ext2/commit.h), which test_power_cut.py sees replayed. Without one, on a
+disk that has no room for it, these states are what a cut may leave.
 """
 
 from __future__ import annotations

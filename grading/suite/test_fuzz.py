@@ -68,11 +68,15 @@ def test_disks_that_libfuzzer_makes_up(programs: Path, seed: int, tmp_path: Path
     assert f"Done {count} runs" in said, said[-1000:]
 
 
-@pytest.mark.parametrize(("block_size", "offset"), [(1024, 0), (2048, 1 << 20), (4096, 0)])
-def test_random_operations_and_cuts(programs: Path, seed: int, tmp_path: Path, block_size: int, offset: int,
+@pytest.mark.parametrize(("block_size", "size", "offset"), [(1024, 8 << 20, 0), (2048, 8 << 20, 1 << 20), (4096, 8 << 20, 0),
+                                                            (1024, 1 << 20, 0), (4096, 4 << 20, 0)],
+                         ids=["1k", "2k", "4k", "1k-full", "4k-full"])
+def test_random_operations_and_cuts(programs: Path, seed: int, tmp_path: Path, block_size: int, size: int, offset: int,
                                     sample: Callable[[Sequence[int], int], list[int]]) -> None:
-    disk, log, cut = make_disk(tmp_path / "disk", 8 << 20, block_size), tmp_path / "log", tmp_path / "cut"
-    run([programs / "stress_ext2", disk, seed, OPERATIONS, log], tmp_path)
+    """Where the disk gets full, the journal is as short as can be, and operations wait for room in it."""
+    disk, log, cut = make_disk(tmp_path / "disk", size, block_size), tmp_path / "log", tmp_path / "cut"
+    said = run(["env", "CAIRN_LOG=1", programs / "stress_ext2", disk, seed, OPERATIONS, log], tmp_path)
+    assert "journal" not in said, f"a commit went without one: {said[:1000]}"
     ext2_judge.check_clean(disk)
     writes = read_log(log)
     state, done = bytearray(writes[0][1]), 1
@@ -81,7 +85,7 @@ def test_random_operations_and_cuts(programs: Path, seed: int, tmp_path: Path, b
             state[position : position + len(data)] = data
         done = max(done, count)
         cut.write_bytes(bytes(offset) + state)
-        ext2_judge.repair(cut, offset)
+        assert ext2_judge.repair(cut, offset) == []
         ext2_judge.check_clean(cut, offset)
 
 

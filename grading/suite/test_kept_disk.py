@@ -133,7 +133,7 @@ def test_what_a_cut_left_is_repaired_and_told(disk: Disk) -> None:
 
 
 def show_journal(image: Path) -> None:
-    """Leaves what a cut in the middle of such a commit leaves (kernel/ext2/commit_journal.cc); its transaction changes nothing."""
+    """Leaves what a cut in the middle of a commit leaves (kernel/ext2/journal.h); its transaction changes nothing."""
     disk = bytearray(image.read_bytes()[OFFSET:])
     block_size = 1024 << struct.unpack_from("<I", disk, 1024 + 24)[0]
     count, inode_size = struct.unpack_from("<I", disk, 1024 + 4)[0], struct.unpack_from("<H", disk, 1024 + 88)[0]
