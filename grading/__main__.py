@@ -14,7 +14,7 @@ TOP = Path(__file__).resolve().parent
 COMMANDS = {  # name: (module with a main(), what it does)
     "grade": ("grader.command", "grades a lab"),
     "qemu": ("machine.qemu_command", "runs Cairn in QEMU for a person"),
-    "gdb": ("gdb.attach", "attaches GDB to that machine"),
+    "gdb": ("machine.gdb_command", "attaches GDB to that machine"),
     "bench": ("bench.command", "measures what a lab's operations cost"),
     "labs": ("course.lab", "lists the labs, their items and points"),
     "reference": ("course.reference", "packs or checks the objects of a lab's solution"),

@@ -2,7 +2,7 @@
 
 .gdbinit calls load(). Everything is read from the machine's memory through DWARF types and the
 direct map, so it works whichever page table is loaded and whatever the labs' code does. `make gdb`
-starts GDB through attach.py, the one file here that runs outside of GDB.
+starts GDB (machine/gdb_command.py); all that is here runs inside of it.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ sys.path.append(str(RECIPE_FOLDER))
 import manifest as manifests  # noqa: E402 - needs the path above
 import recipes  # noqa: E402
 from damage import Damager  # noqa: E402
-from e2fsprogs import ToolError  # noqa: E402
+from e2fsprogs import SYSTEM_PATH, ToolError, at  # noqa: E402
 from image_builder import Facts  # noqa: E402
 from make_image import document  # noqa: E402
 from manifest import Entry, Manifest, content_digest  # noqa: E402
@@ -86,7 +86,7 @@ def _key(recipe: str, seed: int, geometry: dict[str, object]) -> str:
     total = hashlib.sha256(f"{recipe} {seed} {sorted(geometry.items())}".encode())
     for source in sorted(RECIPE_FOLDER.glob("*.py")):
         total.update(source.read_bytes())
-    tool = shutil.which("mke2fs", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    tool = shutil.which("mke2fs", path=SYSTEM_PATH)
     if tool is None:
         raise HarnessFault("mke2fs is missing: install e2fsprogs")
     total.update(subprocess.run([tool, "-V"], capture_output=True, check=False).stderr)
@@ -110,4 +110,4 @@ def _prune(keep: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-__all__ = ["Damager", "Entry", "Facts", "Image", "Manifest", "content_digest", "copy_sparse", "image", "make"]
+__all__ = ["SYSTEM_PATH", "Damager", "Entry", "Facts", "Image", "Manifest", "at", "content_digest", "copy_sparse", "image", "make"]

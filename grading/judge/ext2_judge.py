@@ -14,11 +14,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from grading.judge.check import CheckFailed
-from grading.judge.ext2_images import Entry, Manifest, content_digest
+from grading.judge.ext2_images import SYSTEM_PATH, Entry, Manifest, at, content_digest
 from grading.machine.failures import HarnessFault
 from grading.machine.text import printable
 
-SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 ENVIRONMENT = {"PATH": SYSTEM_PATH, "LC_ALL": "C", "TZ": "UTC"}
 CLOCK_AHEAD_S = 30 * 24 * 3600  # a guest that counts instructions may be ahead of the host's clock
 CORRECTED = 1  # e2fsck's exit status when it repaired everything
@@ -54,7 +53,7 @@ def check_clean(image: Path, offset: int = 0, what: str = "e2fsck's verdict on t
     # A wrong free count in the superblock alone is told and yet ends with status 0.
     if run.returncode != 0 or "Fix?" in text or "Clear?" in text:
         raise CheckFailed(what, "nothing to repair (exit status 0)", f"exit status {run.returncode}:\n{_shortened(text)}",
-                          f"look yourself: e2fsck -fn '{_name(image, offset)}'")
+                          f"look yourself: e2fsck -fn '{at(image, offset)}'")
 
 
 def repair(image: Path, offset: int = 0) -> list[str]:
@@ -77,7 +76,7 @@ def repair(image: Path, offset: int = 0) -> list[str]:
 
 def _e2fsck(image: Path, offset: int, option: str) -> subprocess.CompletedProcess[bytes]:
     later = {"E2FSCK_TIME": str(int(time.time()) + CLOCK_AHEAD_S)}
-    run = _run(["e2fsck", option, _name(image, offset)], environment={**ENVIRONMENT, **later})
+    run = _run(["e2fsck", option, at(image, offset)], environment={**ENVIRONMENT, **later})
     if run.returncode < 0 or run.returncode & 16:
         raise HarnessFault(f"e2fsck {option} {image}: {run.stderr.decode(errors='replace').strip() or run.returncode}")
     return run
@@ -116,7 +115,7 @@ def read_tree(image: Path, offset: int = 0) -> Manifest:
 
 def read_file(image: Path, path: str, offset: int = 0) -> bytes:
     """A file's content as debugfs reads it. Raises HarnessFault if there is no such file."""
-    run = _run(["debugfs", "-c", "-f", "-", _name(image, offset)], _command(f'cat "{path}"'))
+    run = _run(["debugfs", "-c", "-f", "-", at(image, offset)], _command(f'cat "{path}"'))
     complaints = run.stderr.splitlines()[1:]  # after the banner
     if complaints:
         raise HarnessFault(f"debugfs, {path}: {complaints[0].decode(errors='replace')}")
@@ -242,7 +241,7 @@ def _command(line: str) -> bytes:
 
 def run_debugfs(image: Path, lines: list[str], offset: int = 0) -> bytes:
     """What debugfs prints for these commands, each repeated before its answer. Changes nothing. Raises HarnessFault."""
-    return _run(["debugfs", "-c", "-f", "-", _name(image, offset)], b"".join(_command(line) for line in lines)).stdout
+    return _run(["debugfs", "-c", "-f", "-", at(image, offset)], b"".join(_command(line) for line in lines)).stdout
 
 
 def _debugfs(image: Path, offset: int, lines: list[str]) -> list[bytes]:
@@ -250,15 +249,11 @@ def _debugfs(image: Path, offset: int, lines: list[str]) -> list[bytes]:
     if not lines:
         return []
     # -c: it doesn't read the bitmaps, which may be broken
-    run = _run(["debugfs", "-c", "-f", "-", _name(image, offset)], b"".join(_command(line) for line in lines))
+    run = _run(["debugfs", "-c", "-f", "-", at(image, offset)], b"".join(_command(line) for line in lines))
     parts = re.split(rb"^debugfs: (?:ls -p|stat) <\d+>\n", run.stdout, flags=re.MULTILINE)[1:]
     if len(parts) != len(lines):
         raise HarnessFault(f"debugfs {image}: {run.stderr.decode(errors='replace').strip() or 'no answer'}")
     return parts
-
-
-def _name(image: Path, offset: int) -> str:
-    return f"{image}?offset={offset}" if offset else str(image)
 
 
 def _run(command: list[str], commands: bytes = b"", environment: Mapping[str, str] = ENVIRONMENT

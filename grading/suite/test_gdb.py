@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grading import ROOT
-from grading.gdb.attach import gdb_on
+from grading.machine.gdb_command import gdb_on
 from grading.judge import page_walk
 from grading.machine.machine import Machine
 from grading.suite.rubric_runs import PROGRAMS

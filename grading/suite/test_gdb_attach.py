@@ -16,7 +16,7 @@ import pytest
 
 from grading import ROOT
 from grading.course import starter
-from grading.gdb.attach import gdb_on
+from grading.machine.gdb_command import gdb_on
 from grading.machine.machine import Machine
 from grading.suite.test_gdb import BACKSTOP_S, debug
 
@@ -25,10 +25,10 @@ PROMPT = "(gdb) "
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A tree with nothing but attach.py and a gdb that says with what it was started."""
-    (tmp_path / "grading" / "gdb").mkdir(parents=True)
-    for name in ("__init__.py", "__main__.py", "gdb/__init__.py", "gdb/attach.py"):
-        shutil.copy(ROOT / "grading" / name, tmp_path / "grading" / name)
+    """A tree with nothing but this command and a gdb that says with what it was started."""
+    (tmp_path / "grading" / "machine").mkdir(parents=True)
+    for name in ("__init__", "__main__", *(f"machine/{each}" for each in ("__init__", "gdb_command", "qemu_command", "qemu", "failures"))):
+        shutil.copy(ROOT / f"grading/{name}.py", tmp_path / f"grading/{name}.py")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "gdb").write_text('#!/bin/sh\necho "gdb: $*"\n')
     (tmp_path / "bin" / "gdb").chmod(0o755)

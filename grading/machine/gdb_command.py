@@ -3,7 +3,7 @@
 usage: python3 grading gdb [STAGE] [-- GDB's ARGUMENTS…]
 
 Each stage has one socket, build/STAGE/gdb.sock, whose QEMU holds the lock build/STAGE/gdb.lock
-(grading/machine/qemu_command.py). Without a STAGE the one that runs is taken.
+(qemu_command.py). Without a STAGE the one that runs is taken.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from grading import ROOT
+from grading.machine.qemu_command import words_for_make
 
 POLL_S = 0.05
 HINT = "break kernel_main + continue: stop where the kernel begins; cairn help: Cairn's commands"
@@ -106,10 +107,3 @@ def claim(path: Path, socket: Path) -> None:
     except BlockingIOError:
         raise AttachError(f"another GDB is attached to {socket}: leave it first") from None
     os.set_inheritable(lock, True)
-
-
-def words_for_make(stage: str) -> str:
-    """How make is told the stage: ` LAB=a DEBUG=1` for a-debug."""
-    lab = stage.removesuffix("-debug")
-    return ("" if lab == "all" else f" LAB={lab}") + (" DEBUG=1" if lab != stage else "")
-
