@@ -62,7 +62,7 @@ class Process:
     @property
     def root(self) -> int | None:
         """The physical address of its page table's root."""
-        return None if self.space is None else number(self.space["table_"])
+        return None if self.space is None else number(self.space["table_"]["root_"])
 
     @property
     def state(self) -> str:
