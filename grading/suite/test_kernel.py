@@ -66,6 +66,18 @@ def test_a_fault_ends_its_process_alone(machine: Machine, kind: str, signal: int
     assert machine.channel.command(f"wait {bystander}").lines[-1].endswith("killed signal=9")
 
 
+def test_interrupts_that_cannot_be_masked_disturb_nobody(machine: Machine) -> None:
+    """They come in user mode, in the kernel, and on the ways between, with the user's GS or the kernel's."""
+    before = machine.channel.command("metrics interrupts.nmi").number("interrupts.nmi")
+    pids = [machine.channel.command(f"run {program} &").number("pid") for program in ("spin", "fpu 300", "bench")]
+    for _ in range(300):
+        machine.monitor("nmi")
+    assert machine.channel.command("metrics interrupts.nmi").number("interrupts.nmi") > before
+    machine.channel.command(f"kill {pids[0]}")
+    ends = [machine.channel.command(f"wait {pid}").lines[-1] for pid in pids]
+    assert [end.partition(" ")[2] for end in ends] == ["killed signal=9", "exited status=0", "exited status=0"]
+
+
 def test_memory_comes_back_after_everything(machine: Machine) -> None:
     """Programs that fork, fault and are killed leave no frame, process or heap object behind."""
     command = machine.channel.command

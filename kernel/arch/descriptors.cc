@@ -44,7 +44,7 @@ void build_idt() {
   if (idt[0].selector != 0) return;
   for (unsigned vector = 0; vector < 256; vector++) {
     uint64_t entry = reinterpret_cast<uint64_t>(trap_stubs) + vector * 16;
-    uint8_t ist = vector == kDoubleFault ? 1 : vector == kNmi ? 2 : vector == 18 ? 3 : 0;
+    uint8_t ist = vector == kDoubleFault ? 1 : vector == kNmi ? 2 : vector == kMachineCheck ? 3 : 0;
     uint8_t type = vector == kBreakpoint ? 0xee : 0x8e;  // interrupt gate; INT3 from user mode too
     idt[vector] = {uint16_t(entry),       kKernelCode,           ist, type,
                    uint16_t(entry >> 16), uint32_t(entry >> 32), 0};

@@ -48,21 +48,26 @@
         pop     rdi
         .endm
 
-trap_common:
-        cld
-        PUSH_REGISTERS
-        test    byte ptr [rsp + 18*8], 3        // cs: from user mode?
-        jz      1f
-        swapgs
-1:      cmp     byte ptr [cpu_has_smap], 0      // user memory is closed while the kernel runs
+        .macro  CALL_DISPATCH function
+        cmp     byte ptr [cpu_has_smap], 0      // user memory is closed while the kernel runs
         je      2f
         clac
 2:      mov     rdi, rsp
         push    qword ptr [rsp + 17*8]          // a link of the frame-pointer chain, so that
         push    qword ptr [rsp + 5*8]           // backtraces go on: the interrupted rip, rbp
         mov     rbp, rsp
-        call    trap_dispatch
+        call    \function
         add     rsp, 16
+        .endm
+
+trap_common:
+        cld
+        PUSH_REGISTERS
+        test    byte ptr [rsp + 18*8], 3        // cs: from user mode?
+        jz      .Lfrom_kernel
+        swapgs
+.Lkernel_gs:
+        CALL_DISPATCH trap_dispatch
         mov     rdi, rsp
 
         .global return_to_user
@@ -73,6 +78,37 @@ return_to_user:
         swapgs
 1:      POP_REGISTERS
         add     rsp, 16                         // vector, error code
+        .global return_instruction
+return_instruction:
+        iretq
+
+// From the kernel. The one instruction that it runs with the user's GS, and that may fault, is IRETQ to a frame
+// with bad selectors or a bad rip: trap_dispatch() finds the kernel's GS and ends the process.
+.Lfrom_kernel:
+        cmp     qword ptr [rsp + 17*8], offset return_instruction
+        jne     .Lkernel_gs
+        swapgs
+        jmp     .Lkernel_gs
+
+// NMI, double fault, machine check: at any instruction, with either GS, on stacks of their own. GS is the kernel's
+// if it points to the upper half; user code can't make its own point there, since it has no means to set it. The
+// way back runs nothing that may switch threads: it restores what was.
+paranoid_common:
+        cld
+        PUSH_REGISTERS
+        xor     ebx, ebx                        // whether GS was the user's
+        mov     ecx, 0xc0000101                 // msr::kGsBase
+        rdmsr
+        test    edx, edx
+        js      1f
+        swapgs
+        inc     ebx
+1:      CALL_DISPATCH paranoid_dispatch
+        test    ebx, ebx
+        jz      1f
+        swapgs
+1:      POP_REGISTERS
+        add     rsp, 16
         iretq
 
 // 256 stubs of 16 bytes each; the IDT points at them. The processor pushes an error code itself for
@@ -87,7 +123,11 @@ trap_stubs:
         push    0
         .endif
         push    number
+        .if     number == 2 || number == 8 || number == 18
+        jmp     paranoid_common
+        .else
         jmp     trap_common
+        .endif
         .set    number, number + 1
         .endr
 
@@ -114,10 +154,10 @@ syscall_entry:
         PUSH_REGISTERS
         mov     rdi, rsp
         xor     ebp, ebp                        // backtraces end at the kernel's entry
-        call    syscall_dispatch
+        call    syscall_dispatch                // doesn't return where SYSRET can't restore all
         POP_REGISTERS
         add     rsp, 16
-        mov     rcx, [rsp]                      // rip: canonical, since kUserEnd keeps a page's distance
+        mov     rcx, [rsp]
         mov     r11, [rsp + 16]
         mov     rsp, [rsp + 24]
         swapgs

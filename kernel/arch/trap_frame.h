@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "arch/layout.h"
+
 namespace cairn {
 
 struct TrapFrame {
@@ -32,6 +34,7 @@ enum Vector : uint64_t {
   kDoubleFault = 8,
   kGeneralProtection = 13,
   kPageFault = 14,
+  kMachineCheck = 18,
   kFirstInterrupt = 32,  // 32 … 239: devices (the old PICs' 16 are masked)
   kTimerVector = 240,
   kRescheduleVector = 241,  // from another processor (lab D)
@@ -45,14 +48,30 @@ inline constexpr uint64_t kUserDataSelector = 0x18 | 3;
 inline constexpr uint64_t kUserCodeSelector = 0x20 | 3;
 inline constexpr uint64_t kTssSelector = 0x28;
 
+inline constexpr uint64_t kRflagsTrap = 1 << 8;
 inline constexpr uint64_t kRflagsInterrupt = 1 << 9;
+inline constexpr uint64_t kRflagsResume = 1 << 16;
 inline constexpr uint64_t kRflagsReserved = 1 << 1;
 
 extern "C" {
-/// Where every interrupt, exception and system call arrives in C++ (traps/dispatch.cc). Interrupts off.
+/// Where interrupts and exceptions arrive in C++ (traps/dispatch.cc). Interrupts off.
 void trap_dispatch(cairn::TrapFrame& frame);
-/// Leaves the kernel through a complete frame; never returns. Interrupts off.
+/// The same for NMI, double fault and machine check, which may come anywhere, locks held: on stacks of their own,
+/// so nothing may sleep, switch or end a thread.
+void paranoid_dispatch(cairn::TrapFrame& frame);
+/// Leaves the kernel through a complete frame, every register as it says (IRET); never returns. Interrupts off. A
+/// frame that the processor refuses ends the process with SIGSEGV.
 [[noreturn]] void return_to_user(cairn::TrapFrame* frame);
+extern char return_instruction[];  // its IRETQ
+}
+
+/// Whether SYSRET would leave the registers as the frame says. It takes rip from rcx and rflags from r11, knows one
+/// pair of selectors, and with a rip that isn't canonical Intel's processors fault in ring 0, on the user's stack.
+/// Source: Intel SDM 2B, "SYSRET".
+inline bool sysret_restores(const TrapFrame& frame) {
+  return frame.rcx == frame.rip && frame.r11 == frame.rflags && frame.cs == kUserCodeSelector &&
+         frame.ss == kUserDataSelector && frame.rip < kUserEnd.value &&
+         (frame.rflags & (kRflagsTrap | kRflagsResume)) == 0;
 }
 
 }  // namespace cairn

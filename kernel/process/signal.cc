@@ -1,6 +1,7 @@
 #include "process/signal.h"
 
 #include <bit>
+#include <utility>
 
 #include "debug/log.h"
 #include "debug/unfinished.h"
@@ -125,6 +126,19 @@ void set_blocked_signals(uint64_t mask) {
   if ((process.pending_signals & thread.blocked_signals) != 0) pass_on_signals(process);
 }
 
+void set_temporary_mask(uint64_t mask) {
+  UserThread& thread = current_user_thread();
+  thread.mask_after_call = thread.blocked_signals;
+  thread.has_mask_after_call = true;
+  set_blocked_signals(mask);
+}
+
+void leave_temporary_mask() {
+  UserThread& thread = current_user_thread();
+  if (!std::exchange(thread.has_mask_after_call, false)) return;
+  set_blocked_signals(thread.mask_after_call);
+}
+
 void prepare_return_to_user(TrapFrame&) {
   UserThread& thread = current_user_thread();
   preempt_if_due();
@@ -135,6 +149,7 @@ void prepare_return_to_user(TrapFrame&) {
   while (thread.interrupted.load()) {
     thread.interrupted = false;
     attend(thread, *thread.process);
+    leave_temporary_mask();
     preempt_if_due();
   }
 }

@@ -28,6 +28,12 @@ void send_signal(Process& process, unsigned signal) EXCLUDES(process_tree_lock);
 /// deliverable is acted on before it returns to user mode; what it blocks from now on, other threads may take.
 void set_blocked_signals(uint64_t mask) EXCLUDES(process_tree_lock);
 
+/// ppoll(), pselect6(): another mask for the rest of a system call. leave_temporary_mask() ends that; a call that a
+/// signal interrupted doesn't call it, and the mask stays until, on the way to user mode, the result is in the frame
+/// and that signal was acted on.
+void set_temporary_mask(uint64_t mask) EXCLUDES(process_tree_lock);
+void leave_temporary_mask() EXCLUDES(process_tree_lock);
+
 /// Has another thread act on what is pending for the process: after the running thread left it, or blocks more.
 void pass_on_signals(Process& process) EXCLUDES(process_tree_lock);
 

@@ -23,6 +23,9 @@ struct UserThread : Thread {
   // Signals: bit n-1 is signal n. Its own thread changes the mask (set_blocked_signals()); others look.
   std::atomic<uint64_t> pending_signals{0};  // sent to it alone
   std::atomic<uint64_t> blocked_signals{0};
+  // A call that waits with another mask (ppoll): the one to come back to. Its own thread only.
+  uint64_t mask_after_call = 0;
+  bool has_mask_after_call = false;
 
   ListLink process_link;  // in Process::threads; protected by process_tree_lock
 };

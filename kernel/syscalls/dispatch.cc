@@ -36,7 +36,8 @@ std::span<const SyscallInfo> all_syscalls() {
   return infos;
 }
 
-/// Called by syscall_entry (arch/trap.S), interrupts off; returns with interrupts off.
+/// Called by syscall_entry (arch/trap.S), interrupts off; returns with interrupts off, to SYSRET. A handler that
+/// changes other registers of the frame than rax sets Thread::interrupted: then they are all restored, by IRET.
 extern "C" void syscall_dispatch(TrapFrame& call) {
   enable_interrupts();
   syscall_count.increment();
@@ -47,8 +48,10 @@ extern "C" void syscall_dispatch(TrapFrame& call) {
   disable_interrupts();
   bool attention =
       this_cpu().need_reschedule || current_thread()->interrupted || has_unfinished_item();
-  if (attention) [[unlikely]]
+  if (attention) [[unlikely]] {
     prepare_return_to_user(call);
+    if (!sysret_restores(call)) return_to_user(&call);
+  }
 }
 
 }  // namespace cairn

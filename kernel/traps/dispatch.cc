@@ -7,11 +7,14 @@
 #include "debug/trace.h"
 #include "debug/unfinished.h"
 #include "interrupts/irq.h"
+#include "metrics/counter.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
 #include "sync/spinlock.h"
 
 namespace cairn {
+
+CAIRN_COUNTER(nmi_count, "interrupts.nmi");
 
 namespace {
 
@@ -30,6 +33,8 @@ ExceptionInfo exception_info(uint64_t vector) {
     case kGeneralProtection:
       return {"SIGSEGV: general protection (privileged instruction or non-canonical address)",
               kSigSegv};
+    case kDoubleFault: return {"double fault", kSigSegv};
+    case kMachineCheck: return {"machine check", kSigBus};
     case 16: return {"SIGFPE: x87 error", kSigFpe};
     case 17: return {"SIGBUS: misaligned access", kSigBus};
     case 19: return {"SIGFPE: SIMD error", kSigFpe};
@@ -103,25 +108,52 @@ void page_fault(TrapFrame& frame) {
   }
 }
 
+[[noreturn]] void panic_for_exception(const TrapFrame& frame) {
+  char text[160];
+  BufferWriter out(text);
+  uint64_t into_slot = (frame.rsp - kStackArenaStart.value) % kStackSlotSize;
+  bool in_arena =
+      frame.rsp >= kStackArenaStart.value && frame.rsp < kStackArenaStart.value + kStackArenaSize;
+  bool overflow = frame.vector == kDoubleFault && in_arena &&
+                  into_slot < kStackSlotSize - kStackSize + kPageSize;
+  print(out, "exception {} in the kernel: {}", frame.vector,
+        overflow ? "its stack overflowed" : exception_info(frame.vector).name);
+  panic_at(frame, text);
+}
+
+/// The processor refused the registers that a process was to go on with. What IRETQ wanted to load still lies
+/// where it took it from.
+[[noreturn]] void kill_for_return(const TrapFrame& frame) {
+  struct Wanted {
+    uint64_t rip, cs, rflags, rsp, ss;
+  };
+  const auto& wanted = *reinterpret_cast<const Wanted*>(frame.rsp);
+  char text[160];
+  BufferWriter out(text);
+  print(out, "SIGSEGV: no return to instruction {:x} with selectors {:x} and {:x}", wanted.rip,
+        wanted.cs, wanted.ss);
+  die_of_fault(kSigSegv, text);
+}
+
 void other_exception(TrapFrame& frame) {
+  if (!frame.from_user()) {
+    if (frame.rip == reinterpret_cast<uint64_t>(return_instruction)) kill_for_return(frame);
+    panic_for_exception(frame);
+  }
   ExceptionInfo info = exception_info(frame.vector);
   char text[160];
   BufferWriter out(text);
-  if (!frame.from_user()) {
-    uint64_t into_slot = (frame.rsp - kStackArenaStart.value) % kStackSlotSize;
-    bool in_arena =
-        frame.rsp >= kStackArenaStart.value && frame.rsp < kStackArenaStart.value + kStackArenaSize;
-    bool overflow = frame.vector == kDoubleFault && in_arena &&
-                    into_slot < kStackSlotSize - kStackSize + kPageSize;
-    print(out, "exception {} in the kernel: {}", frame.vector,
-          overflow ? "its stack overflowed" : info.name);
-    panic_at(frame, text);
-  }
   print(out, "{} at instruction {:x}", info.name, frame.rip);
   die_of_fault(info.signal, text);
 }
 
 }  // namespace
+
+/// Called by paranoid_common (arch/trap.S). Nobody here knows what an NMI wants: it is counted.
+extern "C" void paranoid_dispatch(TrapFrame& frame) {
+  if (frame.vector != kNmi) panic_for_exception(frame);
+  nmi_count.increment();
+}
 
 /// Called by trap_common (arch/trap.S) with interrupts off; returns with interrupts off.
 extern "C" void trap_dispatch(TrapFrame& frame) {

@@ -139,6 +139,45 @@ static void signal_during_ppoll(void) {
   fact("the signal didn't end it");
 }
 
+// The same with no time to wait.
+static void signal_during_instant_ppoll(void) {
+  sigset_t blocked, none;
+  struct timespec zero = {0, 0};
+  sigemptyset(&none);
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  need(sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && kill(getpid(), SIGUSR1) == 0, "signals");
+  CALL(ppoll, NULL, 0, &zero, &none, 8);
+  fact("the signal didn't end it");
+}
+
+// A file is ready: the call returns, the old mask is back, and the signal stays blocked.
+static void signal_beside_a_ready_file(void) {
+  sigset_t blocked, none;
+  struct timespec long_time = {20, 0};
+  struct {
+    const void* mask;
+    size_t size;
+  } masked = {&none, 8};
+  int ends[2];
+  fd_set readable;
+  sigemptyset(&none);
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  need(sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && kill(getpid(), SIGUSR1) == 0, "signals");
+  need(pipe(ends) == 0 && write(ends[1], "x", 1) == 1, "pipe");
+  struct pollfd polled = {ends[0], POLLIN, 0};
+  CALL(ppoll, &polled, 1, &long_time, &none, 8);
+  FD_ZERO(&readable);
+  FD_SET(ends[0], &readable);
+  CALL(pselect6, ends[0] + 1, &readable, NULL, NULL, &long_time, &masked);
+  sigset_t now;
+  need(sigprocmask(SIG_BLOCK, NULL, &now) == 0, "mask");
+  fact("blocked: %d", sigismember(&now, SIGUSR1));
+  need(sigprocmask(SIG_SETMASK, &none, NULL) == 0, "mask");
+  fact("the signal didn't end it");
+}
+
 static void masked_polls(void) {
   new_pipe(0);
   uint64_t mask = 0;
@@ -182,6 +221,8 @@ static void masked_polls(void) {
   need(mprotect(fixed, kPageSize, PROT_READ) == 0, "mprotect");
   CALL(ppoll, polled + 1, 1, fixed, NULL, 0);
   in_child("a signal that was blocked", signal_during_ppoll);
+  in_child("a signal that was blocked, and no time", signal_during_instant_ppoll);
+  in_child("a signal that was blocked, and a ready file", signal_beside_a_ready_file);
   start = now_ms();
   pid_t child = fork();
   if (child == 0) {

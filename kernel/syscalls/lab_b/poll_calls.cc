@@ -45,7 +45,9 @@ class WatchList {
   /// Waits until a file is ready, the deadline passes or a signal comes. How many are ready; EINTR.
   Result<uint64_t> wait(uint64_t deadline_ns) {
     uint64_t found = look(true);
-    if (found != 0 || deadline_ns == 0) return found;
+    if (found != 0) return found;
+    if (current_thread()->interrupted) return Errno::kEINTR;
+    if (deadline_ns == 0) return found;
     WaitSet set(entries());
     auto waited = set.wait_until_interruptible(
         [this, &found] { return (found = look(false)) != 0; }, deadline_ns);
@@ -76,33 +78,17 @@ class WatchList {
   size_t count_ = 0;
 };
 
-/// While it lives, the process has another signal mask (ppoll, pselect6). A signal that interrupted the
-/// wait is acted on under that mask.
-class SignalMask {
- public:
-  ~SignalMask() {
-    if (changed_) set_blocked_signals(old_);
-  }
-  /// EINVAL (a size that isn't the mask's), EFAULT.
-  Result<void> set(uint64_t address, uint64_t size) {
-    if (address == 0) return {};
-    if (size != sizeof(uint64_t)) return Errno::kEINVAL;
-    uint64_t mask = TRY(read_user<uint64_t>(VirtAddr(address)));
-    old_ = current_user_thread().blocked_signals;
-    changed_ = true;
-    set_blocked_signals(mask);
-    return {};
-  }
-  void act(TrapFrame& call) const {
-    if (!changed_) return;
-    InterruptsOff off;
-    prepare_return_to_user(call);
-  }
-
- private:
-  bool changed_ = false;
-  uint64_t old_ = 0;
-};
+/// Waits by wait() with another signal mask, if there is one at `address` (ppoll, pselect6). A signal that
+/// interrupts the wait is acted on under that mask. EINVAL (a size that isn't the mask's), EFAULT.
+template <class Wait>
+Result<uint64_t> with_mask(uint64_t address, uint64_t size, Wait wait) {
+  if (address == 0) return wait();
+  if (size != sizeof(uint64_t)) return Errno::kEINVAL;
+  set_temporary_mask(TRY(read_user<uint64_t>(VirtAddr(address))));
+  auto found = wait();
+  if (found.error() != Errno::kEINTR) leave_temporary_mask();
+  return found;
+}
 
 uint64_t deadline_after(uint64_t ns) {
   uint64_t now = monotonic_ns();
@@ -276,20 +262,18 @@ Result<uint64_t> select_with_mask(TrapFrame& call) {
   } argument{};
   if (argument5(call) != 0) argument = TRY(read_user<MaskArgument>(VirtAddr(argument5(call))));
   uint64_t deadline = TRY(read_deadline(argument4(call)));
-  SignalMask mask;
-  TRY(mask.set(argument.address, argument.size));
-  auto found = select_files(TRY(select_arguments(call)), deadline);
-  if (found.error() == Errno::kEINTR) mask.act(call);
+  auto found = with_mask(argument.address, argument.size, [&]() -> Result<uint64_t> {
+    return select_files(TRY(select_arguments(call)), deadline);
+  });
   store_time_left(argument4(call), deadline);
   return found;
 }
 
 Result<uint64_t> poll_with_mask(TrapFrame& call) {
   uint64_t deadline = TRY(read_deadline(argument2(call)));
-  SignalMask mask;
-  TRY(mask.set(argument3(call), argument4(call)));
-  auto found = poll_files(argument0(call), uint32_t(argument1(call)), deadline);
-  if (found.error() == Errno::kEINTR) mask.act(call);
+  auto found = with_mask(argument3(call), argument4(call), [&] {
+    return poll_files(argument0(call), uint32_t(argument1(call)), deadline);
+  });
   store_time_left(argument2(call), deadline);
   return found;
 }
