@@ -18,7 +18,6 @@
 #include <cstdint>
 
 #include "arch/cpu_set.h"
-#include "arch/cpu_set.h"
 #include "arch/layout.h"
 #include "lib/result.h"
 #include "lib/types.h"
