@@ -26,7 +26,7 @@ Result<void> Uart::start() {
   out8(uint16_t(port_ + 0), 1);     // 115200 baud
   out8(uint16_t(port_ + 1), 0);
   out8(uint16_t(port_ + 3), 0x03);  // 8n1
-  out8(uint16_t(port_ + 2), 0x07);  // FIFO on, cleared, interrupt at each byte
+  out8(uint16_t(port_ + 2), 0xc7);  // FIFO on, cleared, interrupt at 14 bytes or when no more come
   out8(uint16_t(port_ + 4), 0x0b);  // DTR, RTS, OUT2 (interrupts pass)
   uint8_t vector = TRY(register_interrupt(on_interrupt, this));
   TRY(route_isa_interrupt(isa_interrupt_, vector));
