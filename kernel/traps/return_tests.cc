@@ -1,7 +1,6 @@
 // Returns to user mode through frames that were changed: every register is as the frame says, and a frame that
 // the processor refuses ends its process alone.
 #include <array>
-#include <cstring>
 
 #include "address_space/user_copy.h"
 #include "debug/kernel_test.h"
