@@ -22,13 +22,6 @@ BlockDevice* find_block_device(std::string_view name) {
   return nullptr;
 }
 
-BlockDevice* next_block_device(const BlockDevice* previous) {
-  bool found = previous == nullptr;
-  for (BlockDevice& device : devices) {
-    if (found) return &device;
-    found = &device == previous;
-  }
-  return nullptr;
-}
+BlockDevice* next_block_device(const BlockDevice* previous) { return devices.next_after(previous); }
 
 }  // namespace cairn

@@ -34,14 +34,6 @@ uint32_t find_clear_byte(const BitmapView& view, uint32_t from, uint32_t to) {
 
 namespace {
 
-/// Without the instruction, which not every x86-64 processor has.
-uint32_t count_bits(uint64_t word) {
-  word -= word >> 1 & 0x5555'5555'5555'5555;
-  word = (word & 0x3333'3333'3333'3333) + (word >> 2 & 0x3333'3333'3333'3333);
-  word = (word + (word >> 4)) & 0x0f0f'0f0f'0f0f'0f0f;
-  return uint32_t(word * 0x0101'0101'0101'0101 >> 56);
-}
-
 /// The bits of [from, to) that lie in the word that begins at bit `start`.
 uint64_t mask(uint32_t start, uint32_t from, uint32_t to) {
   uint64_t bits = ~0ull;
@@ -55,7 +47,7 @@ uint64_t mask(uint32_t start, uint32_t from, uint32_t to) {
 uint32_t count_clear_bits(const uint64_t* words, uint32_t count) {
   uint32_t clear = 0;
   for (uint32_t start = 0; start < count; start += kWordBits) {
-    clear += count_bits(~words[start / kWordBits] & mask(start, 0, count));
+    clear += uint32_t(std::popcount(~words[start / kWordBits] & mask(start, 0, count)));
   }
   return clear;
 }

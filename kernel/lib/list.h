@@ -28,6 +28,11 @@ class List {
 
   bool empty() const { return head_.next == nullptr || head_.next == &head_; }
   T* front() { return empty() ? nullptr : owner(head_.next); }
+  /// The item after one that is in the list; null after the last.
+  T* next(T& item) {
+    ListLink* link = (item.*kLink).next;
+    return link == &head_ ? nullptr : owner(link);
+  }
 
   void push_back(T& item) { insert_before(head(), item.*kLink); }
   void push_front(T& item) { insert_before(*head().next, item.*kLink); }
@@ -35,6 +40,10 @@ class List {
     T* item = front();
     if (item != nullptr) (item->*kLink).unlink();
     return item;
+  }
+  /// For walks that start with null: the first item, or the one after `previous`. Null at the end.
+  T* next_after(const T* previous) {
+    return previous == nullptr ? front() : next(const_cast<T&>(*previous));
   }
   static void remove(T& item) {
     if ((item.*kLink).linked()) (item.*kLink).unlink();

@@ -39,8 +39,13 @@ KERNEL_TEST(list_keeps_order_and_survives_removal) {
     expected += 2;
   }
   EXPECT(expected == 6);
+  const Item* at = nullptr;
+  for (expected = 0; (at = list.next_after(at)) != nullptr; expected += 2) {
+    EXPECT(at->key == expected);
+  }
+  EXPECT(expected == 6);
   while (list.pop_front() != nullptr) continue;
-  EXPECT(list.empty());
+  EXPECT(list.empty() && list.next_after(nullptr) == nullptr);
 }
 
 KERNEL_TEST(tree_orders_and_finds) {

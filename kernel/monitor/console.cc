@@ -108,6 +108,18 @@ char read_console_byte() {
   return char(byte);
 }
 
+Result<uint64_t> write_console(IoBuffer& buffer) {
+  uint64_t done = 0;
+  while (buffer.left() > 0) {
+    char piece[256];
+    uint64_t length = buffer.take_some(piece, std::min<uint64_t>(buffer.left(), sizeof(piece)));
+    if (length == 0) return done != 0 ? Result<uint64_t>(done) : Errno::kEFAULT;
+    console_uart.write_lines({piece, length});
+    done += length;
+  }
+  return done;
+}
+
 void set_foreground_process(Process* process) { foreground = process; }
 bool take_console_interrupt() { return interrupt_typed.exchange(false); }
 void start_console_input() { console_uart.set_byte_hook(on_byte); }

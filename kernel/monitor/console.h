@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "address_space/io_buffer.h"
 #include "lib/result.h"
 #include "process/process.h"
 
@@ -15,6 +16,9 @@ Result<size_t> read_console_line(std::span<char> buffer);
 /// Whether a process would find something to read: the rest of a line, or bytes that were typed. A
 /// hint: the line may not be complete.
 bool console_has_input();
+
+/// Writes what is left of the buffer to the console: bytes written, or EFAULT if none were. May sleep.
+Result<uint64_t> write_console(IoBuffer& buffer);
 
 /// The next byte for the monitor, once no process wants input. May sleep.
 char read_console_byte();

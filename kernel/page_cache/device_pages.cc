@@ -54,12 +54,7 @@ DevicePages* find_or_add(const BlockDevice& device, DevicePages* fresh) {
 /// Null after the last.
 DevicePages* device_after(DevicePages* previous) {
   Guard guard(devices_lock);
-  bool take = previous == nullptr;
-  for (DevicePages& pages : devices) {
-    if (take) return &pages;
-    take = &pages == previous;
-  }
-  return nullptr;
+  return devices.next_after(previous);
 }
 
 }  // namespace

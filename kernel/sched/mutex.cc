@@ -1,33 +1,14 @@
 #include "sched/mutex.h"
 
 #include "lib/assert.h"
-#include "lib/format.h"
+#include "sched/mutex_ranks.h"
 
 namespace cairn {
 
-namespace {
-
-/// Debug builds: a thread that holds a mutex may take only mutexes of lower rank.
-void check_rank(const Mutex& mutex) {
-  uint64_t up_to_rank = (2ull << unsigned(mutex.rank())) - 1;
-  if ((current_thread()->held_mutex_ranks & up_to_rank) == 0) return;
-  char text[120];
-  BufferWriter out(text);
-  print(out, "lock order: taking mutex '{}' while holding one that ranks no higher", mutex.name());
-  panic(text);
-}
-
-}  // namespace
-
 void Mutex::lock() NO_THREAD_SAFETY_ANALYSIS {
-  if (kDebugBuild) {
-    check_rank(*this);
-    acquire();
-    current_thread()->held_mutex_ranks |= 1ull << unsigned(rank_);
-    beside_ = false;
-  } else {
-    acquire();
-  }
+  note_mutex_taken(rank_, name_);
+  acquire();
+  if (kDebugBuild) beside_ = false;
 }
 
 void Mutex::lock_beside() NO_THREAD_SAFETY_ANALYSIS {
@@ -45,7 +26,7 @@ void Mutex::acquire() {
 }
 
 void Mutex::unlock() NO_THREAD_SAFETY_ANALYSIS {
-  if (kDebugBuild && !beside_) current_thread()->held_mutex_ranks &= ~(1ull << unsigned(rank_));
+  if (kDebugBuild && !beside_) note_mutex_left(rank_);
   owner_.store(nullptr);
   // The waiter counts itself before it tries, we free before we look: one of us sees the other.
   if (waiting_.load() != 0) queue_.wake_one();

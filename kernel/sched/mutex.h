@@ -22,8 +22,6 @@ class CAPABILITY("mutex") Mutex {
   void lock_beside() ACQUIRE();
   void unlock() RELEASE();
   bool held_by_me() const { return owner_.load(std::memory_order_relaxed) == current_thread(); }
-  const char* name() const { return name_; }
-  LockRank rank() const { return rank_; }
 
  private:
   bool try_lock() {

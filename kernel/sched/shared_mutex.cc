@@ -1,7 +1,7 @@
 #include "sched/shared_mutex.h"
 
 #include "lib/assert.h"
-#include "lib/format.h"
+#include "sched/mutex_ranks.h"
 
 namespace cairn {
 
@@ -21,24 +21,8 @@ bool SharedMutex::try_shared() {
   return false;
 }
 
-/// Debug builds: a thread that holds a mutex may take only mutexes of lower rank.
-void SharedMutex::note_taken() {
-  if (!kDebugBuild) return;
-  uint64_t up_to_rank = (2ull << unsigned(rank_)) - 1;
-  if ((current_thread()->held_mutex_ranks & up_to_rank) != 0) {
-    char text[120];
-    BufferWriter out(text);
-    print(out, "lock order: taking mutex '{}' while holding one that ranks no higher", name_);
-    panic(text);
-  }
-  current_thread()->held_mutex_ranks |= 1ull << unsigned(rank_);
-}
-void SharedMutex::note_left() {
-  if (kDebugBuild) current_thread()->held_mutex_ranks &= ~(1ull << unsigned(rank_));
-}
-
 void SharedMutex::lock() NO_THREAD_SAFETY_ANALYSIS {
-  note_taken();
+  note_mutex_taken(rank_, name_);
   lock_beside();
   beside_ = false;
 }
@@ -57,7 +41,7 @@ void SharedMutex::lock_beside() NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void SharedMutex::unlock() NO_THREAD_SAFETY_ANALYSIS {
-  if (!beside_) note_left();
+  if (!beside_) note_mutex_left(rank_);
   writer_.store(nullptr, std::memory_order_relaxed);
   holders_.store(0);
   // A waiter counts itself before it tries, we free before we look: one of us sees the other.
@@ -65,7 +49,7 @@ void SharedMutex::unlock() NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void SharedMutex::lock_shared() NO_THREAD_SAFETY_ANALYSIS {
-  note_taken();
+  note_mutex_taken(rank_, name_);
   if (kDebugBuild) ASSERT(this_cpu().preempt_count == 0);
   if (try_shared()) return;
   waiting_.fetch_add(1);
@@ -74,7 +58,7 @@ void SharedMutex::lock_shared() NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void SharedMutex::unlock_shared() NO_THREAD_SAFETY_ANALYSIS {
-  note_left();
+  note_mutex_left(rank_);
   if (holders_.fetch_sub(1) == 1 && waiting_.load() != 0) queue_.wake_all();
 }
 

@@ -30,8 +30,6 @@ class CAPABILITY("shared mutex") SharedMutex {
  private:
   bool try_exclusive();
   bool try_shared();
-  void note_taken();
-  void note_left();
 
   const char* name_;
   LockRank rank_;

@@ -36,7 +36,7 @@ struct Thread {
   uint64_t switched_in_tsc = 0;
   std::atomic<const char*> waiting_for{nullptr};  // while blocked (WaitQueue)
 
-  uint64_t held_mutex_ranks = 0;  // debug builds: bit n, a mutex of rank n (sched/mutex.cc)
+  uint64_t held_mutex_ranks = 0;  // debug builds: bit n, a mutex of rank n (sched/mutex_ranks.h)
 
   // Waiting may be cut short: set by whoever interrupts, cleared by the thread itself.
   std::atomic<bool> interrupted{false};

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "address_space/user_copy.h"
-#include "drivers/uart.h"
 #include "monitor/console.h"
 #include "syscalls/arguments.h"
 #include "syscalls/console_calls.h"
@@ -19,18 +18,10 @@ constexpr size_t kPiece = 256;                 // bytes copied at a time
 bool is_console(uint64_t fd) { return uint32_t(fd) <= 2; }
 
 /// Writes user memory to the console; returns bytes written, or the error if none were.
-int64_t write_console(VirtAddr from, uint64_t count) {
-  count = std::min(count, kMaxTransfer);
-  uint64_t done = 0;
-  while (done < count) {
-    char piece[kPiece];
-    uint64_t length = std::min<uint64_t>(count - done, kPiece);
-    auto copied = copy_from_user(piece, from + done, length);
-    if (!copied.ok()) return done != 0 ? int64_t(done) : failure(copied.error());
-    console_uart.write_lines({piece, length});
-    done += length;
-  }
-  return int64_t(done);
+int64_t write_user_memory(VirtAddr from, uint64_t count) {
+  IoBuffer buffer = IoBuffer::user(from, std::min(count, kMaxTransfer));
+  auto written = write_console(buffer);
+  return written.ok() ? int64_t(*written) : failure(written.error());
 }
 
 }  // namespace
@@ -46,7 +37,7 @@ int64_t write_console(VirtAddr from, uint64_t count) {
 
 int64_t console_write(TrapFrame& call) {
   if (!is_console(argument0(call))) return failure(Errno::kEBADF);
-  return write_console(VirtAddr(argument1(call)), argument2(call));
+  return write_user_memory(VirtAddr(argument1(call)), argument2(call));
 }
 
 int64_t console_writev(TrapFrame& call) {
@@ -62,7 +53,7 @@ int64_t console_writev(TrapFrame& call) {
     auto vector = read_user<Vector>(VirtAddr(argument1(call)) + i * sizeof(Vector));
     if (!vector.ok()) return done != 0 ? done : failure(vector.error());
     if (vector->length == 0) continue;
-    int64_t written = write_console(VirtAddr(vector->base), vector->length);
+    int64_t written = write_user_memory(VirtAddr(vector->base), vector->length);
     if (written < 0) return done != 0 ? done : written;
     done += written;
     if (uint64_t(written) < vector->length) return done;

@@ -78,12 +78,7 @@ CharacterDevice* find_character_device(uint64_t number) {
 }
 
 CharacterDevice* next_character_device(const CharacterDevice* previous) {
-  bool take = previous == nullptr;
-  for (CharacterDevice& device : character_devices) {
-    if (take) return &device;
-    take = &device == previous;
-  }
-  return nullptr;
+  return character_devices.next_after(previous);
 }
 
 uint64_t block_device_number(const BlockDevice& device) {

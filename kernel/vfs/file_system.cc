@@ -37,12 +37,7 @@ FileSystemType* find_file_system(std::string_view name) {
 }
 
 FileSystemType* next_file_system(const FileSystemType* previous) {
-  bool found = previous == nullptr;
-  for (FileSystemType& type : types) {
-    if (found) return &type;
-    found = &type == previous;
-  }
-  return nullptr;
+  return types.next_after(previous);
 }
 
 }  // namespace cairn

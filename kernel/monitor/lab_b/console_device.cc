@@ -24,16 +24,8 @@ Result<uint64_t> read_console(File& file, IoBuffer& buffer, uint64_t) {
   return uint64_t(length);
 }
 
-Result<uint64_t> write_console(File&, IoBuffer& buffer, uint64_t) {
-  uint64_t done = 0;
-  while (buffer.left() > 0) {
-    char piece[kPiece];
-    uint64_t length = buffer.take_some(piece, std::min<uint64_t>(buffer.left(), sizeof(piece)));
-    if (length == 0) return done != 0 ? Result<uint64_t>(done) : Errno::kEFAULT;
-    console_uart.write_lines({piece, length});
-    done += length;
-  }
-  return done;
+Result<uint64_t> write_console_file(File&, IoBuffer& buffer, uint64_t) {
+  return write_console(buffer);
 }
 
 // Source: Linux, include/uapi/asm-generic/{ioctls,termbits,termios}.h.
@@ -73,8 +65,9 @@ uint32_t poll_console(File&, WaitQueue** wait) {
   return kPollOut | (console_has_input() ? kPollIn : 0);
 }
 
-constinit CharacterDevice console{"console",     kConsoleDevice,  0600,         false, read_console,
-                                  write_console, control_console, poll_console, {}};
+constinit CharacterDevice console{"console",       kConsoleDevice, 0600,
+                                  false,           read_console,   write_console_file,
+                                  control_console, poll_console,   {}};
 
 }  // namespace
 
