@@ -67,6 +67,14 @@ class Guest:
                 heap = int(line["frames"])
         return free, heap
 
+    def unused_memory(self) -> tuple[int, int]:
+        """Frames that are free or the heap's, and bytes that the heap has lent: equal where nothing has leaked. Which
+        of its frames the heap needs for so many bytes depends on the order in which others were given back."""
+        free, heap = self.frames()
+        lines = self.machine.channel.command("frames").lines
+        lent = next(int(line.partition("=")[2]) for line in lines if line.startswith("heap bytes="))
+        return free + heap, lent
+
     # -- what the host sees ------------------------------------------------------------------------
 
     def operations(self, disk: int = 0) -> tuple[int, int]:
