@@ -55,6 +55,13 @@ uint64_t realtime_ns() {
 }
 uint64_t monotonic_ns() { return realtime_ns(); }
 
+// ---- Processes that map files: there are none -----------------------------------------------------
+
+void MemoryObject::unmap_pages(uint64_t, uint64_t) {}
+void MemoryObject::unmap_frame(uint64_t, FrameNumber) {}
+void MemoryObject::protect_pages(uint64_t, uint64_t) {}
+bool MemoryObject::take_accessed(uint64_t, FrameNumber) { return false; }
+
 // ---- Memory: every other frame is a guard that AddressSanitizer knows ------------------------------
 
 constexpr uint64_t kFrames = 1 << 16;  // 256 MiB, half of it guards
@@ -92,6 +99,7 @@ void free_frame(FrameNumber frame) {
   frame_table[frame.value].references.store(0);
   free_list[free_count++] = uint32_t(frame.value);
 }
+void frame_get(FrameNumber frame) { frame_table[frame.value].references.fetch_add(1); }
 uint32_t frame_put(FrameNumber frame) {
   free_frame(frame);
   return 0;
@@ -99,6 +107,7 @@ uint32_t frame_put(FrameNumber frame) {
 uint64_t free_frame_count() { return free_count; }
 uint64_t total_frame_count() { return kFrames / 2; }
 void set_frame_reclaimer(FrameReclaimer) {}
+void set_sleeping_reclaimer(FrameReclaimer) {}
 
 // The kernel's `delete` frees what heap_allocate() gave, too.
 void* heap_allocate(size_t bytes) {
@@ -122,6 +131,7 @@ uint64_t copy_some_from_user(void*, VirtAddr, uint64_t) { return 0; }
 uint64_t FileSystem::number_for(const BlockDevice*) { return 1; }
 Result<void> device_open(Inode&, File&) { return Errno::kENXIO; }
 void device_close(Inode&, File&) {}
+File::~File() = default;  // nobody opens one
 Result<uint64_t> device_read(Inode&, File&, IoBuffer&, uint64_t) { return Errno::kENXIO; }
 Result<uint64_t> device_write(Inode&, File&, IoBuffer&, uint64_t&) { return Errno::kENXIO; }
 Result<int64_t> device_control(Inode&, File&, uint64_t, uint64_t) { return Errno::kENOTTY; }

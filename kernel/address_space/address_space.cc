@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "address_space/copy_on_write.h"
+#include "memory/frame_allocator.h"
 #include "memory/heap.h"
 
 namespace cairn {
@@ -14,8 +15,33 @@ Result<RefPtr<AddressSpace>> AddressSpace::create() {
   return RefPtr<AddressSpace>::adopt(new (memory) AddressSpace(std::move(table)));
 }
 
+/// Regions that were taken out. They are deleted with no lock held, since the last reference to an
+/// object's keeper may have much to do: a file without names is freed on its disk.
+class AddressSpace::DetachedRegions {
+ public:
+  DetachedRegions() = default;
+  ~DetachedRegions() {
+    while (Mapping* mapping = list_.pop_front()) delete static_cast<Region*>(mapping);
+  }
+  /// A region that is in no tree any more.
+  void add(Region& region) {
+    if (region.object != nullptr) region.object->remove_mapping(region);
+    list_.push_back(region);
+  }
+
+ private:
+  List<Mapping, &Mapping::mapping_link> list_;
+};
+
 AddressSpace::~AddressSpace() NO_THREAD_SAFETY_ANALYSIS {
-  // The last reference is gone, so nobody else can hold or want the lock.
+  // The last reference is gone, so nobody else can hold or want the lock, but for walks over the
+  // mappings of objects.
+  bool any_object = false;
+  for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
+    if (region->object != nullptr) region->object->remove_mapping(*region);
+    any_object |= region->object != nullptr;
+  }
+  if (any_object) wait_for_mapping_walk();
   TlbGather gather(table_);
   while (Region* region = regions_.root()) {
     unmap_pages(region->range, gather);
@@ -38,7 +64,13 @@ bool AddressSpace::is_free(VirtRange range) const {
   return after == nullptr || !after->range.overlaps(range);
 }
 
-Result<VirtAddr> AddressSpace::place(const RegionRequest& request) {
+void AddressSpace::insert_region(Region& region) {
+  region.space = this;
+  regions_.insert(region);
+  if (region.object != nullptr) region.object->add_mapping(region);
+}
+
+Result<VirtAddr> AddressSpace::place(const RegionRequest& request, DetachedRegions& detached) {
   uint64_t alignment = request.huge ? kHugePageSize : kPageSize;
   VirtAddr wish(align_down(request.address.value, alignment));
   VirtRange range{wish, wish + request.size};
@@ -49,7 +81,7 @@ Result<VirtAddr> AddressSpace::place(const RegionRequest& request) {
     if (!possible) return Errno::kENOMEM;
     if (is_free(range)) return wish;
     if (request.keep_others) return Errno::kEEXIST;
-    TRY(unmap_locked(range));
+    TRY(unmap_locked(range, detached));
     return wish;
   }
   if (request.address.value != 0 && possible && is_free(range)) return wish;
@@ -62,8 +94,9 @@ Result<VirtAddr> AddressSpace::map_region(const RegionRequest& request) {
   if (!is_user_range(VirtAddr(0), request.size)) return Errno::kENOMEM;
   auto* region = new_object<Region>();
   if (region == nullptr) return Errno::kENOMEM;
+  DetachedRegions detached;
   MutexGuard guard(lock);
-  auto start = place(request);
+  auto start = place(request, detached);
   if (!start.ok()) {
     delete region;
     return start.error();
@@ -73,9 +106,12 @@ Result<VirtAddr> AddressSpace::map_region(const RegionRequest& request) {
   region->kind = request.kind;
   region->grows_down = request.grows_down;
   region->huge = request.huge;
-  region->source = request.source;
-  region->source_offset = request.source_offset;
-  regions_.insert(*region);
+  region->shared = request.shared;
+  region->may_write = request.may_write;
+  region->object = request.object;
+  region->keeper = request.keeper;
+  region->object_offset = request.object_offset;
+  insert_region(*region);
   return *start;
 }
 
@@ -89,11 +125,18 @@ Result<void> AddressSpace::split_at(VirtAddr address) {
   upper->access = region->access;
   upper->kind = region->kind;
   upper->huge = region->huge;
-  upper->source = region->source;
-  upper->source_offset = region->source_offset_of(address);
-  region->range.end = address;
+  upper->shared = region->shared;
+  upper->may_write = region->may_write;
+  upper->object = region->object;
+  upper->keeper = region->keeper;
+  upper->object_offset = region->object_offset_of(address);
+  if (region->object != nullptr) {
+    region->object->cut_mapping(*region, address);
+  } else {
+    region->range.end = address;
+  }
   regions_.refresh(*region);
-  regions_.insert(*upper);
+  insert_region(*upper);
   return {};
 }
 
@@ -109,11 +152,12 @@ Result<void> AddressSpace::split_pages_at(VirtRange range, TlbGather& gather) {
 }
 
 Result<void> AddressSpace::unmap_range(VirtRange range) {
+  DetachedRegions detached;
   MutexGuard guard(lock);
-  return unmap_locked(range);
+  return unmap_locked(range, detached);
 }
 
-Result<void> AddressSpace::unmap_locked(VirtRange range) {
+Result<void> AddressSpace::unmap_locked(VirtRange range, DetachedRegions& detached) {
   TRY(split_at(range.start));
   TRY(split_at(range.end));
   TlbGather gather(table_);
@@ -123,7 +167,7 @@ Result<void> AddressSpace::unmap_locked(VirtRange range) {
     Region* next = regions_.next(*region);
     unmap_pages(region->range, gather);
     regions_.remove(*region);
-    delete region;
+    detached.add(*region);
     region = next;
   }
   return {};
@@ -149,6 +193,7 @@ Result<void> AddressSpace::protect_range(VirtRange range, Access access) {
   for (VirtAddr at = range.start; at < range.end;) {
     Region* region = region_at(at);
     if (region == nullptr) return Errno::kENOMEM;
+    if (access.write && !region->may_write) return Errno::kEACCES;
     at = region->range.end;
   }
   TRY(split_at(range.start));
@@ -210,12 +255,13 @@ void AddressSpace::set_break_start(VirtAddr start) {
 
 VirtAddr AddressSpace::set_break(VirtAddr wanted) {
   VirtAddr from, to;
+  DetachedRegions detached;
   {
     MutexGuard guard(lock);
     if (wanted < break_start_ || wanted >= kMmapTop) return break_;
     from = VirtAddr(align_up(break_.value, kPageSize));
     to = VirtAddr(align_up(wanted.value, kPageSize));
-    if (to < from && !unmap_locked({to, from}).ok()) return break_;
+    if (to < from && !unmap_locked({to, from}, detached).ok()) return break_;
     if (to > from) {
       if (!is_free({from, to})) return break_;
       Region* heap = from.value == 0 ? nullptr : region_at(from - 1);
@@ -228,7 +274,7 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
         heap->range = {from, to};
         heap->access = {.read = true, .write = true};
         heap->kind = RegionKind::kHeap;
-        regions_.insert(*heap);
+        insert_region(*heap);
       }
     }
     break_ = wanted;
@@ -236,7 +282,15 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
   }
 }
 
-Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
+Result<RefPtr<AddressSpace>> AddressSpace::fork() {
+  for (unsigned reclaims = 0;; reclaims++) {
+    auto copy = copy_for_fork();
+    bool short_of_memory = !copy.ok() && copy.error() == Errno::kENOMEM;
+    if (!short_of_memory || reclaims == kMaxReclaims || !reclaim_frames()) return copy;
+  }
+}
+
+Result<RefPtr<AddressSpace>> AddressSpace::copy_for_fork() NO_THREAD_SAFETY_ANALYSIS {
   RefPtr<AddressSpace> child = TRY(create());
   MutexGuard guard(lock);
   MutexGuard child_guard(child->lock, BesideEqualRank{});
@@ -252,10 +306,14 @@ Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
     copy->kind = region->kind;
     copy->grows_down = region->grows_down;
     copy->huge = region->huge;
-    copy->source = region->source;
-    copy->source_offset = region->source_offset;
-    child->regions_.insert(*copy);
-    TRY(share_copy_on_write(*this, *child, *region, gather));
+    copy->shared = region->shared;
+    copy->may_write = region->may_write;
+    copy->object = region->object;
+    copy->keeper = region->keeper;
+    copy->object_offset = region->object_offset;
+    child->insert_region(*copy);
+    // Of a shared region the child gets its pages from the object, when it touches them.
+    if (!region->shared) TRY(share_copy_on_write(*this, *child, *region, gather));
   }
   return child;
 }
@@ -265,8 +323,9 @@ void AddressSpace::print_regions(Writer& out) {
   for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
     const char access[] = {region->access.read ? 'r' : '-', region->access.write ? 'w' : '-',
                            region->access.execute ? 'x' : '-', '\0'};
-    print(out, "start={} end={} access={} kind={}{}\n", region->range.start, region->range.end,
-          access, region_kind_name(region->kind), region->huge ? " huge=1" : "");
+    print(out, "start={} end={} access={} kind={}{}{}\n", region->range.start, region->range.end,
+          access, region_kind_name(region->kind), region->huge ? " huge=1" : "",
+          region->shared ? " shared=1" : "");
   }
 }
 

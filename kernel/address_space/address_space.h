@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 
 #include "address_space/page_fault.h"
 #include "address_space/region.h"
@@ -24,8 +25,11 @@ struct RegionRequest {
   bool keep_others = false;  // with fixed: EEXIST rather than replace
   bool grows_down = false;
   bool huge = false;
-  RefPtr<PageSource> source{};
-  uint64_t source_offset = 0;
+  bool shared = false;    // with an object
+  bool may_write = true;  // false: mprotect must not permit writing
+  MemoryObject* object = nullptr;
+  RefPtr<ObjectKeeper> keeper{};
+  uint64_t object_offset = 0;  // bytes, page-aligned
 };
 
 class AddressSpace : public RefCounted<AddressSpace> {
@@ -42,7 +46,8 @@ class AddressSpace : public RefCounted<AddressSpace> {
   Result<VirtAddr> map_region(const RegionRequest& request) EXCLUDES(lock);
   /// Removes all pages and regions in the range; parts of regions too. EINVAL, ENOMEM.
   Result<void> unmap_range(VirtRange range) EXCLUDES(lock);
-  /// Changes the access of the whole range. ENOMEM if part of it belongs to no region.
+  /// Changes the access of the whole range. ENOMEM if part of it belongs to no region; EACCES for
+  /// writing where a region says no.
   Result<void> protect_range(VirtRange range, Access access) EXCLUDES(lock);
 
   /// Where the program break starts; once, when a program is loaded.
@@ -53,8 +58,11 @@ class AddressSpace : public RefCounted<AddressSpace> {
   /// A copy for fork, sharing all pages copy-on-write. ENOMEM.
   Result<RefPtr<AddressSpace>> fork() EXCLUDES(lock);
 
-  /// Finds the fault's region, checks the access, grows the stack, and has the page made present
-  /// (address_space/copy_on_write.h). May sleep.
+  /// Finds the fault's region, checks the access, grows the stack, and has the page made present:
+  /// brings it if it is an object's, maps it itself if it is shared, and has lab A serve private memory
+  /// (address_space/copy_on_write.h). Any number of threads may be in it at once, while others map and
+  /// unmap. May sleep and wait for a disk: the caller holds no lock that bringing a page takes
+  /// (MemoryObject::bring_page()), and no spinlock.
   FaultOutcome handle_fault(const PageFault& fault) EXCLUDES(lock);
 
   /// Whether the kernel may read (or write) the whole range for the process. Mostly the MMU decides
@@ -73,22 +81,50 @@ class AddressSpace : public RefCounted<AddressSpace> {
   };
   Usage usage() EXCLUDES(lock);
 
-  /// Protects everything below, page table included. May be held while sleeping for memory.
+  /// msync: with `wait`, returns when what was written to the shared regions in the range is on the
+  /// device; it gets there some time in any case. ENOMEM if part of the range belongs to no region; EIO.
+  /// May sleep.
+  Result<void> write_back_range(VirtRange range, bool wait) EXCLUDES(lock);
+
+  // MemoryObject's walks do these here, where regions in `range` show the pages.
+  void unmap_object_pages(const ObjectPages& pages, VirtRange range) EXCLUDES(lock);
+  void unmap_object_frame(const ObjectPages& page, VirtRange range, FrameNumber frame)
+      EXCLUDES(lock);
+  void protect_object_pages(const ObjectPages& pages, VirtRange range) EXCLUDES(lock);
+  bool take_object_accessed(const ObjectPages& page, VirtRange range, FrameNumber frame)
+      EXCLUDES(lock);
+
+  /// Protects everything below, page table included. Held for work on memory only: its holder never
+  /// waits for a disk, nor for a lock of a file system; so it may be taken with any of these held.
   Mutex lock{"address space", LockRank::kAddressSpace};
 
  private:
   explicit AddressSpace(PageTable table) : table_(std::move(table)) {}
 
+  static constexpr unsigned kMaxReclaims = 64;  // by one fault or fork, before it gives up
+  struct BroughtPage;                           // page_fault.cc
+  class DetachedRegions;                        // address_space.cc
+
+  std::optional<FaultOutcome> resolve_fault(const PageFault& fault, BroughtPage& page)
+      EXCLUDES(lock);
+  std::optional<FaultOutcome> resolve_object_fault(Region& region, const PageFault& fault,
+                                                   BroughtPage& page) REQUIRES(lock);
+  FaultOutcome map_shared_page(const Region& region, VirtAddr at, FrameNumber frame, bool write)
+      REQUIRES(lock);
   bool regions_permit(VirtAddr start, uint64_t size, bool write) EXCLUDES(lock);
   Region* region_at(VirtAddr address) const REQUIRES(lock);
   Region* grow_stack(VirtAddr address) REQUIRES(lock);
   bool is_free(VirtRange range) const REQUIRES(lock);
   Result<void> split_at(VirtAddr address) REQUIRES(lock);
-  Result<void> unmap_locked(VirtRange range) REQUIRES(lock);
+  Result<void> unmap_locked(VirtRange range, DetachedRegions& detached) REQUIRES(lock);
+  void insert_region(Region& region) REQUIRES(lock);
+  Result<RefPtr<AddressSpace>> copy_for_fork() EXCLUDES(lock);
+  template <class Use>
+  void for_each_object_page(const ObjectPages& wanted, VirtRange range, Use use) REQUIRES(lock);
   Result<void> split_pages_at(VirtRange range, TlbGather& gather) REQUIRES(lock);
   void unmap_pages(VirtRange range, TlbGather& gather) REQUIRES(lock);
   void narrow_pages(const Region& region, TlbGather& gather) REQUIRES(lock);
-  Result<VirtAddr> place(const RegionRequest& request) REQUIRES(lock);
+  Result<VirtAddr> place(const RegionRequest& request, DetachedRegions& detached) REQUIRES(lock);
 
   PageTable table_;
   std::atomic<bool> has_hidden_pages_{false};  // set by the first mprotect to no access

@@ -7,6 +7,8 @@
 // treatment.
 #pragma once
 
+#include <optional>
+
 #include "address_space/address_space.h"
 #include "memory/tlb.h"
 #include "metrics/counter.h"
@@ -34,10 +36,13 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
                                  TlbGather& gather) REQUIRES(parent.lock, child.lock);
 
 /// Makes the page at `fault.address` usable for the access that faulted. The caller has found the
-/// region and seen that it permits the access. Cases:
-///  - nothing mapped: the region's page source gives the page (RegionPage, one reference handed
-///    over); an anonymous region without one gets zeros: the shared zero page read-only for a
-///    read, a fresh zeroed frame for a write. A write to a page of a source gets a copy of its own.
+/// region, which is private, and seen that it permits the access. If the region shows an object (a
+/// program, a file) and nothing is mapped there, he has brought that page of it: `page`, a frame with
+/// one reference, which is handed over. Otherwise there is none. Cases:
+///  - nothing mapped, and `page`: for a read it is mapped, read-only, since it is the object's; a write
+///    gets a copy of its own.
+///  - nothing mapped, no `page`: zeros: the shared zero page read-only for a read, a fresh zeroed
+///    frame for a write.
 ///  - nothing mapped in a region of 2 MiB pages: a zeroed 2 MiB page, if one can be had, else 4 KiB.
 ///  - a write to a page mapped read-only: it is shared, or was (fork), or mprotect narrowed it. A
 ///    frame with one reference is written in place; otherwise the page is copied and the old
@@ -45,9 +50,12 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
 ///    The old translation is flushed before the copy becomes writable (memory/tlb.h).
 ///  - the page is mapped as wanted: another thread was faster, or the translation was stale, and the
 ///    fault itself has made the processor forget it. Nothing to do.
+/// kRetry, or kOutOfMemory with nothing changed and no reference left over: the caller then has memory
+/// reclaimed, with no lock held, and calls again with what he finds there.
 /// Runs the same for user code and for the kernel on its behalf (fault.user false).
-/// Locks: the address space's lock.
-FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault)
-    REQUIRES(space.lock);
+/// Locks: the address space's lock. Threads that fault at the same time come one after the other. It
+/// works on memory only, and waits for no disk.
+FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault,
+                               std::optional<FrameNumber> page) REQUIRES(space.lock);
 
 }  // namespace cairn

@@ -1,9 +1,21 @@
-// From a fault to its region. What then happens with the page is lab A's
-// (labs/a-paging/copy_on_write.cc).
+// From a fault to its region, and to the page of an object if it shows one. What then happens with
+// private memory is lab A's (labs/a-paging/copy_on_write.cc).
+//
+// Threads of one process may fault at the same time, and while others map and unmap. The address
+// space's lock is held while the region is looked at and the table changed: work on memory only, which
+// never waits for a disk. Everything that may wait is done between two such looks with no lock held:
+// bringing an object's page, and getting memory back. Regions may be others afterwards, so the second
+// look finds the region anew, and takes the page only if it is still the one wanted.
 #include "address_space/page_fault.h"
+
+#include <optional>
+#include <utility>
 
 #include "address_space/address_space.h"
 #include "address_space/copy_on_write.h"
+#include "lib/assert.h"
+#include "memory/frame_allocator.h"
+#include "memory/frame_refs.h"
 #include "metrics/counter.h"
 
 namespace cairn {
@@ -27,6 +39,48 @@ bool permits(const Access& access, const PageFault& fault) {
 
 }  // namespace
 
+/// The page of an object that a fault is about: wanted, or brought.
+struct AddressSpace::BroughtPage {
+  MemoryObject* object = nullptr;
+  RefPtr<ObjectKeeper> keeper;
+  RefPtr<ObjectKeeper> replaced;  // of what was wanted before; dropped with no lock held
+  uint64_t offset = 0;            // bytes
+  bool write = false;             // through a shared mapping
+  FrameNumber frame{};            // with a reference; 0: not brought
+
+  ~BroughtPage() { drop_frame(); }
+  FrameNumber take_frame() { return std::exchange(frame, FrameNumber(0)); }
+  void drop_frame() {
+    if (frame.value != 0) frame_put(take_frame());
+  }
+  /// Whether it was brought for `region`, to be used as the fault wants it.
+  bool is_for(const Region& region, VirtAddr at, bool to_write) const {
+    return frame.value != 0 && object == region.object && offset == region.object_offset_of(at) &&
+           write == to_write;
+  }
+  void want(const Region& region, VirtAddr at, bool to_write) {
+    if (object != region.object) {
+      replaced = std::move(keeper);
+      keeper = region.keeper;
+      object = region.object;
+    }
+    offset = region.object_offset_of(at);
+    write = to_write;
+  }
+  /// Brings it; no outcome if it is there.
+  std::optional<FaultOutcome> bring() {
+    replaced = nullptr;
+    drop_frame();
+    auto brought = object->bring_page(offset, write);
+    if (!brought.ok()) {
+      bool memory = brought.error() == Errno::kENOMEM;
+      return memory ? FaultOutcome::kOutOfMemory : FaultOutcome::kBusError;
+    }
+    frame = *brought;
+    return std::nullopt;
+  }
+};
+
 /// The stack region extended down to `address`, or null if there is none that may grow so far.
 Region* AddressSpace::grow_stack(VirtAddr address) {
   Region* stack = regions_.lower_bound(address);
@@ -46,12 +100,72 @@ Region* AddressSpace::grow_stack(VirtAddr address) {
 FaultOutcome AddressSpace::handle_fault(const PageFault& fault) {
   page_fault_count.increment();
   if (!is_user_address(fault.address)) return FaultOutcome::kBadAddress;
+  BroughtPage page;
+  for (unsigned reclaims = 0;;) {
+    auto outcome = resolve_fault(fault, page);
+    if (!outcome) outcome = page.bring();
+    if (!outcome) continue;
+    if (*outcome != FaultOutcome::kOutOfMemory) return *outcome;
+    // Each time somebody's memory was freed, if perhaps taken by others before us.
+    if (reclaims++ == kMaxReclaims || !reclaim_frames()) return FaultOutcome::kOutOfMemory;
+  }
+}
+
+/// One look, with the lock. No outcome: `page` is to be brought first.
+std::optional<FaultOutcome> AddressSpace::resolve_fault(const PageFault& fault, BroughtPage& page) {
   MutexGuard guard(lock);
   Region* region = region_at(fault.address);
   if (region == nullptr) region = grow_stack(fault.address);
   if (region == nullptr) return FaultOutcome::kBadAddress;
   if (!permits(region->access, fault)) return FaultOutcome::kNotAllowed;
-  return handle_page_fault(*this, *region, fault);
+  if (region->object != nullptr) return resolve_object_fault(*region, fault, page);
+  return handle_page_fault(*this, *region, fault, std::nullopt);
+}
+
+std::optional<FaultOutcome> AddressSpace::resolve_object_fault(Region& region,
+                                                               const PageFault& fault,
+                                                               BroughtPage& page) {
+  VirtAddr at(align_down(fault.address.value, kPageSize));
+  PageWalk walk = table_.walk_page_table(at);
+  const bool mapped = walk.is_mapped();
+  if (mapped && !region.shared) return handle_page_fault(*this, region, fault, std::nullopt);
+  const bool to_write = region.shared && fault.write;
+  if (mapped && (!to_write || has(walk.entry().flags(), Pte::kWritable))) {
+    return FaultOutcome::kRetry;  // another thread was faster
+  }
+  bool brought = page.is_for(region, at, to_write) &&
+                 region.object->confirm_page(page.offset, page.frame, to_write);
+  if (!brought) {
+    page.want(region, at, to_write);
+    return std::nullopt;
+  }
+  if (!region.shared) return handle_page_fault(*this, region, fault, page.take_frame());
+  return map_shared_page(region, at, page.take_frame(), to_write);
+}
+
+/// Maps the object's own page, whose reference is handed over, or widens the entry that maps it.
+FaultOutcome AddressSpace::map_shared_page(const Region& region, VirtAddr at, FrameNumber frame,
+                                           bool write) {
+  // Not writable before it is written to, so that the object learns of it.
+  Pte read_only = without(region.page_flags(), Pte::kWritable);
+  PageWalk walk = table_.walk_page_table(at);
+  if (!walk.is_mapped()) {
+    Pte flags = write ? region.page_flags() : read_only;
+    if (table_.map_page(at, frame_address(frame), flags).ok()) return FaultOutcome::kRetry;
+    frame_put(frame);
+    return FaultOutcome::kOutOfMemory;
+  }
+  if (walk.entry().address() == frame_address(frame)) {
+    frame_put(frame);  // the entry has a reference
+  } else {
+    // A page that has left the object, to which the walk that unmaps it hasn't come yet.
+    TlbGather gather(table_);
+    auto old = table_.remap_page(at, frame_address(frame), read_only, gather);
+    ASSERT(old.ok());  // a whole page that is mapped: nothing to allocate
+    gather.put_frame(old->address());
+  }
+  if (write) (void)walk.entry().add(Pte::kWritable);
+  return FaultOutcome::kRetry;
 }
 
 }  // namespace cairn

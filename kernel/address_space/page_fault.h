@@ -23,6 +23,7 @@ enum class FaultOutcome {
   kBadAddress,  // no region there
   kNotAllowed,  // the region forbids it
   kOutOfMemory,
+  kBusError,  // there is no such page: beyond a file's end, or a disk failed
 };
 
 }  // namespace cairn

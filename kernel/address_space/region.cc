@@ -5,7 +5,7 @@
 namespace cairn {
 
 const char* region_kind_name(RegionKind kind) {
-  constexpr const char* kNames[] = {"anonymous", "program", "heap", "stack"};
+  constexpr const char* kNames[] = {"anonymous", "program", "heap", "stack", "file"};
   return kNames[size_t(kind)];
 }
 

@@ -1,6 +1,7 @@
 // A region: a range of user addresses that are treated alike.
 #pragma once
 
+#include "address_space/memory_object.h"
 #include "lib/ref_ptr.h"
 #include "lib/result.h"
 #include "lib/tree.h"
@@ -16,30 +17,20 @@ struct Access {
   constexpr bool operator==(const Access&) const = default;
 };
 
-enum class RegionKind : uint8_t { kAnonymous, kProgram, kHeap, kStack };
+enum class RegionKind : uint8_t { kAnonymous, kProgram, kHeap, kStack, kFile };
 const char* region_kind_name(RegionKind kind);
 
-/// Upward need: where the pages of a region come from that isn't anonymous memory. Before lab B the
-/// flat programs' cache implements it (standins/c.cc), then the page cache.
-class PageSource : public RefCounted<PageSource> {
- public:
-  /// The frame that holds bytes [offset, offset + 4096), with a reference for the caller. It is
-  /// shared: nobody may write to it. `offset` is page-aligned. ENOMEM, EIO. May sleep.
-  virtual Result<FrameNumber> page(uint64_t offset) = 0;
-
- protected:
-  friend class RefCounted<PageSource>;
-  virtual ~PageSource() = default;
-};
-
-struct Region {
-  VirtRange range;
+/// Its range, and where that begins in the object, are the Mapping's. Protected by the address space's
+/// lock.
+struct Region : Mapping {
   Access access;
   RegionKind kind = RegionKind::kAnonymous;
-  bool grows_down = false;     // the stack: a fault below extends it
-  bool huge = false;           // backed by 2 MiB pages where they can be had
-  RefPtr<PageSource> source;   // null: zeros
-  uint64_t source_offset = 0;  // bytes, of range.start
+  bool grows_down = false;         // the stack: a fault below extends it
+  bool huge = false;               // backed by 2 MiB pages where they can be had
+  bool shared = false;             // shows the object's own pages, to be written too
+  bool may_write = true;           // whether mprotect may permit writing
+  MemoryObject* object = nullptr;  // null: private memory that begins as zeros
+  RefPtr<ObjectKeeper> keeper;     // of the object; null: it stays for ever
 
   // Place in its address space's tree, and what the subtree below knows: its extent and the
   // largest gap between two neighbours in it (find_gap() descends by it).
@@ -50,8 +41,8 @@ struct Region {
 
   /// The permission bits for pages that are this region's alone.
   Pte page_flags() const;
-  /// The region's page at `page` in its source.
-  uint64_t source_offset_of(VirtAddr page) const { return source_offset + (page - range.start); }
+  /// Where `page` lies in the object, in bytes.
+  uint64_t object_offset_of(VirtAddr page) const { return object_offset + (page - range.start); }
 };
 
 struct RegionSummary {

@@ -49,6 +49,33 @@ Result<void> make_blocks_of_page(Ext2Inode& inode, uint64_t start, uint64_t end)
   return result;
 }
 
+/// What a write through a mapping needs: blocks for a page, as far as the file goes, and new times. The
+/// inode's lock isn't held, so where the file ends is looked at with the map's: who cuts the file lowers
+/// its size first.
+Result<void> prepare_page(Ext2Inode& inode, uint64_t index) REQUIRES_SHARED(running_operation) {
+  const uint64_t start = index * kPageSize, per_page = kPageSize / inode.block_size;
+  PageRef page;
+  if (TRY(has_hole(inode, index * per_page, (index + 1) * per_page - 1))) {
+    page = TRY(read_page(inode, index));  // zeros, for a new block
+  }
+  ExclusiveGuard guard(inode.map_lock);
+  const uint64_t end = std::min(start + kPageSize, inode.size.load());
+  if (start >= end) return Errno::kENXIO;
+  bool any_created = false;
+  Result<void> result;
+  for (uint64_t block = start / inode.block_size; block * inode.block_size < end; block++) {
+    bool created = false;
+    auto made = map_or_allocate_block(inode, block, created);
+    any_created |= created;
+    if (!made.ok()) result = made.error();
+    if (!made.ok()) break;
+  }
+  if (any_created && page) mark_dirty(*page);
+  set_raw_times(inode.raw, current_time());
+  auto stored = store_inode(inode);
+  return result.ok() ? stored : result;
+}
+
 /// Makes blocks for bytes [start, end), as far as the transaction has room for what that changes. The end of
 /// what has them: more than `start`, or the error.
 Result<uint64_t> make_blocks(Ext2Inode& inode, uint64_t start, uint64_t end)
@@ -216,5 +243,17 @@ Result<void> Ext2Inode::locate_page(uint64_t index, std::span<uint64_t> sectors)
 uint64_t Ext2Inode::page_limit() { return (size.load() + kPageSize - 1) / kPageSize; }
 
 void Ext2Inode::on_dirty() { fs().add_dirty(*this); }
+
+Result<void> Ext2Inode::prepare_write(uint64_t index) {
+  if (file_system.read_only) return Errno::kEROFS;
+  auto prepared = [&]() -> Result<void> {
+    Operation operation(fs().metadata);
+    return prepare_page(*this, index);
+  };
+  auto result = prepared();
+  if (result.ok() || !commit_would_help(fs(), result.error())) return result;
+  TRY(fs().metadata.commit());
+  return prepared();
+}
 
 }  // namespace cairn::ext2

@@ -100,6 +100,7 @@ class Ext2Inode final : public Inode {
   Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) override;
   uint64_t page_limit() override;
   void on_dirty() override;
+  Result<void> prepare_write(uint64_t index) override;
   uint64_t max_size() override;
 };
 

@@ -37,6 +37,7 @@ constinit uint64_t total_frames = 0;
 constinit FrameNumber zero{0};
 constinit std::atomic<uint64_t> fail_countdown{0};
 constinit std::atomic<FrameReclaimer> frame_reclaimer{nullptr};
+constinit std::atomic<FrameReclaimer> sleeping_reclaimer{nullptr};
 constinit std::atomic<int64_t> use_counts[size_t(FrameUse::kCount)] = {};
 
 void push_block(uint64_t frame, unsigned order) REQUIRES(buddy_lock) {
@@ -145,7 +146,7 @@ void mark_used(uint64_t first, unsigned order, FrameUse use) {
 
 /// Asks those who could give frames back; whether any came. Only where the caller may take any
 /// spinlock, that is, holds none and is no interrupt handler; elsewhere the allocation just fails.
-bool reclaim_frames() {
+bool give_back_some() {
   FrameReclaimer reclaim = frame_reclaimer.load(std::memory_order_relaxed);
   return reclaim != nullptr && this_cpu().preempt_count == 0 && interrupts_enabled() && reclaim();
 }
@@ -160,7 +161,7 @@ Result<FrameNumber> allocate(Take take, unsigned order, FrameUse use) {
   if (injected_failure()) return refuse();
   uint64_t frame = take();
   while (frame == 0) {
-    if (!reclaim_frames()) return refuse();
+    if (!give_back_some()) return refuse();
     frame = take();
   }
   mark_used(frame, order, use);
@@ -250,6 +251,11 @@ uint64_t frames_in_use(FrameUse use) { return uint64_t(use_counts[size_t(use)].l
 
 void fail_frame_allocation(uint64_t n) { fail_countdown = n; }
 void set_frame_reclaimer(FrameReclaimer reclaimer) { frame_reclaimer = reclaimer; }
+void set_sleeping_reclaimer(FrameReclaimer reclaimer) { sleeping_reclaimer = reclaimer; }
+bool reclaim_frames() {
+  FrameReclaimer reclaim = sleeping_reclaimer.load(std::memory_order_relaxed);
+  return reclaim != nullptr && reclaim();
+}
 
 const char* frame_use_name(FrameUse use) {
   constexpr const char* kNames[] = {"reserved", "free", "page-table", "user", "zero",

@@ -49,6 +49,13 @@ void fail_frame_allocation(uint64_t n);
 using FrameReclaimer = bool (*)();
 void set_frame_reclaimer(FrameReclaimer reclaimer);
 
+/// Frees frames that only who may take mutexes can free: pages that processes have mapped. For a caller
+/// that was refused memory, has given up the lock he held for that, and tries again after it. Holds no
+/// address space's lock. Returns whether it freed any. May sleep.
+bool reclaim_frames();
+/// Upward need, like the one above.
+void set_sleeping_reclaimer(FrameReclaimer reclaimer);
+
 /// Owns a frame until release(); the destructor frees it.
 class OwnedFrame {
  public:

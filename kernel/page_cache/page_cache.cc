@@ -127,7 +127,7 @@ PageRef find_page(CacheOwner& owner, uint64_t index) {
   return page;
 }
 
-Result<PageRef> new_page(CacheOwner& owner, uint64_t index) {
+Result<PageRef> new_page(CacheOwner& owner, uint64_t index, bool* created) {
   while (true) {
     PageRef page = lookup_page(owner, index);
     if (!page) {
@@ -136,7 +136,10 @@ Result<PageRef> new_page(CacheOwner& owner, uint64_t index) {
       fresh->state = CachePage::kUpToDate;
       fresh->pins.fetch_add(1, std::memory_order_relaxed);
       page = insert_page(*fresh);
-      if (!page) return PageRef(fresh);
+      if (!page) {
+        if (created != nullptr) *created = true;
+        return PageRef(fresh);
+      }
       free_cache_page(*fresh);
     }
     if ((page->state.load(std::memory_order_acquire) & CachePage::kUpToDate) != 0) return page;
@@ -149,14 +152,21 @@ Result<PageRef> new_page(CacheOwner& owner, uint64_t index) {
   }
 }
 
-void drop_pages(CacheOwner& owner, uint64_t first) {
+uint64_t drop_pages(CacheOwner& owner, uint64_t first) {
+  constexpr auto kIsLeftAlone = [](const CachePage& page) {
+    return (page.state.load() & CachePage::kEvicting) == 0;
+  };
+  uint64_t dropped = 0;
   while (PageRef page = first_page_of(owner, first)) {
-    if (remove_page(*page, [](const CachePage&) { return true; })) {
+    if (remove_page(*page, kIsLeftAlone)) {
       PageRef the_caches(&*page);
+      dropped++;
     } else {
       wait_for_io(*page);
     }
   }
+  owner.unmap_pages(first, UINT64_MAX);
+  return dropped;
 }
 
 uint64_t cached_page_count() { return page_total.load(std::memory_order_relaxed); }

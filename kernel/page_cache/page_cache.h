@@ -7,7 +7,8 @@
 //
 // Locks: lookups take one bucket's spinlock for a few instructions, never a global one. Nothing
 // here holds a lock across I/O: whoever needs a page that is being read waits for that page alone.
-// Pins keep a page in memory, they don't lock its content. While a page is under I/O its owner may
+// Pins keep a page in memory, they don't lock its content. Eviction and write-back walk over the
+// mappings of a page (rank kMappings), so callers hold no address space's lock where it may sleep. While a page is under I/O its owner may
 // be asked locate_page(), so nobody waits for a page with a lock that locate_page() takes.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include <utility>
 
 #include "address_space/io_buffer.h"
+#include "address_space/memory_object.h"
 #include "arch/layout.h"
 #include "block/block_device.h"
 #include "lib/list.h"
@@ -45,6 +47,7 @@ struct CachePage {
     kAwaited = 64,     // somebody waits for the end of kReading or kWriting
     kReadOn = 128,     // whoever gets here in a sequential read fetches what follows
     kGone = 256,       // no longer in the cache: its last PageRef frees it
+    kEvicting = 512,   // eviction looks at it, and at its owner; drop_pages() waits for the end
   };
   std::atomic<uint32_t> state{0};
   std::atomic<uint32_t> pieces{0};  // of a read or write under way
@@ -93,27 +96,33 @@ struct ReadAhead {
   std::atomic<uint64_t> fetched_to{0};  // first page not asked of the device yet
 };
 
-/// Whose pages: a file's data, or a device's blocks.
-class CacheOwner {
+/// Whose pages: a file's data, or a device's blocks. Processes may map them (page_cache/mapping.cc).
+class CacheOwner : public MemoryObject {
  public:
   static constexpr uint64_t kHole = UINT64_MAX;
 
   /// `device` null: the pages live in memory only (tmpfs) and are never taken away.
   /// block_size: bytes, a power of two from 512 to kPageSize.
   CacheOwner(BlockDevice* device, uint32_t block_size) : device(device), block_size(block_size) {}
-  CacheOwner(const CacheOwner&) = delete;
-  CacheOwner& operator=(const CacheOwner&) = delete;
-
   /// Where the blocks of page `index` are: kPageSize / block_size sector numbers of `device`, or
   /// kHole. Called before reads (a hole reads as zeros) and writes (a hole isn't written), while
   /// the page counts as under I/O: see "Locks" above. EIO. May sleep; called without spinlocks.
   virtual Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) = 0;
-  /// Pages from this index on don't exist: reading ahead stops there, and they read as zeros. Who
-  /// cuts a file lowers this first, then drops the pages, then frees the blocks: so no page is ever
-  /// read from a block that belongs to another file by then.
+  /// Pages from this index on don't exist: reading ahead stops there, they read as zeros, and a process
+  /// that maps them gets a bus error. Takes only spinlocks. Who cuts a file lowers this first, then
+  /// drops the pages, then frees the blocks: so no page is ever read from a block that belongs to
+  /// another file by then.
   virtual uint64_t page_limit() = 0;
   /// The first page became dirty. Called without spinlocks; must not sleep.
   virtual void on_dirty() {}
+  /// A process is about to write to page `index` through a shared mapping: makes what that needs, blocks
+  /// above all. Called with no lock that a fault's caller may not hold: see bring_page(). ENXIO beyond
+  /// the end; ENOSPC, EIO. May sleep.
+  virtual Result<void> prepare_write(uint64_t index) { return {}; }
+
+  // MemoryObject's.
+  Result<FrameNumber> bring_page(uint64_t offset, bool write) override;
+  bool confirm_page(uint64_t offset, FrameNumber frame, bool write) final;
 
   BlockDevice* const device;
   const uint32_t block_size;  // bytes
@@ -128,6 +137,9 @@ class CacheOwner {
 
  protected:
   ~CacheOwner() = default;  // the owner calls drop_pages() before it goes
+
+ private:
+  ReadAhead fault_pattern_;  // of those who map it
 };
 
 /// Sizes the hash table by memory and starts the cache. Once, at boot. ENOMEM.
@@ -138,8 +150,9 @@ Result<void> start_page_cache();
 /// The page with its content, pinned; read from the device if it isn't there. EIO, ENOMEM.
 Result<PageRef> read_page(CacheOwner& owner, uint64_t index, ReadAhead* pattern = nullptr);
 /// The page, pinned, for a caller that overwrites all of it, or knows that its blocks are new: not
-/// read; zeros if it wasn't in the cache. Counts as up to date from now on. ENOMEM.
-Result<PageRef> new_page(CacheOwner& owner, uint64_t index);
+/// read; zeros if it wasn't in the cache, and then *created, if given, is set. Counts as up to date from
+/// now on. ENOMEM.
+Result<PageRef> new_page(CacheOwner& owner, uint64_t index, bool* created = nullptr);
 /// The page if it is in the cache and up to date, else null.
 PageRef find_page(CacheOwner& owner, uint64_t index);
 
@@ -154,9 +167,10 @@ Result<void> write_back(CacheOwner& owner, uint64_t first = 0, uint64_t count = 
 /// EIO if a write-back of the owner failed since the last call.
 Result<void> take_write_error(CacheOwner& owner);
 
-/// Removes the pages from `first` on, dirty or not, after waiting for I/O on them. Those that
-/// somebody has pinned live on, outside the cache, until the pins go. O(pages removed).
-void drop_pages(CacheOwner& owner, uint64_t first = 0);
+/// Removes the pages from `first` on, dirty or not, after waiting for I/O on them, and unmaps them from
+/// all processes, with the copies that private mappings made. Those that somebody has pinned live on,
+/// outside the cache, until the pins go. Pages removed. O(that, and what is mapped.)
+uint64_t drop_pages(CacheOwner& owner, uint64_t first = 0);
 
 /// Copies what [offset, offset + buffer.left()) of the owner holds, up to `size` bytes of it in
 /// all, into the buffer; bytes copied, or the first error if none were. One copy, page to buffer.
@@ -178,7 +192,8 @@ Result<CacheOwner*> device_pages(BlockDevice& device);
 /// sleep.
 Result<void> sync_device_pages();
 
-/// Takes up to `wanted` clean pages out of the cache; how many. Takes only spinlocks.
+/// Takes up to `wanted` clean pages out of the cache; how many. Takes only spinlocks, so pages that
+/// processes have mapped stay.
 uint64_t evict_pages(uint64_t wanted);
 
 struct PageCacheUsage {

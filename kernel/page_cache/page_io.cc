@@ -17,6 +17,7 @@ CAIRN_COUNTER(cache_write_errors_count, "cache.write_errors");
 namespace {
 
 constexpr uint32_t kBusy = CachePage::kReading | CachePage::kWriting;
+constexpr uint32_t kInUse = kBusy | CachePage::kEvicting;
 
 // ---- Waiting ------------------------------------------------------------------------------------
 
@@ -81,13 +82,6 @@ void give_request(CacheRequest& request) {
 }
 
 // ---- The end of a page's I/O: in interrupt handlers ---------------------------------------------
-
-/// Clears `bits` and wakes who waited. The page may be gone right after.
-void end_io(CachePage& page, uint32_t bits) {
-  WaitQueue& queue = queue_of(&page);
-  uint32_t before = page.state.fetch_and(~(bits | CachePage::kAwaited));
-  if ((before & CachePage::kAwaited) != 0) queue.wake_all();
-}
 
 void end_reading(CachePage& page) {
   if ((page.state.load() & CachePage::kFailed) != 0) {
@@ -205,6 +199,12 @@ void IoRun::add(CachePage& page) {
   end_piece(page, batch_, !located);
 }
 
+void end_io(CachePage& page, uint32_t bits) {
+  WaitQueue& queue = queue_of(&page);
+  uint32_t before = page.state.fetch_and(~(bits | CachePage::kAwaited));
+  if ((before & CachePage::kAwaited) != 0) queue.wake_all();
+}
+
 bool claim_for_reading(CachePage& page) {
   uint32_t state = page.state.load();
   do {
@@ -222,7 +222,7 @@ void finish_reading(CachePage& page) {
 
 void wait_for_io(CachePage& page) {
   queue_of(&page).wait_until(
-      [&page] { return (page.state.fetch_or(CachePage::kAwaited) & kBusy) == 0; });
+      [&page] { return (page.state.fetch_or(CachePage::kAwaited) & kInUse) == 0; });
 }
 
 }  // namespace cairn

@@ -65,7 +65,8 @@ uint64_t cached_page_count();
 extern Spinlock cache_list_lock;
 extern List<CachePage, &CachePage::use_link> cache_use_list GUARDED_BY(cache_list_lock);
 
-/// Evicts a few pages if free memory falls below the reserve.
+/// Evicts a few pages if free memory falls below the reserve. It may take pages from processes that
+/// have them mapped: no address space's lock is held, and no walk over mappings is under way.
 void keep_memory_reserve();
 /// Registers the cache with the frame allocator.
 void start_eviction();
@@ -128,7 +129,10 @@ class IoRun {
 bool claim_for_reading(CachePage& page);
 /// Ends kReading with good content.
 void finish_reading(CachePage& page);
-/// Waits until the page is neither kReading nor kWriting.
+/// Clears `bits`, of kReading, kWriting, kEvicting, kFailed, and wakes who waited. The page may be gone
+/// right after. Any context.
+void end_io(CachePage& page, uint32_t bits);
+/// Waits until the page is neither kReading nor kWriting, and eviction leaves it alone.
 void wait_for_io(CachePage& page);
 
 // ---- Reading (read.cc, read_ahead.cc) ------------------------------------------------

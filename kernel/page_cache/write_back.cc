@@ -45,6 +45,8 @@ Result<void> write_pages(CacheOwner& owner, uint64_t first, uint64_t count) {
   CachePage* pages[kBatch];
   while (uint32_t n = take_dirty(owner, first, count, budget, pages)) {
     std::sort(pages, pages + n, [](auto* a, auto* b) { return a->index < b->index; });
+    // Whoever writes through a mapping from now on faults, and makes the page dirty again.
+    owner.protect_pages(pages[0]->index, pages[n - 1]->index - pages[0]->index + 1);
     IoRun run(owner.device, BlockOperation::kWrite, &batch);
     for (uint32_t i = 0; i < n; i++) run.add(*pages[i]);
     started += n;

@@ -5,6 +5,7 @@
 #include "monitor/console.h"
 #include "syscalls/arguments.h"
 #include "syscalls/console_calls.h"
+#include "syscalls/mapped_object.h"
 #include "syscalls/table.h"
 #include "vfs/process_files.h"
 
@@ -25,6 +26,10 @@ int64_t write_user_memory(VirtAddr from, uint64_t count) {
 }
 
 }  // namespace
+
+// Saying that a file was mapped would lose data.
+[[gnu::weak]] Result<void> show_file(RegionRequest&, uint64_t, uint64_t) { return Errno::kENOSYS; }
+[[gnu::weak]] Result<void> show_shared_memory(RegionRequest&) { return Errno::kENOSYS; }
 
 // Processes have no files of their own.
 [[gnu::weak]] Result<ProcessFiles*> create_process_files() {

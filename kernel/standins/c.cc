@@ -17,15 +17,14 @@ namespace {
 
 /// The pages of one section of a program, each copied into a frame when first wanted and then kept
 /// for everybody who runs it.
-class SectionSource final : public PageSource {
+class SectionObject final : public MemoryObject {
  public:
-  SectionSource(const uint8_t* bytes, uint64_t size) : bytes_(bytes), size_(size) {}
-  ~SectionSource() override = default;
+  SectionObject(const uint8_t* bytes, uint64_t size) : bytes_(bytes), size_(size) {}
 
-  Result<FrameNumber> page(uint64_t offset) override {
+  Result<FrameNumber> bring_page(uint64_t offset, bool) override {
     MutexGuard guard(lock_);
     uint64_t index = offset / kPageSize;
-    if (index >= kMaxPages || offset >= size_) return Errno::kEIO;
+    if (index >= kMaxPages || offset >= size_) return Errno::kENXIO;
     if (frames_[index].value == 0) {
       FrameNumber frame = TRY(allocate_zeroed_frame(FrameUse::kProgram));
       uint64_t count = size_ - offset < kPageSize ? size_ - offset : kPageSize;
@@ -35,6 +34,7 @@ class SectionSource final : public PageSource {
     frame_get(frames_[index]);
     return frames_[index];
   }
+  bool confirm_page(uint64_t, FrameNumber, bool) override { return true; }  // they stay for ever
 
  private:
   static constexpr uint64_t kMaxPages = kMaxFlatSection / kPageSize;
@@ -45,13 +45,13 @@ class SectionSource final : public PageSource {
   std::array<FrameNumber, kMaxPages> frames_ GUARDED_BY(lock_){};
 };
 
-/// A program of the archive, and the sources of its pages once it ran.
+/// A program of the archive, and the objects that hold its pages once it ran: they stay.
 struct Program {
   char name[32];
   const uint8_t* image;
   uint64_t size;
-  RefPtr<PageSource> text;
-  RefPtr<PageSource> data;
+  SectionObject* text;
+  SectionObject* data;
   TreeLink<Program> link;
 };
 
@@ -59,19 +59,18 @@ constexpr auto kProgramKey = [](const Program& program) { return std::string_vie
 constinit Mutex programs_lock{"programs", LockRank::kPrograms};
 constinit Tree<Program, &Program::link, kProgramKey> programs GUARDED_BY(programs_lock);
 
-template <class T, class... Arguments>
-Result<RefPtr<PageSource>> make_source(Arguments... arguments) {
-  auto* source = new_object<T>(arguments...);
-  if (source == nullptr) return Errno::kENOMEM;
-  return RefPtr<PageSource>::adopt(source);
-}
-
-Result<void> prepare_sources(Program& program, const FlatHeader& header) {
-  if (program.text) return {};
+Result<void> prepare_objects(Program& program, const FlatHeader& header) {
+  if (program.text != nullptr) return {};
   const uint8_t* bytes = program.image + sizeof(FlatHeader);
-  auto text = TRY(make_source<SectionSource>(bytes, header.text_size));
-  program.data = TRY(make_source<SectionSource>(bytes + header.text_size, header.data_size));
+  auto* text = new_object<SectionObject>(bytes, header.text_size);
+  auto* data = new_object<SectionObject>(bytes + header.text_size, header.data_size);
+  if (text == nullptr || data == nullptr) {
+    delete text;
+    delete data;
+    return Errno::kENOMEM;
+  }
   program.text = text;
+  program.data = data;
   return {};
 }
 
@@ -89,14 +88,14 @@ Result<void> map_sections(AddressSpace& space, const Program& program, const Fla
   constexpr Access kReadWrite{.read = true, .write = true};
   RegionRequest text = fixed_region(header.text_address, align_up(header.text_size, kPageSize),
                                     {.read = true, .execute = true}, RegionKind::kProgram);
-  text.source = program.text;
+  text.object = program.text;
   TRY(space.map_region(text));
   uint64_t data_pages = align_up(header.data_size, kPageSize);
   uint64_t all_pages = align_up(header.data_size + header.bss_size, kPageSize);
   if (data_pages != 0) {
     RegionRequest data =
         fixed_region(header.data_address, data_pages, kReadWrite, RegionKind::kProgram);
-    data.source = program.data;
+    data.object = program.data;
     TRY(space.map_region(data));
   }
   if (all_pages > data_pages) {
@@ -120,7 +119,7 @@ Result<LoadedProgram> load_program(AddressSpace& space, const char* name) {
   Program* program = programs.lower_bound(name);
   if (program == nullptr || std::string_view(program->name) != name) return Errno::kENOENT;
   FlatHeader header = TRY(check_flat_image({program->image, program->size}));
-  TRY(prepare_sources(*program, header));
+  TRY(prepare_objects(*program, header));
   TRY(map_sections(space, *program, header));
   return LoadedProgram{VirtAddr(header.entry)};
 }

@@ -30,6 +30,7 @@ enum class LockRank : uint8_t {
   kCacheOwner,    // vfs: the dirty pages of one file or device
   kCacheList,     // vfs: the page cache's list of pages in order of use
   kCacheBucket,   // vfs: a part of the page cache's hash table
+  kMappingList,   // address_space: the regions that map one memory object
   kPipe,          // vfs: a pipe's buffer
   kInodeCache,    // vfs: a file system's inodes in memory
   kDentries,      // vfs: the directory-entry cache
@@ -41,6 +42,7 @@ enum class LockRank : uint8_t {
   // Mutexes from here on: their holders may sleep.
   kProgramPages,  // standins: pages of one program
   kAddressSpace,  // address_space: regions and page table
+  kMappings,      // address_space: one walk over an object's mappings at a time
   kAllocation,    // ext2: bitmaps and free counts
   kBlockMap,      // ext2: the block pointers of one file
   kEpoch,         // ext2: what the next commit will write

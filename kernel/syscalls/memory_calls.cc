@@ -1,7 +1,8 @@
-// mmap, munmap, mprotect, brk: anonymous memory. Files come with lab B.
+// mmap, munmap, mprotect, msync, brk.
 #include "address_space/address_space.h"
 #include "process/process.h"
 #include "syscalls/arguments.h"
+#include "syscalls/mapped_object.h"
 #include "syscalls/table.h"
 
 namespace cairn {
@@ -10,9 +11,11 @@ namespace {
 
 // Source: Linux, include/uapi/asm-generic/mman-common.h.
 constexpr uint64_t kProtRead = 1, kProtWrite = 2, kProtExecute = 4;
-constexpr uint64_t kMapShared = 0x01, kMapPrivate = 0x02, kMapTypeMask = 0x0f;
+constexpr uint64_t kMapShared = 0x01, kMapPrivate = 0x02, kMapSharedValidate = 0x03;
+constexpr uint64_t kMapTypeMask = 0x0f;
 constexpr uint64_t kMapFixed = 0x10, kMapAnonymous = 0x20, kMapHugeTlb = 0x40000;
 constexpr uint64_t kMapFixedNoReplace = 0x100000;
+constexpr uint64_t kSyncAsync = 1, kSyncInvalidate = 2, kSyncWait = 4;
 
 bool known_protection(uint64_t prot) {
   return (prot & ~(kProtRead | kProtWrite | kProtExecute)) == 0;
@@ -33,12 +36,12 @@ Result<VirtRange> page_range(uint64_t address, uint64_t length) {
 
 int64_t sys_mmap(TrapFrame& call) {
   uint64_t length = argument1(call), prot = argument2(call), flags = argument3(call);
-  if (length == 0 || !known_protection(prot)) return failure(Errno::kEINVAL);
+  uint64_t offset = argument5(call), type = flags & kMapTypeMask;
+  const bool file = (flags & kMapAnonymous) == 0;
+  if (!is_aligned(offset, kPageSize) || !known_protection(prot)) return failure(Errno::kEINVAL);
+  if (length == 0 && !file) return failure(Errno::kEINVAL);
   if (length > kUserEnd.value) return failure(Errno::kENOMEM);
-  // Files and shared memory are not there yet, and saying otherwise would lose data.
-  if ((flags & kMapAnonymous) == 0) return failure(Errno::kENOSYS);
-  if ((flags & kMapTypeMask) == kMapShared) return failure(Errno::kENOSYS);
-  if ((flags & kMapTypeMask) != kMapPrivate) return failure(Errno::kEINVAL);
+  bool known = type == kMapPrivate || type == kMapShared || (file && type == kMapSharedValidate);
   RegionRequest request;
   request.address = VirtAddr(argument0(call));
   request.access = access_of(prot);
@@ -46,6 +49,16 @@ int64_t sys_mmap(TrapFrame& call) {
   request.keep_others = (flags & kMapFixedNoReplace) != 0;
   request.huge = (flags & kMapHugeTlb) != 0;
   request.size = align_up(length, request.huge ? kHugePageSize : kPageSize);
+  request.shared = type != kMapPrivate;
+  if (file) {
+    auto shown = show_file(request, argument4(call), offset);
+    if (!shown.ok()) return failure(shown.error());
+  }
+  if (!known) return failure(Errno::kEINVAL);
+  if (!file && request.shared) {
+    auto shown = show_shared_memory(request);
+    if (!shown.ok()) return failure(shown.error());
+  }
   auto start = current_address_space()->map_region(request);
   return start.ok() ? int64_t((*start).value) : failure(start.error());
 }
@@ -64,6 +77,18 @@ int64_t sys_mprotect(TrapFrame& call) {
   auto range = page_range(argument0(call), argument1(call));
   if (!range.ok()) return failure(Errno::kENOMEM);
   return to_return(current_address_space()->protect_range(*range, access_of(argument2(call))));
+}
+
+int64_t sys_msync(TrapFrame& call) {
+  uint64_t start = argument0(call), length = argument1(call), flags = argument2(call);
+  constexpr uint64_t kBoth = kSyncAsync | kSyncWait;
+  bool known = (flags & ~(kBoth | kSyncInvalidate)) == 0 && (flags & kBoth) != kBoth;
+  if (!known || !is_aligned(start, kPageSize)) return failure(Errno::kEINVAL);
+  if (length == 0) return 0;
+  auto range = page_range(start, length);
+  if (!range.ok()) return failure(Errno::kENOMEM);
+  bool wait = (flags & kSyncWait) != 0;
+  return to_return(current_address_space()->write_back_range(*range, wait));
 }
 
 int64_t sys_brk(TrapFrame& call) {

@@ -36,6 +36,7 @@
   X(22, pipe, "fds")                                                 \
   X(23, select, "count, read, write, exceptional, timeout")          \
   X(24, sched_yield, "")                                             \
+  X(26, msync, "address, length, flags")                             \
   X(32, dup, "fd")                                                   \
   X(33, dup2, "from, to")                                            \
   X(35, nanosleep, "request, remaining")                             \

@@ -3,6 +3,7 @@
 
 #include "lib/string.h"
 #include "memory/frame_allocator.h"
+#include "memory/frame_refs.h"
 #include "memory/heap.h"
 #include "tmpfs/tmp_file_system.h"
 #include "vfs/file.h"
@@ -22,12 +23,7 @@ TmpInode::~TmpInode() { heap_free(target_); }
 
 TmpFileSystem& TmpInode::tmpfs() const { return static_cast<TmpFileSystem&>(file_system); }
 
-void TmpInode::free_pages(uint64_t first) {
-  uint64_t before = page_count.load();
-  if (before == 0) return;
-  drop_pages(*this, first);
-  tmpfs().give_back_pages(before - page_count.load());
-}
+void TmpInode::free_pages(uint64_t first) { tmpfs().give_back_pages(drop_pages(*this, first)); }
 
 Result<uint64_t> TmpInode::read(File& file, IoBuffer& buffer, uint64_t offset) {
   if (type != FileType::kRegular) return MemoryInode::read(file, buffer, offset);
@@ -52,9 +48,20 @@ Result<PageRef> TmpInode::page_for_writing(uint64_t index) {
   PageRef page = find_page(*this, index);
   if (page) return page;
   TRY(tmpfs().take_page());
-  auto fresh = new_page(*this, index);
-  if (!fresh.ok()) tmpfs().give_back_pages(1);
+  bool created = false;
+  auto fresh = new_page(*this, index, &created);
+  if (!created) tmpfs().give_back_pages(1);  // a fault was faster, or there is no memory
   return fresh;
+}
+
+Result<FrameNumber> TmpInode::bring_page(uint64_t offset, bool write) {
+  const uint64_t index = offset / kPageSize;
+  if (index >= page_limit()) return Errno::kENXIO;
+  // Also for who only reads: a hole that is mapped must be the page that others write to.
+  PageRef page = TRY(page_for_writing(index));
+  if (write) note_modified();
+  frame_get(page->frame);
+  return page->frame;
 }
 
 Result<uint64_t> TmpInode::write(File& file, IoBuffer& buffer, uint64_t& offset) {

@@ -57,6 +57,7 @@ class TmpInode final : public MemoryInode {
   Result<uint64_t> write(File& file, IoBuffer& buffer, uint64_t& offset) override;
   Result<void> resize(uint64_t new_size) override REQUIRES(lock);
   Result<uint64_t> read_link(std::span<char> buffer) override;
+  Result<FrameNumber> bring_page(uint64_t offset, bool write) override;
   /// Frees the pages from `first` on.
   void free_pages(uint64_t first);
 
@@ -68,8 +69,8 @@ class TmpInode final : public MemoryInode {
   /// The victim of unlink or rename loses a name. ENOTEMPTY.
   Result<void> check_empty(TmpInode& victim) REQUIRES(lock);
   void drop_link(TmpInode& victim) REQUIRES(lock);
-  /// One more page of data.
-  Result<PageRef> page_for_writing(uint64_t index) REQUIRES(lock);
+  /// The page of data, made if it isn't there. Writers hold `lock`, faults don't.
+  Result<PageRef> page_for_writing(uint64_t index);
 
   static constexpr uint64_t kFirstPosition = 2;  // after "." and ".."
   static constexpr uint64_t kEntrySize = 20;     // bytes a name counts for in a directory's size

@@ -52,6 +52,7 @@ const char* reason(FaultOutcome outcome, const PageFault& fault) {
       return is_user_address(fault.address) ? "no region there" : "not a user address";
     case FaultOutcome::kNotAllowed: return "the region forbids it";
     case FaultOutcome::kOutOfMemory: return "out of memory";
+    case FaultOutcome::kBusError: return "no such page: beyond the file's end, or not readable";
     case FaultOutcome::kRetry: break;
   }
   return "?";
@@ -61,9 +62,11 @@ const char* reason(FaultOutcome outcome, const PageFault& fault) {
                                       FaultOutcome outcome) {
   char text[160];
   BufferWriter out(text);
-  print(out, "SIGSEGV: {} {} at instruction {:x}: {}", access_name(fault), fault.address, frame.rip,
-        reason(outcome, fault));
-  die_of_fault(outcome == FaultOutcome::kOutOfMemory ? kSigKill : kSigSegv, text);
+  bool bus_error = outcome == FaultOutcome::kBusError;
+  print(out, "{}: {} {} at instruction {:x}: {}", bus_error ? "SIGBUS" : "SIGSEGV",
+        access_name(fault), fault.address, frame.rip, reason(outcome, fault));
+  unsigned signal = bus_error ? kSigBus : kSigSegv;
+  die_of_fault(outcome == FaultOutcome::kOutOfMemory ? kSigKill : signal, text);
 }
 
 [[noreturn]] void panic_for_page_fault(const TrapFrame& frame, const PageFault& fault) {

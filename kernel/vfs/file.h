@@ -17,7 +17,11 @@ inline constexpr uint32_t kDirectory = 0200000, kNoFollow = 0400000, kNoAccessTi
 inline constexpr uint32_t kCloseOnExec = 02000000, kSync = 04010000, kPath = 010000000;
 }  // namespace open_flag
 
-struct File : RefCounted<File> {
+struct File final : RefCounted<File>, ObjectKeeper {
+  // Regions that map the file keep it open.
+  void retain() override { RefCounted::retain(); }
+  void release() override { RefCounted::release(); }
+
   // Immutable.
   Place place;  // the inode, kept alive; unlinked or not
   bool readable = false, writable = false;

@@ -147,6 +147,9 @@ class Inode : public CacheOwner, private RcuHead {
   Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) override;
   uint64_t page_limit() override;
 
+  // MemoryObject's: msync by a process that maps the file.
+  Result<void> write_back_range(uint64_t, uint64_t) final { return sync(); }
+
   // RefPtr's counting (vfs/inode_cache.cc).
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release();

@@ -63,15 +63,15 @@ bool map_huge_zeros(PageTable& table, const Region& region, VirtAddr page) {
   return false;
 }
 
-FaultOutcome map_source_page(PageTable& table, const Region& region, VirtAddr page, bool write) {
-  auto source = region.source->page(region.source_offset_of(page));
-  if (!source.ok()) return FaultOutcome::kOutOfMemory;
+/// `shown` is the object's page, whose reference we hold.
+FaultOutcome map_object_page(PageTable& table, const Region& region, VirtAddr page,
+                             FrameNumber shown, bool write) {
   if (!write) {
-    return map_or_put(table, page, *source, without(region.page_flags(), Pte::kWritable));
+    return map_or_put(table, page, shown, without(region.page_flags(), Pte::kWritable));
   }
   auto copy = allocate_frame(FrameUse::kUser);
-  if (copy.ok()) copy_page(*copy, *source);
-  frame_put(*source);
+  if (copy.ok()) copy_page(*copy, shown);
+  frame_put(shown);
   if (!copy.ok()) return FaultOutcome::kOutOfMemory;
   cow_copied_count.increment();
   return map_or_put(table, page, *copy, region.page_flags());
@@ -148,18 +148,19 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
 }
 
 // LAB A4: handle_page_fault() (handouts/a-paging.md#a4). Check: make grade LAB=a K=A4
-FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault) {
+FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault,
+                               std::optional<FrameNumber> page) {
   // BEGIN SOLUTION A4
   PageTable& table = space.page_table_locked();
-  VirtAddr page(align_down(fault.address.value, kPageSize));
-  PageWalk walk = table.walk_page_table(page);
+  VirtAddr at(align_down(fault.address.value, kPageSize));
+  PageWalk walk = table.walk_page_table(at);
   if (!walk.is_mapped()) {
-    if (region.source) return map_source_page(table, region, page, fault.write);
-    if (region.huge && map_huge_zeros(table, region, page)) return FaultOutcome::kRetry;
-    return map_zeros(table, region, page, fault.write);
+    if (page) return map_object_page(table, region, at, *page, fault.write);
+    if (region.huge && map_huge_zeros(table, region, at)) return FaultOutcome::kRetry;
+    return map_zeros(table, region, at, fault.write);
   }
   if (fault.write && !has(walk.entry().flags(), Pte::kWritable)) {
-    return make_writable(table, region, walk, page);
+    return make_writable(table, region, walk, at);
   }
   // Somebody else was faster, or this processor's translation was out of date; it is forgotten now.
   return FaultOutcome::kRetry;

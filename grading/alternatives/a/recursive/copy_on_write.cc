@@ -65,30 +65,29 @@ class Sharing {
   TlbGather& gather_;
 };
 
-/// A frame for the first access to `page` of `region`, with the content it should have. What may be
-/// shared comes as it is, unless the access is a write.
+/// A frame for the first access to a page, with the content it should have: of the object's page
+/// `shown`, or zeros. What may be shared comes as it is, unless the access is a write.
 struct FirstFrame {
   FrameNumber frame;
   bool shared;
 };
-Result<FirstFrame> first_frame(const Region& region, VirtAddr page, bool write) {
-  if (!region.source && write) {
+Result<FirstFrame> first_frame(std::optional<FrameNumber> shown, bool write) {
+  if (!shown && write) {
     zero_filled_count.increment();
     return FirstFrame{TRY(allocate_zeroed_frame(FrameUse::kUser)), false};
   }
-  if (!region.source) {
+  if (!shown) {
     zero_mapped_count.increment();
     frame_get(zero_frame());
     return FirstFrame{zero_frame(), true};
   }
-  FrameNumber source = TRY(region.source->page(region.source_offset_of(page)));
-  if (!write) return FirstFrame{source, true};
+  if (!write) return FirstFrame{*shown, true};
   auto own = allocate_frame(FrameUse::kUser);
   if (own.ok()) {
-    memcpy(direct_map(frame_address(*own)), direct_map(frame_address(source)), kPageSize);
+    memcpy(direct_map(frame_address(*own)), direct_map(frame_address(*shown)), kPageSize);
     cow_copied_count.increment();
   }
-  frame_put(source);
+  frame_put(*shown);
   return FirstFrame{TRY(std::move(own)), false};
 }
 
@@ -108,9 +107,10 @@ Result<void> first_large(PageTable& table, const Region& region, VirtAddr page) 
   return {};
 }
 
-Result<void> first_access(PageTable& table, const Region& region, VirtAddr page, bool write) {
-  if (region.huge && !region.source && first_large(table, region, page).ok()) return {};
-  FirstFrame got = TRY(first_frame(region, page, write));
+Result<void> first_access(PageTable& table, const Region& region, VirtAddr page, bool write,
+                          std::optional<FrameNumber> shown) {
+  if (region.huge && !shown && first_large(table, region, page).ok()) return {};
+  FirstFrame got = TRY(first_frame(shown, write));
   Pte flags = got.shared ? without(region.page_flags(), Pte::kWritable) : region.page_flags();
   auto mapped = table.map_page(page, frame_address(got.frame), flags);
   if (!mapped.ok()) frame_put(got.frame);
@@ -154,14 +154,15 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
   return sharing.table(parent.page_table_locked().root(), 4, VirtAddr(0));
 }
 
-FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault) {
+FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault,
+                               std::optional<FrameNumber> page) {
   PageTable& table = space.page_table_locked();
-  VirtAddr page(align_down(fault.address.value, kPageSize));
+  VirtAddr at(align_down(fault.address.value, kPageSize));
   Result<void> done;
-  if (!table.is_mapped(page)) {
-    done = first_access(table, region, page, fault.write);
-  } else if (fault.write && !has((*table.get_page_table_entry(page))->flags(), Pte::kWritable)) {
-    done = separate(table, region, page);
+  if (!table.is_mapped(at)) {
+    done = first_access(table, region, at, fault.write, page);
+  } else if (fault.write && !has((*table.get_page_table_entry(at))->flags(), Pte::kWritable)) {
+    done = separate(table, region, at);
   }
   return done.ok() ? FaultOutcome::kRetry : FaultOutcome::kOutOfMemory;
 }

@@ -52,11 +52,10 @@ Result<FrameNumber> clone(FrameNumber model) {
   return copy;
 }
 
-/// The frame that a first access to the page starts from, with a reference for us.
-Result<FrameNumber> model_of(const Region& region, VirtAddr page) {
-  if (region.source) return region.source->page(region.source_offset_of(page));
-  frame_get(zero_frame());
-  return zero_frame();
+/// The frame that a first access to a page starts from, with a reference for us.
+FrameNumber model_of(std::optional<FrameNumber> shown) {
+  if (!shown) frame_get(zero_frame());
+  return shown.value_or(zero_frame());
 }
 
 /// Replaces *frame, whose reference is ours, by a copy, whose reference then is.
@@ -67,15 +66,16 @@ Result<void> make_own(FrameNumber& frame) {
   return {};
 }
 
-Result<void> map_first(PageTable& table, const Region& region, VirtAddr page, bool write) {
-  FrameNumber frame = TRY(model_of(region, page));
+Result<void> map_first(PageTable& table, const Region& region, VirtAddr page, bool write,
+                       std::optional<FrameNumber> shown) {
+  FrameNumber frame = model_of(shown);
   Result<void> done;
   if (write) done = make_own(frame);
   Pte flags = write ? region.page_flags() : without(region.page_flags(), Pte::kWritable);
   if (done.ok()) done = table.map_page(page, frame_address(frame), flags);
   if (!done.ok()) {
     frame_put(frame);
-  } else if (!write && !region.source) {
+  } else if (!write && !shown) {
     zero_mapped_count.increment();
   }
   return done;
@@ -84,7 +84,7 @@ Result<void> map_first(PageTable& table, const Region& region, VirtAddr page, bo
 bool map_first_large(PageTable& table, const Region& region, VirtAddr page) {
   VirtAddr start(page.value & -kHugePageSize);
   bool fits = region.range.contains(start) && region.range.contains(start + (kHugePageSize - 1));
-  if (!region.huge || region.source || !fits) return false;
+  if (!region.huge || !fits) return false;
   auto run = allocate_frames(kHugeOrder, FrameUse::kUser);
   if (!run.ok()) return false;
   memset(direct_map(frame_address(*run)), 0, kHugePageSize);
@@ -123,13 +123,14 @@ Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, cons
   });
 }
 
-FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault) {
+FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const PageFault& fault,
+                               std::optional<FrameNumber> shown) {
   PageTable& table = space.page_table_locked();
   VirtAddr page(align_down(fault.address.value, kPageSize));
   auto mapped = table.get_page_table_entry(page);
   if (!mapped.ok()) {
-    if (map_first_large(table, region, page)) return FaultOutcome::kRetry;
-    return outcome(map_first(table, region, page, fault.write));
+    if (!shown && map_first_large(table, region, page)) return FaultOutcome::kRetry;
+    return outcome(map_first(table, region, page, fault.write, shown));
   }
   if (!fault.write || has((*mapped)->flags(), Pte::kWritable)) return FaultOutcome::kRetry;
   TlbGather gather(table);

@@ -13,7 +13,8 @@ Result<void> share_copy_on_write(AddressSpace&, AddressSpace&, const Region&, Tl
   return {};
 }
 
-FaultOutcome handle_page_fault(AddressSpace&, const Region&, const PageFault&) {
+FaultOutcome handle_page_fault(AddressSpace&, const Region&, const PageFault&,
+                               std::optional<FrameNumber>) {
   return FaultOutcome::kRetry;
 }
 

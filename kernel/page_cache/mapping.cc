@@ -1,0 +1,28 @@
+// Pages of owners in the page tables of processes: an owner is a memory object
+// (address_space/memory_object.h). A shared mapping shows the cached page itself, so read(), write()
+// and all who map a file see the same bytes. It is mapped read-only until somebody writes to it: that
+// fault marks the page dirty, and write_back() protects the page again before it writes it.
+#include "memory/frame_refs.h"
+#include "page_cache/parts.h"
+
+namespace cairn {
+
+Result<FrameNumber> CacheOwner::bring_page(uint64_t offset, bool write) {
+  const uint64_t index = offset / kPageSize;
+  if (index >= page_limit()) return Errno::kENXIO;
+  if (write) TRY(prepare_write(index));
+  PageRef page = TRY(read_page(*this, index, &fault_pattern_));
+  if (write) balance_dirty_pages();
+  frame_get(page->frame);
+  return page->frame;
+}
+
+bool CacheOwner::confirm_page(uint64_t offset, FrameNumber frame, bool write) {
+  const uint64_t index = offset / kPageSize;
+  PageRef page = find_page(*this, index);
+  if (!page || page->frame != frame || index >= page_limit()) return false;
+  if (write) mark_dirty(*page);
+  return true;
+}
+
+}  // namespace cairn

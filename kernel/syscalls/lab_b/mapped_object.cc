@@ -1,0 +1,36 @@
+// Files and shared memory in address spaces.
+#include "syscalls/mapped_object.h"
+
+#include "memory/heap.h"
+#include "page_cache/shared_memory.h"
+#include "syscalls/lab_b/user_files.h"
+
+namespace cairn {
+
+Result<void> show_file(RegionRequest& request, uint64_t fd, uint64_t offset) {
+  RefPtr<File> file = TRY(usable_file(fd));
+  if (request.size == 0) return Errno::kEINVAL;
+  if (offset + request.size < offset || offset + request.size > uint64_t(INT64_MAX)) {
+    return Errno::kEOVERFLOW;
+  }
+  // Private pages begin as the file's, so that needs reading, whatever the access.
+  if (!file->readable) return Errno::kEACCES;
+  if (request.shared && request.access.write && !file->writable) return Errno::kEACCES;
+  if (file->inode().type != FileType::kRegular) return Errno::kENODEV;
+  request.may_write = !request.shared || file->writable;
+  request.kind = RegionKind::kFile;
+  request.object = &file->inode();
+  request.object_offset = offset;
+  request.keeper = RefPtr<ObjectKeeper>::share(file.get());
+  return {};
+}
+
+Result<void> show_shared_memory(RegionRequest& request) {
+  auto* memory = new_object<SharedMemory>(request.size / kPageSize);
+  if (memory == nullptr) return Errno::kENOMEM;
+  request.object = memory;
+  request.keeper = RefPtr<ObjectKeeper>::adopt(memory);
+  return {};
+}
+
+}  // namespace cairn
