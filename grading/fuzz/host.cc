@@ -127,6 +127,7 @@ void wake_flusher() {}
 
 uint64_t copy_some_to_user(VirtAddr, const void*, uint64_t) { return 0; }
 uint64_t copy_some_from_user(void*, VirtAddr, uint64_t) { return 0; }
+uint64_t copy_present_from_user(void*, VirtAddr, uint64_t) { return 0; }
 
 uint64_t FileSystem::number_for(const BlockDevice*) { return 1; }
 Result<void> device_open(Inode&, File&) { return Errno::kENXIO; }

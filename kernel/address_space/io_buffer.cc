@@ -18,7 +18,9 @@ uint64_t IoBuffer::put_some(const void* from, uint64_t count) {
 }
 
 uint64_t IoBuffer::take_some(void* to, uint64_t count) {
-  if (is_user_) {
+  if (only_present_ && is_user_) {
+    count = copy_present_from_user(to, VirtAddr(at_), count);
+  } else if (is_user_) {
     count = copy_some_from_user(to, VirtAddr(at_), count);
   } else {
     memcpy(to, reinterpret_cast<const void*>(at_), count);

@@ -38,8 +38,15 @@ class IoBuffer {
   // The buffer goes on after them.
   uint64_t put_some(const void* from, uint64_t count);
   uint64_t take_some(void* to, uint64_t count);
-  /// Touches the next `count` bytes so that a take() of them most likely won't fault.
+  /// Touches the next `count` bytes so that a take() of them most likely won't fault. EFAULT.
   Result<void> touch(uint64_t count);
+  /// The same memory, of which take_some() takes only what is present, without faults: for callers that
+  /// hold a lock which a fault may need. Who gets nothing lets go, touches the next byte, and tries again.
+  IoBuffer without_faults() const {
+    IoBuffer buffer = *this;
+    buffer.only_present_ = true;
+    return buffer;
+  }
 
  private:
   IoBuffer(uint64_t start, uint64_t size, bool is_user)
@@ -52,6 +59,7 @@ class IoBuffer {
   uint64_t at_;
   uint64_t left_;
   bool is_user_;
+  bool only_present_ = false;
 };
 
 }  // namespace cairn

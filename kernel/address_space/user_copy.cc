@@ -30,6 +30,12 @@ uint64_t copy_some_from_user(void* to, VirtAddr from, uint64_t count) {
   return count - raw_copy_user(to, reinterpret_cast<const void*>(from.value), count);
 }
 
+uint64_t copy_present_from_user(void* to, VirtAddr from, uint64_t count) {
+  if (!is_accessible(from, count, false)) return 0;
+  UserAccess open;
+  return count - raw_copy_present(to, reinterpret_cast<const void*>(from.value), count);
+}
+
 Result<void> copy_to_user(VirtAddr to, const void* from, uint64_t count) {
   if (!is_accessible(to, count, true)) return Errno::kEFAULT;
   UserAccess open;

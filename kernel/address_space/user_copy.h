@@ -18,6 +18,11 @@ Result<void> copy_from_user(void* to, VirtAddr from, uint64_t count);
 uint64_t copy_some_to_user(VirtAddr to, const void* from, uint64_t count);
 uint64_t copy_some_from_user(void* to, VirtAddr from, uint64_t count);
 
+/// As copy_some_from_user(), but only what is present in the page table: for callers that hold what a fault
+/// may need. Takes no lock but, at most, the address space's. Who gets less than he wants lets go, touches the memory with
+/// copy_some_from_user(), and tries again.
+uint64_t copy_present_from_user(void* to, VirtAddr from, uint64_t count);
+
 /// A NUL-terminated string into `buffer`; its length. ENAMETOOLONG if there is no NUL in what fits.
 Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from);
 

@@ -196,9 +196,11 @@ thread_trampoline:
 
 // size_t raw_copy_user(void* to, const void* from, size_t count): copies with one side in user
 // memory; returns how many bytes could not be copied. A fault that can't be resolved continues at
-// the address that user_access_table names (arch/user_access.h).
-        .global raw_copy_user
-raw_copy_user:
+// the address that user_access_table names (arch/user_access.h). raw_copy_present is the same code at
+// another address, by which the fault handler knows that it must resolve none of its faults.
+        .macro  copy_user name
+        .global \name
+\name:
         mov     rcx, rdx
         shr     rcx, 3
         and     edx, 7
@@ -232,8 +234,15 @@ raw_copy_user:
 4:      mov     rax, rcx
         ret
 
-        .section .user_access_table, "a"
+        .global \name\()_end
+\name\()_end:
+        .pushsection .user_access_table, "a"
         .quad   1b, 3b
         .quad   2b, 4b
         .quad   5b, 7b
+        .popsection
+        .endm
+
+        copy_user raw_copy_user
+        copy_user raw_copy_present
         .section .note.GNU-stack, "", @progbits

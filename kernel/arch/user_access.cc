@@ -9,6 +9,7 @@ struct FixupEntry {
 };
 extern "C" const FixupEntry user_access_table_start[];
 extern "C" const FixupEntry user_access_table_end[];
+extern "C" void raw_copy_present_end();
 }  // namespace
 
 uint64_t user_access_fixup(uint64_t rip) {
@@ -16,6 +17,11 @@ uint64_t user_access_fixup(uint64_t rip) {
     if (entry->instruction == rip) return entry->fixup;
   }
   return 0;
+}
+
+bool copies_present_only(uint64_t rip) {
+  return rip >= reinterpret_cast<uint64_t>(raw_copy_present) &&
+         rip < reinterpret_cast<uint64_t>(raw_copy_present_end);
 }
 
 }  // namespace cairn

@@ -16,6 +16,10 @@ namespace cairn {
 /// never too few, but up to seven that could have been copied may be among them.
 extern "C" size_t raw_copy_user(void* to, const void* from, size_t count);
 
+/// The same with what is present: no fault of it is resolved, so it never sleeps, and takes no lock. What
+/// isn't in the page table counts as missing.
+extern "C" size_t raw_copy_present(void* to, const void* from, size_t count);
+
 /// Opens user memory (SMAP) for a scope.
 class UserAccess {
  public:
@@ -32,5 +36,7 @@ class UserAccess {
 /// Where to continue after an unresolvable fault of the instruction at `rip`, or 0 if that
 /// instruction has no business with user memory.
 uint64_t user_access_fixup(uint64_t rip);
+/// Whether the instruction at `rip` is raw_copy_present()'s.
+bool copies_present_only(uint64_t rip);
 
 }  // namespace cairn

@@ -15,6 +15,7 @@ namespace cairn::ext2 {
 namespace {
 
 constexpr uint64_t kPieceSize = 32 * kPageSize;  // bytes of a write in one operation
+constexpr unsigned kMaxTouches = 16;             // of memory that is taken away again and again
 constexpr uint64_t kMaxSmallFile = 0x7fff'ffff;  // bytes; more needs the feature large_file
 
 Result<bool> has_hole(Ext2Inode& inode, uint64_t first_block, uint64_t last_block) {
@@ -114,11 +115,13 @@ Result<uint64_t> write_piece(Ext2Inode& inode, IoBuffer& buffer, uint64_t offset
   const uint64_t size = inode.size.load();
   const uint64_t wanted =
       std::min(offset + buffer.left(), align_down(offset, kPieceSize) + kPieceSize);
-  (void)buffer.touch(wanted - offset);  // faults are better taken before the operation
+  // Faults are taken before the operation, which others may wait for; within it, only what is present is
+  // copied.
+  (void)buffer.touch(wanted - offset);
   Operation operation(fs.metadata);
   if (wanted > kMaxSmallFile) fs.allocator.mark_large_file();
   auto room = make_blocks(inode, offset, wanted);
-  IoBuffer piece = buffer;
+  IoBuffer piece = buffer.without_faults();
   piece.limit(room.ok() ? *room - offset : 0);
   auto written = room.ok() ? write_cached(inode, piece, offset, size) : room.error();
   uint64_t count = written.ok() ? *written : 0;
@@ -150,6 +153,7 @@ Result<uint64_t> Ext2Inode::write(File& file, IoBuffer& buffer, uint64_t& offset
     if (buffer.left() != 0 && offset >= limit) return Errno::kEFBIG;
     buffer.limit(limit - std::min(offset, limit));
     bool committed = false;
+    unsigned touches = 0;
     while (buffer.left() != 0) {
       auto written = write_piece(*this, buffer, offset + total);
       if (written.ok()) {
@@ -159,6 +163,9 @@ Result<uint64_t> Ext2Inode::write(File& file, IoBuffer& buffer, uint64_t& offset
         continue;
       }
       result = written.error();
+      // Perhaps the memory was taken away again after it was touched.
+      const bool may_be_there = result.error() == Errno::kEFAULT && touches++ < kMaxTouches;
+      if (may_be_there && buffer.touch(1).ok()) continue;
       if (committed || !commit_would_help(fs(), written.error())) break;
       committed = true;
       result = fs().metadata.commit();

@@ -79,9 +79,12 @@ const char* reason(FaultOutcome outcome, const PageFault& fault) {
 /// The kernel touched user memory for a process. It may sleep for it, so it mustn't hold a spinlock.
 void kernel_page_fault(TrapFrame& frame, const PageFault& fault) {
   uint64_t fixup = user_access_fixup(frame.rip);
-  if (fixup == 0 || !is_user_address(fault.address) || this_cpu().preempt_count != 0) {
-    panic_for_page_fault(frame, fault);
+  bool resolvable = fixup != 0 && is_user_address(fault.address);
+  if (resolvable && copies_present_only(frame.rip)) {
+    frame.rip = fixup;
+    return;
   }
+  if (!resolvable || this_cpu().preempt_count != 0) panic_for_page_fault(frame, fault);
   enable_interrupts();
   AddressSpace* space = current_address_space();
   FaultOutcome outcome = space != nullptr ? space->handle_fault(fault) : FaultOutcome::kBadAddress;
