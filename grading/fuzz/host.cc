@@ -16,8 +16,8 @@
 #include "memory/heap.h"
 #include "page_cache/page_cache.h"
 #include "sched/rcu.h"
+#include "special_files/device_file.h"
 #include "time/clock.h"
-#include "vfs/device_file.h"
 
 namespace cairn {
 
@@ -130,15 +130,14 @@ uint64_t copy_some_from_user(void*, VirtAddr, uint64_t) { return 0; }
 uint64_t copy_present_from_user(void*, VirtAddr, uint64_t) { return 0; }
 
 uint64_t FileSystem::number_for(const BlockDevice*) { return 1; }
-Result<void> device_open(Inode&, File&) { return Errno::kENXIO; }
-void device_close(Inode&, File&) {}
 File::~File() = default;  // nobody opens one
-Result<uint64_t> device_read(Inode&, File&, IoBuffer&, uint64_t) { return Errno::kENXIO; }
-Result<uint64_t> device_write(Inode&, File&, IoBuffer&, uint64_t&) { return Errno::kENXIO; }
-Result<int64_t> device_control(Inode&, File&, uint64_t, uint64_t) { return Errno::kENOTTY; }
-uint32_t device_poll(Inode&, File&, WaitQueue**) { return 0; }
-Result<void> device_sync(Inode&) { return Errno::kEINVAL; }
-bool is_seekable_device(const Inode&) { return false; }
+Result<void> Inode::on_open(File&) { return Errno::kENXIO; }
+void Inode::on_close(File&) {}
+Result<uint64_t> Inode::read(File&, IoBuffer&, uint64_t) { return Errno::kENXIO; }
+Result<uint64_t> Inode::write(File&, IoBuffer&, uint64_t&) { return Errno::kENXIO; }
+Result<int64_t> Inode::control(File&, uint64_t, uint64_t) { return Errno::kENOTTY; }
+uint32_t Inode::poll(File&, WaitQueue**) { return 0; }
+bool Inode::seekable() const { return true; }
 
 // ---- The disk ------------------------------------------------------------------------------------
 

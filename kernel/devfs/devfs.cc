@@ -2,7 +2,7 @@
 
 #include "lib/string.h"
 #include "memory/heap.h"
-#include "vfs/device_file.h"
+#include "special_files/device_file.h"
 
 namespace cairn {
 

@@ -2,7 +2,7 @@
 // Source: Linux documentation, "Linux allocated devices", character device 1.
 #include "devfs/devfs.h"
 #include "devfs/random.h"
-#include "vfs/device_file.h"
+#include "special_files/device_file.h"
 
 namespace cairn {
 

@@ -8,7 +8,7 @@
 #include "ext2/names.h"
 #include "ext2/truncate.h"
 #include "lib/string.h"
-#include "vfs/device_file.h"
+#include "special_files/device_file.h"
 
 namespace cairn::ext2 {
 

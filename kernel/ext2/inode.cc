@@ -7,7 +7,7 @@
 #include "ext2/truncate.h"
 #include "lib/string.h"
 #include "memory/heap.h"
-#include "vfs/device_file.h"
+#include "special_files/device_file.h"
 
 namespace cairn::ext2 {
 

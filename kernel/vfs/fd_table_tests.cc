@@ -1,8 +1,8 @@
 // Kernel tests of tables that threads share (vfs/fd_table.h, "Locks").
 #include "debug/kernel_test.h"
 #include "time/clock.h"
-#include "vfs/anonymous.h"
 #include "vfs/fd_table.h"
+#include "vfs/process_files.h"
 
 namespace cairn {
 

@@ -38,7 +38,7 @@ class FileSystem : public RefCounted<FileSystem> {
  private:
   ListLink all_link_;  // of all that are open, for debuggers (vfs/file_system.cc)
   friend struct OpenFileSystems;
-  static uint64_t number_for(const BlockDevice* device);  // vfs/device_file.cc
+  static uint64_t number_for(const BlockDevice* device);  // special_files/device_file.cc
 };
 
 /// A kind of file system that can be mounted.

@@ -1,8 +1,7 @@
-// What inodes do unless their file system says otherwise.
+// What inodes do unless their file system says otherwise; special_files/ has what devices and FIFOs do.
 #include "vfs/inode.h"
 
 #include "time/clock.h"
-#include "vfs/device_file.h"
 #include "vfs/file_system.h"
 
 namespace cairn {
@@ -69,27 +68,10 @@ Result<void> Inode::rename(std::string_view, Inode&, Inode&, std::string_view, I
   return Errno::kENOTDIR;
 }
 
-// Content: of devices and FIFOs, which are the same in every file system.
-Result<uint64_t> Inode::read(File& file, IoBuffer& buffer, uint64_t offset) {
-  return device_read(*this, file, buffer, offset);
-}
-Result<uint64_t> Inode::write(File& file, IoBuffer& buffer, uint64_t& offset) {
-  return device_write(*this, file, buffer, offset);
-}
 Result<void> Inode::resize(uint64_t) { return Errno::kEINVAL; }
 Result<uint64_t> Inode::read_link(std::span<char>) { return Errno::kEINVAL; }
 Result<void> Inode::sync() { return {}; }
 Result<void> Inode::set_attributes(const AttributeChange&) { return Errno::kEPERM; }
-
-Result<void> Inode::on_open(File& file) { return device_open(*this, file); }
-void Inode::on_close(File& file) { device_close(*this, file); }
-Result<int64_t> Inode::control(File& file, uint64_t request, uint64_t argument) {
-  return device_control(*this, file, request, argument);
-}
-uint32_t Inode::poll(File& file, WaitQueue** wait) { return device_poll(*this, file, wait); }
-bool Inode::seekable() const {
-  return type == FileType::kRegular || type == FileType::kDirectory || is_seekable_device(*this);
-}
 
 Result<void> Inode::locate_page(uint64_t, std::span<uint64_t>) { return Errno::kEIO; }
 uint64_t Inode::page_limit() { return (size.load() + kPageSize - 1) / kPageSize; }

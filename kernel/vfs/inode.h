@@ -131,7 +131,8 @@ class Inode : public CacheOwner, private RcuHead {
   virtual Result<void> sync();
   virtual Result<void> set_attributes(const AttributeChange& change) REQUIRES(lock);
 
-  // ---- Opening, streams and devices: what vfs/device_file.h does, unless it is overridden.
+  // ---- Opening, streams and devices. special_files/device_file.cc implements these, and read() and
+  // write(), for the types that are the same in every file system; those of others override them.
   /// Called for each new File, before anybody uses it; may sleep (FIFOs wait for the other end).
   virtual Result<void> on_open(File& file);
   virtual void on_close(File& file);

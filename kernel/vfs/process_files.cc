@@ -1,7 +1,6 @@
 #include "vfs/process_files.h"
 
 #include "memory/heap.h"
-#include "vfs/anonymous.h"
 #include "vfs/record_locks.h"
 
 namespace cairn {

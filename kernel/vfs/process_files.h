@@ -30,6 +30,9 @@ class ProcessFiles : public RefCounted<ProcessFiles> {
   PathContext context_ GUARDED_BY(lock_);
 };
 
+/// The console, under no name: /dev need not be there. An upward need, special_files/anonymous.cc.
+Place console_place();
+
 /// For a process that the kernel starts: the console as 0, 1 and 2, the root as its directory.
 /// ENOMEM. The stand-in of lab B gives null.
 Result<ProcessFiles*> create_process_files();

@@ -8,10 +8,10 @@
 #include "ext2/file_system.h"
 #include "monitor/lab_b/console_device.h"
 #include "page_cache/page_cache.h"
+#include "special_files/anonymous.h"
+#include "special_files/device_file.h"
 #include "tmpfs/tmpfs.h"
-#include "vfs/anonymous.h"
 #include "vfs/dentry_cache.h"
-#include "vfs/device_file.h"
 #include "vfs/name_ops.h"
 
 namespace cairn {

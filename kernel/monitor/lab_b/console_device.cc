@@ -5,7 +5,7 @@
 #include "address_space/user_copy.h"
 #include "drivers/uart.h"
 #include "monitor/console.h"
-#include "vfs/device_file.h"
+#include "special_files/device_file.h"
 
 namespace cairn {
 

@@ -5,9 +5,9 @@
 #include "arch/layout.h"
 #include "memory/heap.h"
 #include "process/signal.h"
+#include "special_files/device_file.h"
 #include "syscalls/console_calls.h"
 #include "syscalls/lab_b/user_files.h"
-#include "vfs/device_file.h"
 
 namespace cairn {
 

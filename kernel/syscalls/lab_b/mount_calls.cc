@@ -1,8 +1,8 @@
 // mount, umount2, and the calls that write everything back: sync, syncfs, fsync.
 #include <algorithm>
 
+#include "special_files/device_file.h"
 #include "syscalls/lab_b/user_files.h"
-#include "vfs/device_file.h"
 
 namespace cairn {
 

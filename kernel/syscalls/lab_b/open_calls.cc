@@ -1,7 +1,7 @@
 // open, close and what makes descriptors: dup, pipe.
 #include "address_space/user_copy.h"
+#include "special_files/pipe.h"
 #include "syscalls/lab_b/record_lock_control.h"
-#include "vfs/pipe.h"
 
 namespace cairn {
 

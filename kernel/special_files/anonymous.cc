@@ -1,7 +1,8 @@
-#include "vfs/anonymous.h"
+#include "special_files/anonymous.h"
 
 #include "memory/heap.h"
-#include "vfs/device_file.h"
+#include "special_files/device_file.h"
+#include "vfs/process_files.h"
 
 namespace cairn {
 

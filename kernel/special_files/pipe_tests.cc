@@ -3,8 +3,8 @@
 
 #include "debug/kernel_test.h"
 #include "memory/heap.h"
+#include "special_files/pipe.h"
 #include "vfs/file_ops.h"
-#include "vfs/pipe.h"
 
 namespace cairn {
 

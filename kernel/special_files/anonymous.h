@@ -11,9 +11,6 @@ Result<void> start_anonymous_files();
 FileSystem& anonymous_file_system();
 InodeNumber next_anonymous_number();
 
-/// The console, under no name: /dev need not be there.
-Place console_place();
-
 /// A place for a new inode of anonymous_file_system(), whose maker's reference it takes over. The inode
 /// goes with the last reference.
 Place anonymous_place(Inode& fresh);

@@ -1,12 +1,12 @@
-#include "vfs/pipe.h"
+#include "special_files/pipe.h"
 
 #include <algorithm>
 
 #include "address_space/user_copy.h"
 #include "memory/heap.h"
-#include "vfs/anonymous.h"
+#include "special_files/anonymous.h"
+#include "special_files/pipe_end.h"
 #include "vfs/memory_inode.h"
-#include "vfs/pipe_end.h"
 
 namespace cairn {
 

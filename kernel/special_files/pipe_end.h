@@ -1,7 +1,7 @@
 // What File::stream points to in files of pipes and FIFOs. For pipe.cc and fifo.cc.
 #pragma once
 
-#include "vfs/pipe.h"
+#include "special_files/pipe.h"
 
 namespace cairn {
 

@@ -1,7 +1,7 @@
 // FIFOs: the pipes behind named files. One exists while somebody has the file open.
 #include "lib/tree.h"
 #include "memory/heap.h"
-#include "vfs/pipe_end.h"
+#include "special_files/pipe_end.h"
 
 namespace cairn {
 

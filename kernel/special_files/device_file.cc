@@ -1,7 +1,7 @@
-#include "vfs/device_file.h"
+#include "special_files/device_file.h"
 
 #include "address_space/user_copy.h"
-#include "vfs/pipe.h"
+#include "special_files/pipe.h"
 
 namespace cairn {
 
@@ -106,15 +106,24 @@ BlockDevice* find_block_device_by_number(uint64_t number) {
 
 Result<uint64_t> block_device_size(Inode& inode) { return size_of(*TRY(block_device_of(inode))); }
 
-Result<void> device_open(Inode& inode, File& file) {
+Result<void> device_sync(Inode& inode) {
+  if (inode.type != FileType::kBlockDevice) return Errno::kEINVAL;
+  BlockDevice& device = *TRY(block_device_of(inode));
+  TRY(write_back(*TRY(device_pages(device))));
+  return flush_device(device);
+}
+
+// What vfs/inode.h declares, for whichever file system holds the inode (ext2, tmpfs, devfs).
+
+Result<void> Inode::on_open(File& file) {
   if (file.path_only) return {};
-  switch (inode.type) {
-    case FileType::kFifo: return open_fifo(inode, file);
+  switch (type) {
+    case FileType::kFifo: return open_fifo(*this, file);
     case FileType::kCharacterDevice:
-      file.stream = find_character_device(inode.attributes().device);
+      file.stream = find_character_device(attributes().device);
       return file.stream != nullptr ? Result<void>() : Errno::kENXIO;
     case FileType::kBlockDevice: {
-      BlockDevice& device = *TRY(block_device_of(inode));
+      BlockDevice& device = *TRY(block_device_of(*this));
       return file.writable && device.read_only() ? Errno::kEACCES : Result<void>();
     }
     case FileType::kSocket: return Errno::kENXIO;
@@ -122,14 +131,14 @@ Result<void> device_open(Inode& inode, File& file) {
   }
 }
 
-void device_close(Inode& inode, File& file) {
-  if (inode.type == FileType::kFifo) close_pipe_end(file);
+void Inode::on_close(File& file) {
+  if (type == FileType::kFifo) close_pipe_end(file);
 }
 
-Result<uint64_t> device_read(Inode& inode, File& file, IoBuffer& buffer, uint64_t offset) {
-  switch (inode.type) {
+Result<uint64_t> Inode::read(File& file, IoBuffer& buffer, uint64_t offset) {
+  switch (type) {
     case FileType::kFifo: return read_pipe(file, buffer);
-    case FileType::kBlockDevice: return read_block_device(inode, file, buffer, offset);
+    case FileType::kBlockDevice: return read_block_device(*this, file, buffer, offset);
     case FileType::kCharacterDevice: {
       CharacterDevice* driver = driver_of(file);
       if (driver == nullptr) return Errno::kENXIO;
@@ -139,10 +148,10 @@ Result<uint64_t> device_read(Inode& inode, File& file, IoBuffer& buffer, uint64_
   }
 }
 
-Result<uint64_t> device_write(Inode& inode, File& file, IoBuffer& buffer, uint64_t& offset) {
-  switch (inode.type) {
+Result<uint64_t> Inode::write(File& file, IoBuffer& buffer, uint64_t& offset) {
+  switch (type) {
     case FileType::kFifo: return write_pipe(file, buffer);
-    case FileType::kBlockDevice: return write_block_device(inode, buffer, offset);
+    case FileType::kBlockDevice: return write_block_device(*this, buffer, offset);
     case FileType::kCharacterDevice: {
       CharacterDevice* driver = driver_of(file);
       if (driver == nullptr) return Errno::kENXIO;
@@ -152,10 +161,10 @@ Result<uint64_t> device_write(Inode& inode, File& file, IoBuffer& buffer, uint64
   }
 }
 
-Result<int64_t> device_control(Inode& inode, File& file, uint64_t request, uint64_t argument) {
-  switch (inode.type) {
+Result<int64_t> Inode::control(File& file, uint64_t request, uint64_t argument) {
+  switch (type) {
     case FileType::kFifo: return control_pipe(file, request, argument);
-    case FileType::kBlockDevice: return control_block_device(inode, request, argument);
+    case FileType::kBlockDevice: return control_block_device(*this, request, argument);
     case FileType::kCharacterDevice: {
       CharacterDevice* driver = driver_of(file);
       if (driver == nullptr || driver->control == nullptr) return Errno::kENOTTY;
@@ -165,27 +174,20 @@ Result<int64_t> device_control(Inode& inode, File& file, uint64_t request, uint6
   }
 }
 
-uint32_t device_poll(Inode& inode, File& file, WaitQueue** wait) {
-  if (inode.type == FileType::kFifo) return poll_pipe(file, wait);
-  if (inode.type == FileType::kCharacterDevice) {
+uint32_t Inode::poll(File& file, WaitQueue** wait) {
+  if (type == FileType::kFifo) return poll_pipe(file, wait);
+  if (type == FileType::kCharacterDevice) {
     CharacterDevice* driver = driver_of(file);
     if (driver != nullptr && driver->poll != nullptr) return driver->poll(file, wait);
   }
   return kPollIn | kPollOut;
 }
 
-Result<void> device_sync(Inode& inode) {
-  if (inode.type != FileType::kBlockDevice) return Errno::kEINVAL;
-  BlockDevice& device = *TRY(block_device_of(inode));
-  TRY(write_back(*TRY(device_pages(device))));
-  return flush_device(device);
-}
-
-bool is_seekable_device(const Inode& inode) {
-  if (inode.type == FileType::kBlockDevice) return true;
-  if (inode.type != FileType::kCharacterDevice) return false;
+bool Inode::seekable() const {
+  if (type == FileType::kRegular || type == FileType::kDirectory) return true;
+  if (type != FileType::kCharacterDevice) return type == FileType::kBlockDevice;
   // Attributes are read under a lock, and that is no change to anybody.
-  uint64_t number = const_cast<Inode&>(inode).attributes().device;
+  uint64_t number = const_cast<Inode*>(this)->attributes().device;
   CharacterDevice* driver = find_character_device(number);
   return driver != nullptr && driver->seekable;
 }

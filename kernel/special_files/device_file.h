@@ -1,5 +1,5 @@
 // Device files: which driver is behind a number. Subsystems above register their devices (the console,
-// monitor/console.cc); devfs lists them.
+// monitor/lab_b/console_device.cc); devfs lists them. What their inodes do stands in device_file.cc.
 #pragma once
 
 #include "vfs/file.h"
@@ -44,21 +44,8 @@ BlockDevice* find_block_device_by_number(uint64_t number);
 /// How far the file of a block device reaches, in bytes. ENXIO.
 Result<uint64_t> block_device_size(Inode& inode);
 
-/// The I/O of the inode of a device file or FIFO, whichever file system holds it (ext2, tmpfs, devfs):
-/// their virtual functions call these. ENXIO if nobody drives the device; FIFOs: vfs/pipe.h.
-Result<uint64_t> device_read(Inode& inode, File& file, IoBuffer& buffer, uint64_t offset);
-Result<uint64_t> device_write(Inode& inode, File& file, IoBuffer& buffer, uint64_t& offset);
-
-// What Inode's functions do for device files and FIFOs unless a file system overrides them.
-
-/// ENXIO; EACCES (writing to a read-only block device); EINTR, ENOMEM (FIFOs).
-Result<void> device_open(Inode& inode, File& file);
-void device_close(Inode& inode, File& file);
-Result<int64_t> device_control(Inode& inode, File& file, uint64_t request, uint64_t argument);
-uint32_t device_poll(Inode& inode, File& file, WaitQueue** wait);
 /// EINVAL for what has nothing to write back: character devices, pipes, sockets.
 Result<void> device_sync(Inode& inode);
-bool is_seekable_device(const Inode& inode);
 
 /// The inode of a device that lives in memory only: devfs's, and a process's first console.
 class DeviceInode final : public MemoryInode {
