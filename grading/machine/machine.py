@@ -1,6 +1,6 @@
 """One virtual machine under test.
 
-The machine's serial lines, QMP and GDB stub are socket pairs that QEMU inherits: no paths, no
+The machine's serial lines and QMP are socket pairs that QEMU inherits: no paths, no
 ports, nothing to collide, and nothing is lost before the harness listens. What the kernel says
 is never believed on its own; `read_phys`, `registers` and page_walk.py look from outside.
 """
@@ -31,8 +31,7 @@ from grading.machine.failures import (
     HarnessFault,
     NotImplementedInLab,
 )
-from grading.machine.gdb_stub import GdbStub
-from grading.machine.memory import Layout, SharedMemory
+from grading.machine.memory import GuestMemory, Layout
 from grading.machine.progress import HEARTBEAT_S, Watch
 from grading.machine.qmp import Qmp, QmpEnded
 from grading.machine.registers import Registers, parse_registers
@@ -86,12 +85,8 @@ class Machine:
             if not path.exists():
                 raise HarnessFault(f"{path} is missing: build it first")
         self._layout = Layout(memory_mib)
-        self._shared = SharedMemory(self._layout) if gdb_socket else None
-        self._arguments = (
-            qemu.machine(memory_mib, cpu, icount, self._shared.path if self._shared else None)
-            + qemu.graded()
-            + qemu.fw_cfg(fw_cfg or {})
-        )
+        self._memory: GuestMemory | None = None
+        self._arguments = qemu.machine(memory_mib, cpu, icount, shared_memory=True) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
         self._arguments += [*_boot_arguments(boot, kernel, initrd, disk, esp, options), *extra_arguments]
         self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
         self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]
@@ -113,10 +108,7 @@ class Machine:
     def start(self) -> None:
         """Starts QEMU and waits until the kernel greets on the channel (if its options say `channel`)."""
         self.log_folder.mkdir(parents=True, exist_ok=True)
-        links = {name: socket.socketpair() for name in ("console", "channel", "control", "gdb")}
-        if self._gdb_socket:
-            for end in links.pop("gdb"):
-                end.close()
+        links = {name: socket.socketpair() for name in ("console", "channel", "control")}
         ours = {name: pair[0] for name, pair in links.items()}
         theirs = {name: pair[1] for name, pair in links.items()}
         try:
@@ -135,7 +127,6 @@ class Machine:
         self._pump.start()
         self._started = True
         self._qmp = Qmp(ours["control"], self._process.alive)
-        self._memory = self._shared or GdbStub(ours["gdb"])
         self.console = Console(console, self._pump.changed, self._wait)
         self.channel = Channel(channel, self._wait)
         try:
@@ -147,21 +138,20 @@ class Machine:
             raise
 
     def _launch(self, descriptors: dict[str, int]) -> Process:
-        gdb = descriptors.get("gdb")
         command = [qemu.binary(), *self._arguments, "-S"]  # until _greet(), or a debugger, lets it go
         images: list[int] = []  # opened here, so that a cell needs neither their paths nor the right to open them
         for number, disk in enumerate(self._disks):
             opened = qemu.open_disk(disk)
             images += opened
             command += qemu.data_disk(disk, f"data{number}", opened)
-        command += qemu.links(descriptors["console"], descriptors["channel"], descriptors["control"], gdb)
+        command += qemu.links(descriptors["console"], descriptors["channel"], descriptors["control"])
         if self._gdb_socket:
             self._gdb_socket.unlink(missing_ok=True)
             command += qemu.gdb_socket(self._gdb_socket, wait=False)
         cell = None
         if self._sandbox:
             largest = max((disk.path.stat().st_size >> 20 for disk in self._disks), default=0)
-            limits = Limits(self.memory_mib + GUARD_MIB, processes=64, file_mib=max(256, largest + 1),
+            limits = Limits(self.memory_mib + GUARD_MIB, processes=64, file_mib=max(256, largest + 1, self.memory_mib),
                             cpu_s=CELL_CPU_S)
             cell = Cell(limits, files=self._files, first_process=True)
         try:
@@ -181,6 +171,7 @@ class Machine:
             raise HarnessFault(
                 f"QEMU did not start: {complaint}", guest_may_cause=bool(WRONG_KERNEL.search(complaint))
             ) from None
+        self._memory = GuestMemory(self._layout, self._process.pid)
         if not self._gdb_socket:
             try:
                 self._qmp.execute("cont")
@@ -195,9 +186,10 @@ class Machine:
             self._pump.stop()
             for link in self._links.values():
                 link.close()
-        if self._shared and self._gdb_socket:
-            self._shared.close()
-            self._gdb_socket.unlink(missing_ok=True)
+            if self._memory:
+                self._memory.close()
+            if self._gdb_socket:
+                self._gdb_socket.unlink(missing_ok=True)
         if self._temporary:
             self._temporary.cleanup()
 
@@ -324,12 +316,12 @@ class Machine:
     def read_phys(self, address: int, size: int) -> bytes:
         """`size` bytes of physical memory from `address`; the machine stands still meanwhile."""
         with self.stopped():
-            return self._memory.read(address, size)
+            return self._memory.read(address, size)  # type: ignore[union-attr] # open once started
 
     def write_phys(self, address: int, data: bytes) -> None:
         """Changes physical memory behind the kernel's back."""
         with self.stopped():
-            self._memory.write(address, data)
+            self._memory.write(address, data)  # type: ignore[union-attr]
 
     def registers(self) -> Registers:
         """Registers of vCPU 0."""

@@ -36,22 +36,22 @@ def binary() -> str:
     return found
 
 
-def machine(memory_mib: int, cpu: str = "max", icount: int | None = None, memory_file: str | None = None) -> list[str]:
+def machine(memory_mib: int, cpu: str = "max", icount: int | None = None, shared_memory: bool = False) -> list[str]:
     """The bare machine. icount: 2**icount ns pass per instruction, and time skips idle stretches.
 
-    memory_file: keeps the guest's memory in this file, for others to map.
+    shared_memory: keeps the guest's memory where memory.py finds it.
     """
     arguments = ["-no-user-config", "-nodefaults", "-display", "none"]
     arguments += [
         "-machine",
-        "q35" + (",memory-backend=memory" if memory_file else ""),
+        "q35" + (",memory-backend=memory" if shared_memory else ""),
         "-cpu",
         cpu,
         "-m",
         f"{memory_mib}M",
     ]
-    if memory_file:
-        arguments += ["-object", f"memory-backend-file,id=memory,size={memory_mib}M,mem-path={memory_file},share=on"]
+    if shared_memory:
+        arguments += ["-object", f"memory-backend-memfd,id=memory,size={memory_mib}M,share=on"]
     arguments += ["-accel", f"tcg,tb-size={TRANSLATION_BUFFER_MIB}"]
     arguments += ["-object", f"main-loop,id=main-loop,thread-pool-max={DISK_THREADS}"]
     if icount is not None:
@@ -157,14 +157,12 @@ def graded() -> list[str]:
     return ["-no-reboot", "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4", "-sandbox", SANDBOX]
 
 
-def links(console: int, channel: int, control: int, gdb: int | None) -> list[str]:
-    """Connects serial lines, QMP and the GDB stub to sockets that QEMU inherits as these descriptors."""
+def links(console: int, channel: int, control: int) -> list[str]:
+    """Connects serial lines and QMP to sockets that QEMU inherits as these descriptors."""
     arguments = []
-    for name, descriptor in (("console", console), ("channel", channel), ("control", control), ("gdb", gdb)):
-        if descriptor is not None:
-            arguments += ["-chardev", f"socket,id={name},fd={descriptor}"]
-    arguments += ["-serial", "chardev:console", "-serial", "chardev:channel", "-mon", "chardev=control,mode=control"]
-    return arguments + (["-gdb", "chardev:gdb"] if gdb is not None else [])
+    for name, descriptor in (("console", console), ("channel", channel), ("control", control)):
+        arguments += ["-chardev", f"socket,id={name},fd={descriptor}"]
+    return [*arguments, "-serial", "chardev:console", "-serial", "chardev:channel", "-mon", "chardev=control,mode=control"]
 
 
 def gdb_socket(path: Path, wait: bool) -> list[str]:

@@ -24,7 +24,6 @@ UNMAPPED = 0x10_0000_0000
 KERNEL_TEXT = 0xFFFF_FFFF_8010_1000
 PAGE_FAULT = 14
 MARK = "echo \\n<<<\\n"
-VIRTUAL_ADDRESSES = "maintenance packet Qqemu.PhyMemMode:0"  # the harness has had the stub before
 
 
 def debug(kernel: Path, target: Path | None, *commands: str) -> str:
@@ -46,14 +45,14 @@ class Scene:
         self.pid = self.puppets.start()
 
     def offer(self) -> None:
-        """Gives the stub to GDB; from now on the harness can't read the machine's memory."""
+        """Gives the stub to GDB, which stops the machine when it attaches."""
         self.machine.monitor(f"chardev-add socket,id=debugger,path={self.socket},server=on,wait=off")
         self.machine.monitor("gdbserver chardev:debugger")
 
     def gdb(self, *commands: str) -> list[str]:
         """What each of the commands printed."""
         marked = [word for command in commands for word in (MARK, command)]
-        text = debug(self.kernel, self.socket, VIRTUAL_ADDRESSES, *marked, MARK)
+        text = debug(self.kernel, self.socket, *marked, MARK)
         return [part.strip("\n") for part in text.split("\n<<<\n")[1:-1]]
 
 
@@ -214,7 +213,7 @@ def test_another_kernel_and_none_at_all(seen: Seen, tmp_path: Path) -> None:
     data[int(re.search(r"\.text +PROGBITS +\w+ (\w+)", table)[1], 16)] ^= 1  # type: ignore[index]
     other = tmp_path / "other.elf"
     other.write_bytes(data)
-    assert "cairn ps: the machine runs another kernel than" in debug(other, seen.scene.socket, VIRTUAL_ADDRESSES, "cairn ps")
+    assert "cairn ps: the machine runs another kernel than" in debug(other, seen.scene.socket, "cairn ps")
     assert "cairn bt: no symbols of a kernel" in seen.scene.gdb("file", "cairn bt")[1]
     assert "cairn frames: no machine is attached" in debug(seen.scene.kernel, None, "cairn frames")
     assert "cairn ps: the machine is running: stop it" in seen.scene.gdb("continue &", "cairn ps")[1]

@@ -16,7 +16,7 @@ from grading.judge import ext2_images
 from grading.machine.machine import Machine
 from grading.machine.puppets import Puppets
 from grading.suite.rubric_runs import PROGRAMS
-from grading.suite.test_gdb import VIRTUAL_ADDRESSES, debug
+from grading.suite.test_gdb import debug
 from grading.tests.b.process import Process
 
 MARK = "echo \\n<<<\\n"
@@ -37,7 +37,7 @@ class Seen:
     def gdb(self, *commands: str) -> list[str]:
         """What each of the commands printed."""
         marked = [word for command in commands for word in (MARK, command)]
-        text = debug(self.kernel, self.socket, VIRTUAL_ADDRESSES, *marked, MARK)
+        text = debug(self.kernel, self.socket, *marked, MARK)
         return [part.strip("\n") for part in text.split("\n<<<\n")[1:-1]]
 
 
@@ -98,4 +98,4 @@ def test_a_stage_without_files(built: Path, tmp_path: Path) -> None:
         socket = tmp_path / "gdb.sock"
         machine.monitor(f"chardev-add socket,id=debugger,path={socket},server=on,wait=off")
         machine.monitor("gdbserver chardev:debugger")
-        assert "they come with lab b" in debug(kernel, socket, VIRTUAL_ADDRESSES, "cairn mounts")
+        assert "they come with lab b" in debug(kernel, socket, "cairn mounts")
