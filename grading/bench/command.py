@@ -127,7 +127,7 @@ class Report:
     failed: bool = False  # an operation could not be measured
 
 
-def bench_operations(kernel: Path, arguments: argparse.Namespace, show: Callable[[str], None]) -> Report:
+def bench_operations(kernel: Path, arguments: argparse.Namespace, show: Callable[..., None]) -> Report:
     """Lab a's operations. Raises GuestFailure and HarnessFault."""
     show("counting instructions")
     with Machine(kernel, initrd=BUILD / "user" / "programs.cpio", icount=0) as machine:
@@ -135,7 +135,7 @@ def bench_operations(kernel: Path, arguments: argparse.Namespace, show: Callable
     return Report(table(rows), {"lab": "a", "unit": "instructions", "operations": [row_json(row) for row in rows]})
 
 
-def file_calls_report(kernel: Path, arguments: argparse.Namespace, show: Callable[[str], None]) -> Report:
+def file_calls_report(kernel: Path, arguments: argparse.Namespace, show: Callable[..., None]) -> Report:
     """Lab b's file calls, on Cairn and on Linux. Raises GuestFailure and HarnessFault."""
     found = file_calls.measure(kernel, show, runs=arguments.runs, rows=arguments.rows, with_linux=not arguments.no_linux)
     return Report(file_table.table(found), file_table.as_json(found), any(row.cairn.error for row in found.rows))

@@ -118,9 +118,9 @@ Samples = dict[str, Sample]
 Runner = Callable[[Path, bool, list[str]], Samples]  # the image, whether to count, the rows wanted
 
 
-def measure(kernel: Path, show: Callable[[str], None], *, runs: int = RUNS, rows: Iterable[str] = (),
+def measure(kernel: Path, show: Callable[..., None], *, runs: int = RUNS, rows: Iterable[str] = (),
             with_linux: bool = True) -> Comparison:
-    """Runs the program. rows: only these; show: told what is being done. Raises GuestFailure and HarnessFault."""
+    """Runs the program. rows: only these; show: ProgressLine.show. Raises GuestFailure and HarnessFault."""
     wanted = list(rows)
     show("making the image")
     image = ext2_images.image("bench").path
@@ -142,7 +142,7 @@ def measure(kernel: Path, show: Callable[[str], None], *, runs: int = RUNS, rows
             kinds = ((counted, True), (timed, False)) if turn < COUNTED_RUNS else ((timed, False),)
             for into, counting in kinds:
                 done = sum(len(samples) for figures in (counted, timed) for samples in figures.values())
-                show(f"{name}, {'counting instructions' if counting else 'by the clock'} ({done + 1} of {total})")
+                show(f"{name}, {'counting instructions' if counting else 'by the clock'}", done, total)
                 into[name].append(run(image, counting, wanted))
     names = [name for name in ROWS if not wanted or name in wanted]
     return Comparison([row(name, counted, timed) for name in names], runs, release, missing)

@@ -153,10 +153,10 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
                 check_available()
                 overlay = stack.enter_context(Overlay(arguments.submission, lab, references))
                 tree = overlay.folder
-            progress.show("building")
             for file in lab.student_files() if tree == ROOT else []:
                 if not (lab.folder / file).exists():
                     raise HarnessFault(f"labs/{lab.folder.name}/{file} is missing: take it back with git checkout")
+            progress.show("building")
             build_own_tree(lab, references, out / "logs" / "build.log", trusted=tree == ROOT)
             if tree != ROOT:
                 progress.show("building the submission")
@@ -222,11 +222,11 @@ def report(results: Results, out: Path) -> int:
     if not results.faults:
         write_atomically(out / "results.json", gradescope(results))
         write_atomically(out / "junit.xml", junit(results))
-    width = None if sys.stdout.isatty() else WIDTH
+    is_terminal = sys.stdout.isatty()
+    plain = {"highlight": False, "emoji": False, "markup": False}
     with quiet_if_unread():
-        terminal(
-            results, Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty(), width=width)
-        )
+        terminal(results, Console(**plain, force_terminal=is_terminal, soft_wrap=not is_terminal,
+                                  width=None if is_terminal else WIDTH))
     if results.faults:
         names = ", ".join(test.name for test in results.faults)
         return failed(results.lab.letter, f"the harness failed in {names}; no results were written")

@@ -119,13 +119,13 @@ class _Gathering:
         self.interrupted = False
         self._total = total
         self._progress = progress
-        progress.show(f"testing (0 of {total})")
+        progress.show("testing", 0, total)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
             if name == PROPERTY:
                 self.results.append(Outcome.from_json(str(value)))
-                self._progress.show(f"testing ({len(self.results)} of {self._total})")
+                self._progress.show("testing", len(self.results), self._total)
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
         self.interrupted = True

@@ -102,7 +102,7 @@ def test_without_a_mirror_cairn_is_measured_alone(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(linux_vm, "fetch", fetch)
     monkeypatch.setattr(file_calls, "on_cairn", on_cairn)
-    found = file_calls.measure(Path("kernel.elf"), lambda text: None, runs=1, rows=["create"])
+    found = file_calls.measure(Path("kernel.elf"), lambda *_: None, runs=1, rows=["create"])
     assert found.rows == [Row("create", 10, Cost(20, 10), None)]
     assert found.missing == "the mirror can't be reached" and file_table.as_json(found)["linux_release"] is None
 

@@ -2,54 +2,46 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from collections.abc import Mapping
+
+from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
 
 from grading.grader.reports.plain import failure_text
-from grading.grader.results import FAILED, FAULT, Failure, Outcome, Results
+from grading.grader.results import FAILED, FAULT, Outcome, Results
+from grading.grader.results import Failure as WhyFailed
 from grading.grader.rubric import show_points
 
 
 def junit(results: Results) -> str:
     """The file's text."""
-    tests = results.tests or [_build(results)]
-    failed = [test for test in tests if test.failure and test.status != FAULT]
-    attributes = {
-        "name": f"cairn-lab-{results.lab.letter}",
-        "tests": str(len(tests)),
-        "failures": str(len(failed)),
-        "errors": str(len(results.faults)),
-        "skipped": "0",
-        "time": f"{results.seconds:.3f}",
-    }
-    root = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(root, "testsuite", attributes)
-    _properties(suite, {"seed": str(results.seed), "score": results.score})
-    for test in tests:
-        case = ElementTree.SubElement(
-            suite,
-            "testcase",
-            classname=f"lab-{results.lab.letter}.{test.item}",
-            name=test.name,
-            time=f"{test.seconds:.3f}",
-        )
-        _properties(
-            case, {"item": test.item, "points": show_points(test.earned), "max_points": show_points(test.points)}
-        )
-        if test.failure:
-            kind = "error" if test.status == FAULT else "failure"
-            element = ElementTree.SubElement(case, kind, message=test.failure.summary)
-            element.text = failure_text(test.failure)
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    suite = TestSuite(f"cairn-lab-{results.lab.letter}")
+    suite.append(_properties({"seed": str(results.seed), "score": results.score}))
+    suite.add_testcases([_case(test, results.lab.letter) for test in results.tests or [_build(results)]])
+    suite.time = round(results.seconds, 3)  # of the grading, whose tests ran side by side
+    document = JUnitXml()
+    document.add_testsuite(suite)
+    return document.tostring().decode() + "\n"
+
+
+def _case(test: Outcome, letter: str) -> TestCase:
+    case = TestCase(test.name, classname=f"lab-{letter}.{test.item}", time=round(test.seconds, 3))
+    points = {"item": test.item, "points": show_points(test.earned), "max_points": show_points(test.points)}
+    case.append(_properties(points))
+    if test.failure:
+        result = (Error if test.status == FAULT else Failure)(test.failure.summary)
+        result.text = failure_text(test.failure)
+        case.append(result)
+    return case
 
 
 def _build(results: Results) -> Outcome:
     """A case that stands for the build, when it failed and no test was run."""
-    failure = Failure(summary=results.build_failure)
+    failure = WhyFailed(summary=results.build_failure)
     return Outcome("build", "build", FAILED, item="build", points=results.possible(), failure=failure)
 
 
-def _properties(element: ElementTree.Element, values: dict[str, str]) -> None:
-    properties = ElementTree.SubElement(element, "properties")
+def _properties(values: Mapping[str, str]) -> Properties:
+    properties = Properties()
     for name, value in values.items():
-        ElementTree.SubElement(properties, "property", name=name, value=value)
+        properties.add_property(Property(name, value))
+    return properties
