@@ -8,28 +8,12 @@ namespace cairn::ext2 {
 inline constexpr uint32_t kNoBit = UINT32_MAX;
 inline constexpr uint32_t kWordBits = 64;
 
-/// A bitmap and up to three others of bits that may not be taken either (null: none).
-struct BitmapView {
-  const uint64_t* words;
-  const uint64_t* held[3];
-
-  uint64_t taken(uint32_t word) const {
-    uint64_t bits = words[word];
-    for (const uint64_t* other : held) {
-      if (other != nullptr) bits |= other[word];
-    }
-    return bits;
-  }
-};
-
 /// The first clear bit of [from, to), or kNoBit.
-uint32_t find_clear_bit(const BitmapView& view, uint32_t from, uint32_t to);
+uint32_t find_clear_bit(const uint64_t* words, uint32_t from, uint32_t to);
 /// The first bit of eight clear ones in a row, aligned to 8, in [from, to), or kNoBit.
-uint32_t find_clear_byte(const BitmapView& view, uint32_t from, uint32_t to);
+uint32_t find_clear_byte(const uint64_t* words, uint32_t from, uint32_t to);
 /// Clear bits of [0, count).
 uint32_t count_clear_bits(const uint64_t* words, uint32_t count);
-/// Whether all bits of [from, to) are set.
-bool all_bits_set(const uint64_t* words, uint32_t from, uint32_t to);
 
 inline bool test_bit(const uint64_t* words, uint32_t bit) {
   return (words[bit / kWordBits] >> bit % kWordBits & 1) != 0;

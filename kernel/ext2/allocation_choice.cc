@@ -1,68 +1,50 @@
 // Which group a new inode goes to. Files stay with their directory, so that one directory's files lie
 // together; directories of the root spread, others stay near their parent while there is room.
 // Source: Linux, fs/ext2/ialloc.c, find_group_orlov() and find_group_other(), for the rules.
-#include "ext2/allocation_state.h"
+#include "ext2/allocation.h"
 
 namespace cairn::ext2 {
 
-uint32_t Allocator::State::any_group(uint32_t first, bool with_blocks) {
-  for (uint32_t i = 0; i < geometry.group_count; i++) {
-    Group& candidate = group((first + i) % geometry.group_count);
-    if (candidate.inodes.available() == 0) continue;
-    if (!with_blocks || candidate.blocks.available() != 0) return candidate.index;
+namespace {
+
+bool has_inodes(const Group& group) { return group.inodes.available != 0; }
+bool has_room(const Group& group) { return has_inodes(group) && group.blocks.available != 0; }
+
+}  // namespace
+
+template <class Condition>
+uint32_t Allocator::find_group(uint64_t start, Condition condition) {
+  for (uint32_t i = 0; i < geometry_.group_count; i++) {
+    const Group& candidate = group(uint32_t((start + i) % geometry_.group_count));
+    if (condition(candidate)) return candidate.index;
   }
   return kNoGroup;
 }
 
-/// The parent's group; else by steps that double, from a start that differs for each directory, so
-/// that directories of a full group don't all overflow into the next one.
-uint32_t Allocator::State::group_for_file(uint32_t parent, uint64_t salt) {
-  auto has_room = [&](Group& candidate) {
-    return candidate.inodes.available() != 0 && candidate.blocks.available() != 0;
-  };
-  if (has_room(group(parent))) return parent;
-  auto at = uint32_t((parent + salt) % geometry.group_count);
-  for (uint32_t step = 1; step < geometry.group_count; step *= 2) {
-    at = (at + step) % geometry.group_count;
-    if (has_room(group(at))) return at;
-  }
-  return any_group(parent, false);
+/// The parent's group; else the next one from a start that differs for each directory, so that
+/// directories of a full group don't all overflow into the same one.
+uint32_t Allocator::group_for_file(InodeNumber parent) {
+  const uint32_t near = group_of_inode(parent);
+  if (has_room(group(near))) return near;
+  const uint32_t found = find_group(near + parent.value, has_room);
+  return found != kNoGroup ? found : find_group(near, has_inodes);
 }
 
-/// Of the groups with at least as much free as the average, the one with the fewest directories.
-uint32_t Allocator::State::group_for_root_directory() {
-  uint64_t average_inodes = (inodes.free - inodes.held) / geometry.group_count;
-  uint64_t average_blocks = (blocks.free - blocks.held) / geometry.group_count;
-  uint32_t best = kNoGroup;
-  uint32_t fewest = UINT32_MAX;
-  for (uint32_t i = 1; i <= geometry.group_count; i++) {
-    Group& candidate = group((directory_rotor + i) % geometry.group_count);
-    if (candidate.inodes.available() == 0 || candidate.directories >= fewest) continue;
-    if (candidate.inodes.available() < average_inodes) continue;
-    if (candidate.blocks.available() < average_blocks) continue;
-    best = candidate.index;
-    fewest = candidate.directories;
-  }
-  return best != kNoGroup ? best : any_group(0, false);
-}
-
-/// The first group from the parent's on that is not crowded: fewer directories than the average and
-/// a sixteenth of a group's inodes more, and at least a quarter of the average free.
-uint32_t Allocator::State::group_for_directory(uint32_t parent) {
-  uint32_t count = geometry.group_count;
-  uint64_t most_directories = directories / count + geometry.inodes_per_group / 16;
-  uint64_t least_inodes = (inodes.free - inodes.held) / count / 4;
-  uint64_t least_blocks = (blocks.free - blocks.held) / count / 4;
-  for (uint32_t i = 0; i < count; i++) {
-    Group& candidate = group((parent + i) % count);
-    if (candidate.inodes.available() == 0 || candidate.blocks.available() == 0) continue;
-    if (candidate.directories <= most_directories && candidate.inodes.available() >= least_inodes &&
-        candidate.blocks.available() >= least_blocks) {
-      return candidate.index;
-    }
-  }
-  uint32_t with_blocks = any_group(parent, true);
-  return with_blocks != kNoGroup ? with_blocks : any_group(parent, false);
+/// The next group that is not crowded. In the root: one with no more directories than the average, and as
+/// much free. Elsewhere there may be a sixteenth of a group's inodes more, and a quarter be free.
+uint32_t Allocator::group_for_directory(InodeNumber parent) {
+  const bool in_root = parent.value == kRootInode;
+  const uint32_t count = geometry_.group_count, near = group_of_inode(parent);
+  const uint64_t share = count * (in_root ? 1 : 4);
+  const uint64_t most = directories_ / count + (in_root ? 0 : geometry_.inodes_per_group / 16);
+  const uint64_t least_inodes = free_inodes_ / share, least_blocks = free_blocks_ / share;
+  uint32_t found = find_group(in_root ? directory_rotor_ + 1 : near, [&](const Group& group) {
+    return has_room(group) && group.directories <= most && group.inodes.available >= least_inodes &&
+           group.blocks.available >= least_blocks;
+  });
+  if (in_root && found != kNoGroup) directory_rotor_ = found;
+  if (found == kNoGroup) found = find_group(near, has_room);
+  return found != kNoGroup ? found : find_group(near, has_inodes);
 }
 
 }  // namespace cairn::ext2

@@ -1,6 +1,7 @@
 // Kernel tests of bitmaps, counts, and where blocks and inodes come from (`ktest` in the monitor).
 #include "ext2/allocation_bits.h"
 #include "ext2/ext2_test_disk.h"
+#include "ext2/mount_state.h"
 
 namespace cairn::ext2 {
 
@@ -68,18 +69,23 @@ class Fixture final : public CommitClient {
     auto made = Allocator::create(*store, test_geometry());
     if (!made.ok()) return;
     allocator = *made;
+    state = new_object<MountState>(*store);
     store->set_client(this);
   }
   void close() {
     delete std::exchange(allocator, nullptr);
+    delete std::exchange(state, nullptr);
     delete std::exchange(store, nullptr);
     if (disk != nullptr) drop_pages(**device_pages(*disk));
   }
-  explicit operator bool() const { return allocator != nullptr; }
+  explicit operator bool() const { return allocator != nullptr && state != nullptr; }
 
   Result<void> write_data() override { return {}; }
-  void seal() override { allocator->seal(); }
-  void release() override { allocator->release_freed(); }
+  void seal() override { state->seal(); }
+  void committed(BlockNumber block, const uint8_t* content) override {
+    allocator->committed(block, content);
+  }
+  void release() override { allocator->release(); }
   void after_commit() override {}
 
   /// 0 if there is none.
@@ -127,25 +133,24 @@ class Fixture final : public CommitClient {
   LoggingDisk* disk;
   MetadataStore* store = nullptr;
   Allocator* allocator = nullptr;
+  MountState* state = nullptr;
 };
 
 }  // namespace
 
 KERNEL_TEST(bitmap_searches_agree_with_slow_ones) {
   constexpr uint32_t kBits = 256;
-  uint64_t words[kBits / 64], held[kBits / 64];
+  uint64_t words[kBits / 64];
   uint32_t random = 1;
   auto next = [&random] { return random = random * 1664525 + 1013904223; };
   for (unsigned round = 0; round < 200; round++) {
     uint32_t density = next() >> 28;  // of 16
     for (uint32_t bit = 0; bit < kBits; bit++) {
       (next() >> 28 <= density ? set_bit : clear_bit)(words, bit);
-      (next() >> 28 == 0 ? set_bit : clear_bit)(held, bit);
     }
-    BitmapView view{words, {nullptr, held, nullptr}};
     uint32_t from = next() >> 24, to = from + (next() >> 16) % (kBits - from + 1);
     uint32_t bit = from, byte = (from + 7) & ~7u, clear = 0;
-    auto taken = [&](uint32_t i) { return test_bit(words, i) || test_bit(held, i); };
+    auto taken = [&](uint32_t i) { return test_bit(words, i); };
     while (bit < to && taken(bit)) bit++;
     auto byte_taken = [&] {
       for (uint32_t i = byte; i < byte + 8; i++) {
@@ -155,10 +160,9 @@ KERNEL_TEST(bitmap_searches_agree_with_slow_ones) {
     };
     while (byte + 8 <= to && byte_taken()) byte += 8;
     for (uint32_t i = 0; i < to; i++) clear += test_bit(words, i) ? 0 : 1;
-    EXPECT(find_clear_bit(view, from, to) == (bit < to ? bit : kNoBit));
-    EXPECT(find_clear_byte(view, from, to) == (byte + 8 <= to ? byte : kNoBit));
+    EXPECT(find_clear_bit(words, from, to) == (bit < to ? bit : kNoBit));
+    EXPECT(find_clear_byte(words, from, to) == (byte + 8 <= to ? byte : kNoBit));
     EXPECT(count_clear_bits(words, to) == clear);
-    EXPECT(all_bits_set(words, 0, to) == (clear == 0));
   }
 }
 
@@ -170,7 +174,7 @@ KERNEL_TEST_WITH(Fixture, allocation_goes_to_the_goal_and_counts_exactly) {
   uint64_t in_group = t.take_block(0, 3);
   EXPECT(in_group >= first_block(3) + system_blocks(3) && in_group < kBlocks);
   EXPECT(t.take_block(first_block(2), 0) == first_block(2) + system_blocks(2));
-  EXPECT(t.allocator->free_blocks() == kGroups * kBlocksPerGroup - 46 - 5);
+  EXPECT(t.allocator->space().free_blocks == kGroups * kBlocksPerGroup - 46 - 5);
   EXPECT(t.store->commit().ok() && t.disk_agrees());
 }
 
@@ -192,11 +196,11 @@ KERNEL_TEST_WITH(Fixture, allocation_of_inodes_stays_with_the_directory) {
 
 KERNEL_TEST_WITH(Fixture, freed_blocks_wait_for_the_commit) {
   while (t.take_block(0, 0) != 0) continue;
-  EXPECT(t.allocator->free_blocks() == 0 && !t.allocator->needs_commit());
+  EXPECT(t.allocator->space().free_blocks == 0 && !t.allocator->needs_commit());
   EXPECT(t.store->commit().ok() && t.disk_agrees());
   uint64_t freed = first_block(1) + 50;
   t.free_block(freed);
-  EXPECT(t.allocator->free_blocks() == 1 && t.allocator->needs_commit());
+  EXPECT(t.allocator->space().free_blocks == 1 && t.allocator->needs_commit());
   EXPECT(t.take_block(0, 0) == 0);
   // A commit that fails releases nothing; what is freed meanwhile waits for its own.
   t.disk->fail_after = 0;
@@ -210,7 +214,7 @@ KERNEL_TEST_WITH(Fixture, freed_blocks_wait_for_the_commit) {
 
 KERNEL_TEST_WITH(Fixture, blocks_given_back_can_be_taken_at_once) {
   uint64_t goal = first_block(1) + 100;
-  uint64_t free = t.allocator->free_blocks();
+  uint64_t free = t.allocator->space().free_blocks;
   {
     Operation operation(*t.store);
     auto block = t.allocator->allocate_block(goal, 0);
@@ -218,16 +222,16 @@ KERNEL_TEST_WITH(Fixture, blocks_given_back_can_be_taken_at_once) {
     EXPECT(block.ok() && inode.ok());
     if (!block.ok() || !inode.ok()) return;
     t.allocator->give_back_block(*block);
-    t.allocator->give_back_inode(*inode, true);
+    t.allocator->free_inode(*inode, true);
   }
-  EXPECT(t.allocator->free_blocks() == free && !t.allocator->needs_commit());
+  EXPECT(t.allocator->space().free_blocks == free && !t.allocator->needs_commit());
   EXPECT(t.take_block(goal, 0) == goal);
   EXPECT(t.store->commit().ok() && t.disk_agrees());
 }
 
 KERNEL_TEST_WITH(Fixture, freeing_what_is_free_is_damage_and_does_nothing) {
-  uint64_t free = t.allocator->free_blocks();
-  EXPECT(t.allocator->mark_state(false).ok());
+  uint64_t free = t.allocator->space().free_blocks;
+  t.state->mark(false);
   t.free_block(first_block(1) + 100);  // free already
   t.free_block(first_block(1) + 3);    // an inode bitmap
   t.free_block(1);                     // the superblock
@@ -237,7 +241,7 @@ KERNEL_TEST_WITH(Fixture, freeing_what_is_free_is_damage_and_does_nothing) {
     t.allocator->free_inode(InodeNumber(5), false);
     t.allocator->free_inode(InodeNumber(kInodesPerGroup + 1), false);
   }
-  EXPECT(t.allocator->free_blocks() == free && !t.allocator->needs_commit());
+  EXPECT(t.allocator->space().free_blocks == free && !t.allocator->needs_commit());
   EXPECT(t.store->commit().ok() && t.disk_agrees());
   auto* superblock = reinterpret_cast<Superblock*>(t.disk->block(1));
   EXPECT(superblock->state == kStateErrors);
@@ -265,11 +269,12 @@ KERNEL_TEST_WITH(Fixture, wrong_counts_are_corrected_from_the_bitmap) {
 }
 
 KERNEL_TEST_WITH(Fixture, files_get_the_journals_blocks_last_and_not_all) {
-  const uint64_t free = t.allocator->free_blocks();
-  const uint32_t least = t.store->least_journal();
+  const uint64_t free = t.allocator->space().free_blocks;
+  const uint32_t least = MetadataStore::kLeastJournal;
   t.allocator->open_journal();
   const uint64_t set_aside = std::min<uint64_t>(t.store->longest_journal(), free / 4);
-  EXPECT(t.allocator->free_blocks() == free && t.allocator->usable_blocks() == free - least);
+  EXPECT(t.allocator->space().free_blocks == free &&
+         t.allocator->space().usable_blocks == free - least);
   uint64_t taken = 0, last = 0;
   while (uint64_t block = t.take_block(0, 0)) taken++, last = block;
   EXPECT(taken == free - set_aside && last < kBlocks - set_aside && t.allocator->needs_commit());
@@ -277,14 +282,14 @@ KERNEL_TEST_WITH(Fixture, files_get_the_journals_blocks_last_and_not_all) {
   // Now it is as short as it can be, and commits go through it still.
   while (t.take_block(0, 0) != 0) taken++;
   EXPECT(taken == free - least && !t.allocator->needs_commit());
-  EXPECT(t.allocator->free_blocks() == least && t.allocator->usable_blocks() == 0);
+  EXPECT(t.allocator->space().free_blocks == least && t.allocator->space().usable_blocks == 0);
   EXPECT(t.goes_through_a_journal(first_block(1) + 50));
   // When there is room again it grows: four times as much as it has may be free and no more is needed.
   for (uint64_t block = first_block(1) + 51; block < first_block(3); block++) {
     if (block % kBlocksPerGroup > 60) t.free_block(block);
   }
   EXPECT(t.store->commit().ok() && t.disk_agrees());
-  const uint64_t usable = t.allocator->usable_blocks();
+  const uint64_t usable = t.allocator->space().usable_blocks;
   for (taken = 0; t.take_block(0, 0) != 0; taken++) continue;
   EXPECT(taken < usable && t.allocator->needs_commit() && t.store->commit().ok());
   while (t.take_block(0, 0) != 0) taken++;
@@ -302,14 +307,15 @@ KERNEL_TEST_WITH(Fixture, a_device_that_had_a_journal_or_is_nearly_full_gets_non
   t.allocator->open_journal();
   EXPECT(t.take_block(freed, 0) == freed && t.take_block(freed, 0) == freed + 1);
   EXPECT(t.store->commit().ok() && !t.goes_through_a_journal(freed));
-  EXPECT(t.allocator->usable_blocks() == t.allocator->free_blocks());
+  EXPECT(t.allocator->space().usable_blocks == t.allocator->space().free_blocks);
   t.close();
   superblock->journal_inode = 0;
   for (bool full : {true, false}) {
     t.open();
     EXPECT(t);
     if (!t) return;
-    while (full && t.allocator->free_blocks() >= t.store->least_journal()) (void)t.take_block(0, 0);
+    while (full && t.allocator->space().free_blocks >= MetadataStore::kLeastJournal)
+      (void)t.take_block(0, 0);
     EXPECT(t.store->commit().ok());
     t.allocator->open_journal();
     EXPECT(t.goes_through_a_journal(freed + (full ? 1 : 2)) == !full);
@@ -330,9 +336,11 @@ KERNEL_TEST_WITH(Fixture, an_unreadable_journal_inode_is_no_reason_to_refuse) {
 
 KERNEL_TEST_WITH(Fixture, superblock_says_whether_it_is_in_use) {
   auto* superblock = reinterpret_cast<Superblock*>(t.disk->block(1));
-  EXPECT(t.allocator->mark_state(false).ok() && t.store->commit().ok());
+  t.state->mark(false);
+  EXPECT(t.store->commit().ok());
   EXPECT(superblock->state == 0 && superblock->mount_count == 1 && superblock->mount_time != 0);
-  EXPECT(t.allocator->mark_state(true).ok() && t.store->commit().ok());
+  t.state->mark(true);
+  EXPECT(t.store->commit().ok());
   EXPECT(superblock->state == kStateClean && superblock->mount_count == 1);
 }
 

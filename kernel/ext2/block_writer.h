@@ -20,20 +20,20 @@ class BlockWriter {
   Result<void> finish();
 
  private:
-  static constexpr unsigned kRequests = 8;
+  static constexpr uint32_t kRequests = 16;
 
-  void submit();
-  static void on_done(BlockRequest& request, Errno result);
+  void submit_last();
+  void wait();
 
   BlockDevice& device_;
   const uint32_t block_size_;
   BlockRequest requests_[kRequests];
-  BlockRequest* filling_ = nullptr;
+  uint32_t used_ = 0;  // of them; the last one is being filled
   uint64_t next_number_ = 0;
 
   Spinlock lock_{"block writer", LockRank::kBlockQueue};
-  uint32_t busy_ GUARDED_BY(lock_) = 0;  // bit n: request n is the device's
-  Errno error_ GUARDED_BY(lock_) = Errno::kOk;
+  uint32_t in_flight_ GUARDED_BY(lock_) = 0;
+  bool failed_ GUARDED_BY(lock_) = false;
   WaitQueue queue_{"disk"};
 };
 

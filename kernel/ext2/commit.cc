@@ -2,12 +2,10 @@
 #include "ext2/commit.h"
 
 #include "debug/log.h"
-#include "ext2/journal.h"
 #include "lib/string.h"
 #include "memory/frame_allocator.h"
 #include "memory/heap.h"
 #include "metrics/counter.h"
-#include "sched/mutex.h"
 
 namespace cairn::ext2 {
 
@@ -16,62 +14,6 @@ CAIRN_COUNTER(commit_block_count, "ext2.committed_blocks");
 CAIRN_COUNTER(commit_error_count, "ext2.commit_errors");
 CAIRN_COUNTER(commit_no_journal_count, "ext2.commits_without_journal");
 CAIRN_COUNTER(room_wait_count, "ext2.waits_for_room");  // in the journal
-
-/// What a commit does next. Its order is the order on the device.
-enum class Stage : uint8_t { kLog, kShow, kHome, kHide, kDone };
-
-struct MetadataStore::State {
-  State(BlockDevice& device, uint32_t block_size, uint64_t block_count)
-      : device(device),
-        block_size(block_size),
-        block_count(block_count),
-        writer(device, block_size),
-        journal(writer, block_size) {}
-  ~State();
-
-  // Immutable after creation.
-  BlockDevice& device;
-  const uint32_t block_size;
-  const uint64_t block_count;
-  CacheOwner* pages = nullptr;
-
-  CommitClient* client = nullptr;  // immutable from the first commit on
-
-  // Blocks that are logged with each transaction (journal.h).
-  Record* superblock = nullptr;     // written with each, too
-  Record* journal_inode = nullptr;  // null: there is no journal
-
-  /// Operations hold it shared; exclusively, for a moment, who ends the transaction.
-  SharedMutex operations{"transaction", LockRank::kEpoch};
-  std::atomic<uint64_t> number{1};    // of the running transaction
-  std::atomic<bool> changed{false};   // it has something to write
-  std::atomic<uint32_t> count{0};     // blocks in it, the superblock not counted
-  std::atomic<uint32_t> promised{0};  // blocks that operations may add
-  std::atomic<uint32_t> capacity{0};  // blocks that the journal takes; 0: there is none
-
-  Spinlock lock{"metadata", LockRank::kMetadata};
-  Transaction* running GUARDED_BY(lock) = nullptr;
-
-  // One commit at a time; what is below belongs to it.
-  Mutex commit_mutex{"commit", LockRank::kCommit};
-  Transaction* committing GUARDED_BY(commit_mutex) = nullptr;  // sealed; empty when all is written
-  Stage stage GUARDED_BY(commit_mutex) = Stage::kDone;
-  BlockWriter writer;
-  Journal journal;
-  uint64_t flushed_writes GUARDED_BY(commit_mutex) = UINT64_MAX;  // covered by the last flush
-
-  Result<void> prepare();
-  Result<MetadataBlock> read(BlockNumber wanted);
-  Result<void> add(const MetadataBlock& block);
-  bool fits() const {
-    return capacity.load() == 0 || count.load() + promised.load() <= capacity.load();
-  }
-  void seal() REQUIRES(commit_mutex);
-  Result<void> write_data() { return client == nullptr ? Result<void>() : client->write_data(); }
-  Result<void> write_stage() REQUIRES(commit_mutex);
-  Result<void> finish() REQUIRES(commit_mutex);
-  Result<void> flush() REQUIRES(commit_mutex);
-};
 
 // ---- Transactions in memory --------------------------------------------------------------------
 
@@ -82,7 +24,7 @@ Record* Record::make(const MetadataBlock& block) {
     delete record;
     return nullptr;
   }
-  record->number = block.number().value;
+  record->key = block.number().value;
   record->block = block;
   record->copy = direct_map_as<uint8_t>(frame_address(*frame));
   return record;
@@ -92,11 +34,11 @@ Record::~Record() {
   if (copy != nullptr) free_frame(frame_of(physical_of(copy)));
 }
 
-Record* Transaction::find(uint64_t number) {
-  Record*& recent = recent_[number % kRecent];
-  if (recent != nullptr && recent->number == number) return recent;
-  Record* found = records_.lower_bound(number);
-  if (found == nullptr || found->number != number) return nullptr;
+Record* Transaction::find(uint64_t key) {
+  Record*& recent = recent_[key % kRecent];
+  if (recent != nullptr && recent->key == key) return recent;
+  Record* found = records_.lower_bound(key);
+  if (found == nullptr || found->key != key) return nullptr;
   return recent = found;
 }
 
@@ -106,7 +48,7 @@ void Transaction::insert(Record& record) {
 }
 
 void Transaction::remove(Record& record) {
-  Record*& recent = recent_[record.number % kRecent];
+  Record*& recent = recent_[record.key % kRecent];
   if (recent == &record) recent = nullptr;
   records_.remove(record);
   count_--;
@@ -115,90 +57,75 @@ void Transaction::remove(Record& record) {
 void Transaction::clear() {
   while (Record* record = records_.root()) {
     remove(*record);
-    delete record;
+    if (!record->lasts) delete record;
   }
 }
 
 // ---- The store ---------------------------------------------------------------------------------
 
+MetadataStore::MetadataStore(BlockDevice& device, uint32_t block_size, uint64_t block_count)
+    : device_(device),
+      block_size_(block_size),
+      block_count_(block_count),
+      writer_(device, block_size),
+      journal_(writer_, block_size) {}
+
 Result<MetadataStore*> MetadataStore::create(BlockDevice& device, uint32_t block_size,
                                              uint64_t block_count) {
-  auto* state = new_object<State>(device, block_size, block_count);
-  if (state == nullptr) return Errno::kENOMEM;
-  void* memory = heap_allocate(sizeof(MetadataStore));
-  if (memory == nullptr) {
-    delete state;
-    return Errno::kENOMEM;
+  CacheOwner* pages = TRY(device_pages(device));
+  auto* store = new_object<MetadataStore>(device, block_size, block_count);
+  if (store == nullptr) return Errno::kENOMEM;
+  store->pages_ = pages;
+  auto superblock = store->read(BlockNumber(kSuperblockOffset / block_size));
+  store->superblock_ = superblock.ok() ? Record::make(*superblock) : nullptr;
+  if (store->superblock_ == nullptr) {
+    delete store;
+    return superblock.ok() ? Errno::kENOMEM : superblock.error();
   }
-  auto* store = new (memory) MetadataStore(*state);
-  auto prepared = state->prepare();
-  if (prepared.ok()) return store;
-  delete store;
-  return prepared.error();
+  store->superblock_->key = UINT64_MAX;
+  store->superblock_->lasts = true;
+  return store;
 }
 
-Result<void> MetadataStore::State::prepare() NO_THREAD_SAFETY_ANALYSIS {
-  pages = TRY(device_pages(device));
-  running = new_object<Transaction>();
-  committing = new_object<Transaction>();
-  if (running == nullptr || committing == nullptr) return Errno::kENOMEM;
-  superblock = Record::make(TRY(read(BlockNumber(kSuperblockOffset / block_size))));
-  return superblock == nullptr ? Errno::kENOMEM : Result<void>();
+MetadataStore::~MetadataStore() {
+  for (Transaction& transaction : transactions_) transaction.clear();
+  delete superblock_;
+  delete journal_inode_;
 }
 
-MetadataStore::State::~State() NO_THREAD_SAFETY_ANALYSIS {
-  delete running;
-  delete committing;
-  delete superblock;
-  delete journal_inode;
-}
-
-MetadataStore::~MetadataStore() { delete &state_; }
-
-void MetadataStore::set_client(CommitClient* client) { state_.client = client; }
-
-Result<MetadataBlock> MetadataStore::read(BlockNumber number) { return state_.read(number); }
-
-Result<MetadataBlock> MetadataStore::State::read(BlockNumber wanted) {
-  if (wanted.value >= block_count) return Errno::kEUCLEAN;
-  uint64_t start = wanted.value * block_size;
-  PageRef page = TRY(read_page(*pages, start / kPageSize));
-  return MetadataBlock(std::move(page), uint32_t(start % kPageSize), wanted);
+Result<MetadataBlock> MetadataStore::read(BlockNumber number) {
+  if (number.value >= block_count_) return Errno::kEUCLEAN;
+  const uint64_t start = number.value * block_size_;
+  PageRef page = TRY(read_page(*pages_, start / kPageSize));
+  return MetadataBlock(std::move(page), uint32_t(start % kPageSize), number);
 }
 
 Result<MetadataBlock> MetadataStore::create_block(BlockNumber number) {
-  if (number.value >= state_.block_count) return Errno::kEUCLEAN;
-  uint64_t start = number.value * state_.block_size;
-  uint64_t index = start / kPageSize;
+  if (number.value >= block_count_) return Errno::kEUCLEAN;
+  const uint64_t start = number.value * block_size_, index = start / kPageSize;
   // A page holds other blocks too unless blocks are as large.
-  PageRef page = TRY(state_.block_size == kPageSize ? new_page(*state_.pages, index)
-                                                    : read_page(*state_.pages, index));
+  PageRef page =
+      TRY(block_size_ == kPageSize ? new_page(*pages_, index) : read_page(*pages_, index));
   MetadataBlock block(std::move(page), uint32_t(start % kPageSize), number);
-  TRY(state_.add(block));
-  memset(block.data(), 0, state_.block_size);
+  TRY(change(block));
+  memset(block.data(), 0, block_size_);
   return block;
 }
 
-Result<void> MetadataStore::change(const MetadataBlock& block) { return state_.add(block); }
-
-Result<void> MetadataStore::State::add(const MetadataBlock& block) {
-  const uint64_t wanted = block.number().value;
-  if (wanted == superblock->number) {
-    changed.store(true);
-    return {};
-  }
+Result<void> MetadataStore::change(const MetadataBlock& block) {
+  const uint64_t number = block.number().value;
   {
-    Guard guard(lock);
-    if (running->find(wanted) != nullptr) return {};
+    Guard guard(lock_);
+    if (running_->find(number) != nullptr) return {};
   }
   Record* fresh = Record::make(block);
   if (fresh == nullptr) return Errno::kENOMEM;
   {
-    Guard guard(lock);
-    if (running->find(wanted) == nullptr) running->insert(*std::exchange(fresh, nullptr));
-    count.store(running->count());
+    Guard guard(lock_);
+    if (running_->find(number) == nullptr) running_->insert(*std::exchange(fresh, nullptr));
+    count_.store(running_->count());
   }
-  changed.store(true);
+  changed_.store(true);
   delete fresh;
   return {};
 }
@@ -206,163 +133,147 @@ Result<void> MetadataStore::State::add(const MetadataBlock& block) {
 void MetadataStore::forget(BlockNumber number) {
   Record* record;
   {
-    Guard guard(state_.lock);
-    record = state_.running->find(number.value);
+    Guard guard(lock_);
+    record = running_->find(number.value);
     if (record == nullptr) return;
-    state_.running->remove(*record);
-    state_.count.store(state_.running->count());
+    running_->remove(*record);
+    count_.store(running_->count());
   }
   delete record;
 }
 
-bool MetadataStore::has_room() const { return state_.fits(); }
-
-uint64_t MetadataStore::transaction() const {
-  return state_.number.load(std::memory_order_relaxed);
-}
-
-bool MetadataStore::has_changes() const { return state_.changed.load(); }
-
-void MetadataStore::want_commit() { state_.changed.store(true); }
-
 void MetadataStore::begin_operation() NO_THREAD_SAFETY_ANALYSIS {
   for (bool failed = false;;) {
-    state_.operations.lock_shared();
-    state_.promised.fetch_add(kStepBlocks);
+    operations_.lock_shared();
+    promised_.fetch_add(kStepBlocks);
     // On a device that takes no writes everything stays in memory.
-    if (state_.fits() || failed) return;
+    if (fits() || failed) return;
     end_operation();
     room_wait_count.increment();
     if (has_changes()) {
       failed = !commit().ok();
     } else {
-      ExclusiveGuard others_to_end(state_.operations);
+      ExclusiveGuard others_to_end(operations_);
     }
   }
 }
 
 void MetadataStore::end_operation() NO_THREAD_SAFETY_ANALYSIS {
-  state_.promised.fetch_sub(kStepBlocks);
-  state_.operations.unlock_shared();
+  promised_.fetch_sub(kStepBlocks);
+  operations_.unlock_shared();
 }
-
-// ---- The journal -------------------------------------------------------------------------------
-
-uint32_t MetadataStore::least_journal() const { return state_.journal.least(); }
-uint32_t MetadataStore::longest_journal() const { return state_.journal.longest(); }
 
 Result<void> MetadataStore::open_journal(std::span<const uint32_t> blocks,
                                          BlockNumber inode_block) {
-  if (blocks.empty()) {
-    state_.capacity.store(0);
-    return Errno::kENOSPC;
+  const auto count = uint32_t(blocks.size());
+  const uint32_t before = capacity_.exchange(journal_.capacity_of(count));
+  if (!fits()) {
+    capacity_.store(before);
+    return Errno::kEBUSY;
   }
-  if (state_.journal_inode == nullptr) {
-    state_.journal_inode = Record::make(TRY(read(inode_block)));
-    if (state_.journal_inode == nullptr) return Errno::kENOMEM;
-  }
-  auto opened = state_.journal.open(blocks);
-  state_.capacity.store(opened.ok() ? state_.journal.capacity_of(uint32_t(blocks.size())) : 0);
+  auto opened = [&]() -> Result<void> {
+    if (count < kLeastJournal) return Errno::kENOSPC;
+    if (journal_inode_ == nullptr) {
+      journal_inode_ = Record::make(TRY(read(inode_block)));
+      if (journal_inode_ == nullptr) return Errno::kENOMEM;
+      journal_inode_->lasts = true;
+    }
+    return journal_.open(blocks);
+  }();
+  if (!opened.ok()) capacity_.store(0);
   return opened;
-}
-
-std::span<const uint32_t> MetadataStore::shorten_journal(uint32_t count) {
-  State& s = state_;
-  const uint32_t before = s.capacity.exchange(s.journal.capacity_of(count));
-  if (s.fits()) return s.journal.shorten(count);
-  s.capacity.store(before);
-  return {};
 }
 
 // ---- Commits -----------------------------------------------------------------------------------
 
 /// Ends the running transaction: what it changed is copied, and the next one begins.
-void MetadataStore::State::seal() NO_THREAD_SAFETY_ANALYSIS {
-  ExclusiveGuard no_operation(operations);
-  changed.store(false);
-  if (client != nullptr) client->seal();
+void MetadataStore::seal() NO_THREAD_SAFETY_ANALYSIS {
+  ExclusiveGuard no_operation(operations_);
+  changed_.store(false);
+  if (client_ != nullptr) client_->seal();
+  const uint32_t count = count_.exchange(0);
   {
-    Guard guard(lock);
-    std::swap(running, committing);
-    count.store(0);
+    Guard guard(lock_);
+    std::swap(running_, committing_);
   }
-  number.fetch_add(1, std::memory_order_relaxed);
-  auto copy = [this](Record& record) {
-    record.escaped = false;
-    memcpy(record.copy, record.block.data(), block_size);
-  };
-  Record* record = committing->first();
-  for (; record != nullptr; record = committing->next(*record)) copy(*record);
-  copy(*superblock);
-  if (journal_inode != nullptr) copy(*journal_inode);
-  const bool has_journal = committing->count() <= capacity.load();
+  number_.fetch_add(1, std::memory_order_relaxed);
   // A single block is written as a whole or not at all.
-  stage = committing->count() == 0 ? Stage::kHide : has_journal ? Stage::kLog : Stage::kHome;
-  if (stage != Stage::kHome) return;
+  stage_ = count == 0 ? Stage::kHide : count <= capacity_.load() ? Stage::kLog : Stage::kHome;
+  if (stage_ == Stage::kLog && committing_->find(journal_inode_->key) == nullptr) {
+    committing_->insert(*journal_inode_);
+  }
+  committing_->insert(*superblock_);
+  for (Record* at = committing_->first(); at != nullptr; at = committing_->next(*at)) {
+    at->escaped = false;
+    memcpy(at->copy, at->block.data(), block_size_);
+  }
+  if (stage_ != Stage::kHome) return;
   commit_no_journal_count.increment();
-  if (capacity.load() == 0) return;  // as the log said at the mount
+  if (capacity_.load() == 0) return;  // as the log said at the mount
   log_warning("ext2", "{}: {} blocks are more than the journal takes: written without it",
-              device.name(), committing->count());
+              device_.name(), count);
 }
 
 /// Does the next thing, and waits until it is on the medium.
-Result<void> MetadataStore::State::write_stage() {
-  switch (stage) {
-    case Stage::kLog: journal.log(*committing, *journal_inode, *superblock); break;
-    case Stage::kShow: journal.show(*superblock); break;
+Result<void> MetadataStore::write_stage() {
+  switch (stage_) {
+    case Stage::kLog: journal_.log(*committing_); break;
+    case Stage::kShow: journal_.show(*superblock_); break;
     case Stage::kHome:
       TRY(flush());  // without a journal the data isn't there yet
-      for (Record* at = committing->first(); at != nullptr; at = committing->next(*at)) {
-        journal.write_home(*at);
+      for (Record* at = committing_->first(); at != nullptr; at = committing_->next(*at)) {
+        if (!at->lasts) journal_.write_home(*at);
       }
       break;
-    case Stage::kHide: journal.write_home(*superblock); break;
+    case Stage::kHide: journal_.write_home(*superblock_); break;
     case Stage::kDone: break;
   }
-  TRY(writer.finish());
+  TRY(writer_.finish());
   return flush();
 }
 
 /// Brings all writes that have ended to the medium; costs nothing if there were none.
-Result<void> MetadataStore::State::flush() {
-  uint64_t writes = device.finished_write_count();
-  if (writes == flushed_writes) return {};
-  TRY(flush_device(device));
-  flushed_writes = writes;
+Result<void> MetadataStore::flush() {
+  uint64_t writes = device_.finished_write_count();
+  if (writes == flushed_writes_) return {};
+  TRY(flush_device(device_));
+  flushed_writes_ = writes;
   return {};
 }
 
 /// Brings the sealed transaction to the device, from where an attempt that failed ended.
-Result<void> MetadataStore::State::finish() {
-  for (; stage != Stage::kDone; stage = Stage(unsigned(stage) + 1)) {
+Result<void> MetadataStore::finish() {
+  for (; stage_ != Stage::kDone; stage_ = Stage(unsigned(stage_) + 1)) {
     auto written = write_stage();
     if (written.ok()) continue;
     commit_error_count.increment();
-    log_error("ext2", "{}: a commit failed ({}), the next one goes on with it", device.name(),
+    log_error("ext2", "{}: a commit failed ({}), the next one goes on with it", device_.name(),
               errno_name(written.error()));
     return written;
   }
   commit_count.increment();
-  commit_block_count.increment(committing->count());
-  committing->clear();
-  if (client != nullptr) client->release();
+  commit_block_count.increment(committing_->count());
+  for (Record* at = committing_->first(); at != nullptr; at = committing_->next(*at)) {
+    if (client_ != nullptr) client_->committed(at->block.number(), at->copy);
+  }
+  committing_->clear();
+  if (client_ != nullptr) client_->release();
   return {};
 }
 
 Result<void> MetadataStore::commit() {
-  State& s = state_;
   Result<void> result, data;
   {
-    MutexGuard guard(s.commit_mutex);
-    result = s.stage == Stage::kDone ? Result<void>() : s.finish();
+    MutexGuard guard(commit_mutex_);
+    if (stage_ != Stage::kDone) result = finish();
     if (result.ok()) {
       const bool any = has_changes();
-      if (any) s.seal();
-      data = s.write_data();
-      result = any ? s.finish() : s.flush();
+      if (any) seal();
+      if (client_ != nullptr) data = client_->write_data();
+      result = any ? finish() : flush();
     }
   }
-  if (s.client != nullptr) s.client->after_commit();
+  if (client_ != nullptr) client_->after_commit();
   return result.ok() ? data : result;
 }
 

@@ -25,29 +25,29 @@
 // Source: Stephen Tweedie, "Journaling the Linux ext2fs Filesystem" (1998); Linux, fs/jbd2, for credits.
 #pragma once
 
-#include "ext2/commit_client.h"
-#include "ext2/file_system.h"
+#include "ext2/journal.h"
+#include "sched/mutex.h"
+#include "sched/shared_mutex.h"
 
 namespace cairn::ext2 {
 
-/// A block of metadata, pinned in the page cache.
-class MetadataBlock {
+/// What commits ask of the rest of the file system. One commit calls at a time.
+class CommitClient {
  public:
-  MetadataBlock() = default;
-  MetadataBlock(PageRef page, uint32_t offset, BlockNumber number)
-      : page_(std::move(page)), offset_(offset), number_(number) {}
-  explicit operator bool() const { return bool(page_); }
-  uint8_t* data() const { return page_->data() + offset_; }
-  template <class T>
-  T* as(uint32_t offset = 0) const {
-    return reinterpret_cast<T*>(data() + offset);
-  }
-  BlockNumber number() const { return number_; }
+  /// Writes the data of all files that are dirty. Takes no inode's lock, and drops no inode: the caller
+  /// of commit() may hold the one, and deleting the other is an operation. The first error. May sleep.
+  virtual Result<void> write_data() = 0;
+  /// A transaction ends, no operation is running: the superblock may change.
+  virtual void seal() = 0;
+  /// The device has this block of that transaction now, with this content.
+  virtual void committed(BlockNumber block, const uint8_t* content) = 0;
+  /// The transaction is complete on the device.
+  virtual void release() = 0;
+  /// The commit is over, its locks are not held.
+  virtual void after_commit() = 0;
 
- private:
-  PageRef page_;
-  uint32_t offset_ = 0;  // bytes in the page
-  BlockNumber number_{};
+ protected:
+  ~CommitClient() = default;
 };
 
 /// What clang's analysis of locks calls being within an Operation: one name for the transactions of all
@@ -63,6 +63,7 @@ class MetadataStore {
 
   static Result<MetadataStore*> create(BlockDevice& device, uint32_t block_size,
                                        uint64_t block_count);
+  MetadataStore(BlockDevice& device, uint32_t block_size, uint64_t block_count);  // for create()
   ~MetadataStore();
 
   /// A block's content; read if it isn't in memory. EIO; EUCLEAN beyond the device. May sleep.
@@ -75,41 +76,86 @@ class MetadataStore {
   /// The block is no longer metadata, it is being freed: it is not written.
   void forget(BlockNumber number) REQUIRES_SHARED(running_operation);
   /// Whether the running operation can do another step.
-  bool has_room() const REQUIRES_SHARED(running_operation);
+  bool has_room() const REQUIRES_SHARED(running_operation) { return fits(); }
   /// Counts the transactions: who changed a block once need not say so again in the same one.
-  uint64_t transaction() const REQUIRES_SHARED(running_operation);
+  uint64_t transaction() const { return number_.load(std::memory_order_relaxed); }
 
   /// Commits everything done so far, and waits. With nothing to do it is cheap; those who ask while a
   /// commit is under way share the next one. The first error: EIO; what could not be written is tried
   /// again by the next commit. Inodes' locks may be held (a full device is tidied up in the middle of
   /// a create), nothing below; not within an operation.
   Result<void> commit();
-  bool has_changes() const;
-  /// seal() has something to write: the next commit is not an empty one. Any context.
-  void want_commit();
+  bool has_changes() const { return changed_.load(); }
+  /// The superblock, which is part of each transaction, and what CommitClient::seal() writes into it.
+  Superblock& superblock() const {
+    return *superblock_->block.as<Superblock>(kSuperblockOffset % block_size_);
+  }
+  /// The superblock changed or is to: the next commit is not an empty one. Any context.
+  void want_commit() { changed_.store(true); }
+  /// Damage was found, which the superblock is to say. Any context.
+  void note_errors() {
+    errors_found_.store(true);
+    want_commit();
+  }
+  bool has_errors() const { return errors_found_.load(); }
   /// Before the first commit; null: nobody is asked.
-  void set_client(CommitClient* client);
+  void set_client(CommitClient* client) { client_ = client; }
 
   // ---- The journal (journal.h). Before the first operation, or within CommitClient::release().
 
   /// So many blocks a journal takes at least, and at most.
-  uint32_t least_journal() const;
-  uint32_t longest_journal() const;
+  static constexpr uint32_t kLeastJournal = kStepBlocks + Journal::kOverhead;
+  uint32_t longest_journal() const { return journal_.longest(); }
   /// From now on, commits use these free blocks, which nobody else may write. `inode_block` holds inode
-  /// 8. EIO, ENOMEM, ENOSPC (no blocks): there is no journal.
+  /// 8. EBUSY: the running transaction needs the longer journal that there is, which stays. ENOSPC (less
+  /// than kLeastJournal), EIO, ENOMEM: there is none.
   Result<void> open_journal(std::span<const uint32_t> blocks, BlockNumber inode_block);
-  /// The journal keeps the first `count` blocks that it was given, at least least_journal(). Those that it
-  /// doesn't need any more; none if the running transaction needs them.
-  std::span<const uint32_t> shorten_journal(uint32_t count);
 
  private:
   friend class Operation;
-  struct State;
-  State& state_;
-  explicit MetadataStore(State& state) : state_(state) {}
+  /// What a commit does next. Its order is the order on the device.
+  enum class Stage : uint8_t { kLog, kShow, kHome, kHide, kDone };
 
   void begin_operation() ACQUIRE_SHARED(running_operation);
   void end_operation() RELEASE_SHARED(running_operation);
+  bool fits() const {
+    return capacity_.load() == 0 || count_.load() + promised_.load() <= capacity_.load();
+  }
+  void seal() REQUIRES(commit_mutex_);
+  Result<void> write_stage() REQUIRES(commit_mutex_);
+  Result<void> finish() REQUIRES(commit_mutex_);
+  Result<void> flush() REQUIRES(commit_mutex_);
+
+  // Immutable after creation; the client, from the first commit on.
+  BlockDevice& device_;
+  const uint32_t block_size_;
+  const uint64_t block_count_;
+  CacheOwner* pages_ = nullptr;
+  CommitClient* client_ = nullptr;
+  // Blocks that are logged with each transaction (journal.h).
+  Record* superblock_ = nullptr;     // written with each, too
+  Record* journal_inode_ = nullptr;  // null: there has been no journal
+
+  /// Operations hold it shared; exclusively, for a moment, who ends the transaction.
+  SharedMutex operations_{"transaction", LockRank::kEpoch};
+  std::atomic<uint64_t> number_{1};   // of the running transaction
+  std::atomic<bool> changed_{false};  // it has something to write
+  std::atomic<bool> errors_found_{false};
+  std::atomic<uint32_t> count_{0};     // blocks in it, the superblock not counted
+  std::atomic<uint32_t> promised_{0};  // blocks that operations may add
+  std::atomic<uint32_t> capacity_{0};  // blocks that the journal takes; 0: there is none
+
+  Spinlock lock_{"metadata", LockRank::kMetadata};
+  Transaction transactions_[2];
+  Transaction* running_ GUARDED_BY(lock_) = &transactions_[0];
+
+  // One commit at a time; what is below belongs to it.
+  Mutex commit_mutex_{"commit", LockRank::kCommit};
+  Transaction* committing_ GUARDED_BY(commit_mutex_) = &transactions_[1];  // empty: all is written
+  Stage stage_ GUARDED_BY(commit_mutex_) = Stage::kDone;
+  BlockWriter writer_;
+  Journal journal_;
+  uint64_t flushed_writes_ GUARDED_BY(commit_mutex_) = UINT64_MAX;  // covered by the last flush
 };
 
 /// Holds the running transaction open: a commit has all of an operation or nothing. Taken inside

@@ -19,15 +19,18 @@ class TestStore {
     auto made = MetadataStore::create(*disk, kBlockSize, kBlocks);
     if (!made.ok()) return;
     store = *made;
-    uint32_t numbers[kMostBlocks];
-    for (uint32_t i = 0; i < journal; i++) numbers[i] = kFirstOfJournal + i;
-    if (journal != 0) good = store->open_journal({numbers, journal}, kJournalInodeBlock).ok();
+    if (journal != 0) good = open_journal(journal).ok();
     (void)commit();  // the first one flushes
     disk->event_count = 0;
   }
   ~TestStore() { delete store; }
   explicit operator bool() const { return store != nullptr; }
 
+  Result<void> open_journal(uint32_t length) {
+    uint32_t numbers[kMostBlocks];
+    for (uint32_t i = 0; i < length; i++) numbers[i] = kFirstOfJournal + i;
+    return store->open_journal({numbers, length}, kJournalInodeBlock);
+  }
   MetadataBlock block(BlockNumber number) {
     auto read = store->read(number);
     return read.ok() ? read.take() : MetadataBlock();

@@ -104,7 +104,7 @@ Result<Ext2Inode*> make_file(Ext2Inode& directory, std::string_view name, const 
   auto made = fs.make_unused_inode(number, new_raw_inode(directory, file));
   if (!made.ok()) {
     // A number that is in use though its bitmap says otherwise stays taken.
-    if (made.error() != Errno::kEUCLEAN) fs.allocator.give_back_inode(number, is_directory);
+    if (made.error() != Errno::kEUCLEAN) fs.allocator.free_inode(number, is_directory);
     return made.error();
   }
   Ext2Inode& fresh = **made;

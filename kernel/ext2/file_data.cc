@@ -119,7 +119,7 @@ Result<uint64_t> write_piece(Ext2Inode& inode, IoBuffer& buffer, uint64_t offset
   // copied.
   (void)buffer.touch(wanted - offset);
   Operation operation(fs.metadata);
-  if (wanted > kMaxSmallFile) fs.allocator.mark_large_file();
+  if (wanted > kMaxSmallFile) fs.mark_large_file();
   auto room = make_blocks(inode, offset, wanted);
   IoBuffer piece = buffer.without_faults();
   piece.limit(room.ok() ? *room - offset : 0);
@@ -200,7 +200,7 @@ Result<void> shrink(Ext2Inode& inode, uint64_t new_size) REQUIRES(inode.lock) {
 Result<void> extend(Ext2Inode& inode, uint64_t new_size) REQUIRES(inode.lock) {
   Ext2FileSystem& fs = inode.fs();
   Operation operation(fs.metadata);
-  if (new_size > kMaxSmallFile) fs.allocator.mark_large_file();
+  if (new_size > kMaxSmallFile) fs.mark_large_file();
   ExclusiveGuard guard(inode.map_lock);
   const RawInode before = inode.raw;
   set_raw_size(inode.raw, new_size);

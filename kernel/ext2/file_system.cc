@@ -35,13 +35,11 @@ bool is_power_of(uint32_t number, uint32_t base) {
 /// Blocks that hold superblocks, descriptors, bitmaps and inodes, as statfs() counts them.
 uint64_t overhead_of(const Geometry& geometry) {
   uint64_t block_size = geometry.block_size;
-  uint64_t descriptors =
-      (geometry.group_count * sizeof(GroupDescriptor) + block_size - 1) / block_size;
   uint64_t inode_table =
       (uint64_t(geometry.inodes_per_group) * geometry.inode_size + block_size - 1) / block_size;
   uint64_t blocks = geometry.first_data_block + geometry.group_count * (2 + inode_table);
   for (uint32_t group = 0; group < geometry.group_count; group++) {
-    if (geometry.has_superblock(group)) blocks += 1 + descriptors;
+    if (geometry.has_superblock(group)) blocks += 1 + geometry.descriptor_blocks();
   }
   return std::min(blocks, geometry.block_count);
 }
@@ -110,7 +108,7 @@ Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only) {
   TRY(fs->root());
   if (!read_only) {
     fs->allocator.open_journal();
-    TRY(fs->allocator.mark_state(false));
+    fs->state_.mark(false);
     TRY(metadata->commit());
   }
   return result;
@@ -129,13 +127,13 @@ FileSystemStatistics Ext2FileSystem::statistics() {
   result.type = kStatfsMagic;
   result.block_size = geometry.block_size;
   result.blocks = geometry.block_count - overhead_;
-  result.free_blocks = allocator.free_blocks();
-  const uint64_t usable = allocator.usable_blocks();
-  if (usable > geometry.reserved_blocks) {
-    result.available_blocks = usable - geometry.reserved_blocks;
+  const auto space = allocator.space();
+  result.free_blocks = space.free_blocks;
+  if (space.usable_blocks > geometry.reserved_blocks) {
+    result.available_blocks = space.usable_blocks - geometry.reserved_blocks;
   }
   result.files = geometry.inode_count;
-  result.free_files = allocator.free_inodes();
+  result.free_files = space.free_inodes;
   result.id = id_;
   return result;
 }
@@ -149,7 +147,7 @@ Result<void> Ext2FileSystem::shut_down() {
   inodes.shrink(UINT64_MAX);
   if (read_only) return {};
   TRY(metadata.commit());
-  TRY(allocator.mark_state(true));
+  state_.mark(true);
   return metadata.commit();
 }
 
@@ -158,7 +156,7 @@ Errno Ext2FileSystem::damaged(const char* what, uint64_t number) {
   if (damage_count_.fetch_add(1) < kLoggedDamage) {
     log_warning("ext2", "{} is damaged: {} {}", device->name(), what, number);
   }
-  if (!read_only) allocator.mark_errors();
+  metadata.note_errors();
   return Errno::kEUCLEAN;
 }
 
@@ -205,8 +203,11 @@ Result<void> Ext2FileSystem::write_data() {
   }
 }
 
-void Ext2FileSystem::seal() { allocator.seal(); }
-void Ext2FileSystem::release() { allocator.release_freed(); }
+void Ext2FileSystem::seal() { state_.seal(); }
+void Ext2FileSystem::committed(BlockNumber block, const uint8_t* content) {
+  allocator.committed(block, content);
+}
+void Ext2FileSystem::release() { allocator.release(); }
 
 void Ext2FileSystem::after_commit() {
   while (true) {

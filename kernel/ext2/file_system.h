@@ -10,16 +10,16 @@
 //   truncate.h, names.h   provided: cutting files; create, link, unlink, rename
 #pragma once
 
-#include "ext2/commit_client.h"
+#include "ext2/commit.h"
 #include "ext2/layout.h"
+#include "ext2/mount_state.h"
 #include "sync/spinlock.h"
 #include "vfs/file_system.h"
 
 namespace cairn::ext2 {
 
-class MetadataStore;  // commit.h
-class Allocator;      // allocation.h
-class NameIndex;      // name_index.h
+class Allocator;  // allocation.h
+class NameIndex;  // name_index.h
 
 /// What the superblock says, checked. Immutable while mounted.
 struct Geometry {
@@ -39,6 +39,9 @@ struct Geometry {
   bool writable = false;     // no unknown read-only features
   bool clean = false;        // was unmounted properly, no errors noted
 
+  uint32_t descriptor_blocks() const {
+    return uint32_t((group_count * sizeof(GroupDescriptor) + block_size - 1) / block_size);
+  }
   uint32_t sectors_per_block() const { return block_size / 512; }
   uint32_t pointers_per_block() const { return block_size / 4; }
   /// Whether `block` may belong to a file: it exists and isn't before the first data block.
@@ -121,6 +124,8 @@ class Ext2FileSystem final : public FileSystem, private CommitClient {
   void delete_inode(Inode& inode) override;
   void destroy_inode(Inode& inode) override;
 
+  /// Sets the large_file feature. Within an Operation.
+  void mark_large_file() { metadata.superblock().feature_ro_compat |= kRoCompatLargeFile; }
   /// Notes damage found on the device: counted, logged once in a while, and the superblock gets its
   /// error flag. Returns EUCLEAN for the caller to return.
   Errno damaged(const char* what, uint64_t number);
@@ -145,12 +150,14 @@ class Ext2FileSystem final : public FileSystem, private CommitClient {
 
   Result<void> write_data() override;
   void seal() override;
+  void committed(BlockNumber block, const uint8_t* content) override;
   void release() override;
   void after_commit() override;
 
   uint64_t id_;        // from the superblock's UUID
   uint64_t overhead_;  // blocks that never hold files
   std::atomic<uint64_t> damage_count_{0};
+  MountState state_{metadata};
 
   Spinlock dirty_lock_{"dirty inodes", LockRank::kDirtyInodes};
   List<Ext2Inode, &Ext2Inode::dirty_link> dirty_inodes_ GUARDED_BY(dirty_lock_);

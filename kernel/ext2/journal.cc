@@ -31,40 +31,12 @@ constexpr uint8_t kBackupOfPointers = 1;
 constexpr uint32_t kFileBlocks =
     1024;  // no journal is shorter; what isn't there is the last block again
 constexpr uint32_t kPointerBlocks = 2;  // indirect, double indirect
-constexpr uint32_t kAlwaysLogged = 2;   // superblock, the inode's block
-constexpr uint32_t kFrame = 3;          // journal superblock, commit, zeros
 
 enum Place : uint32_t { kCommitPlace = 3, kZerosPlace, kSuperblockPlace };  // before: descriptors
 
 uint32_t big(uint32_t value) { return __builtin_bswap32(value); }
 uint16_t big16(uint16_t value) { return __builtin_bswap16(value); }
 JournalHeader header(BlockType type) { return {big(kJournalMagic), big(type), big(kSequence)}; }
-
-/// All that a transaction logs, in this order: its blocks, inode 8's if it isn't one of them, the superblock.
-class LoggedRecords {
- public:
-  LoggedRecords(Transaction& transaction, Record& inode_block, Record& superblock)
-      : transaction_(transaction), superblock_(superblock) {
-    if (transaction.find(inode_block.number) == nullptr) inode_block_ = &inode_block;
-  }
-  Record* first() const { return or_last(transaction_.first()); }
-  /// Null behind the last.
-  Record* next(Record& record) const {
-    if (&record == &superblock_) return nullptr;
-    if (&record == inode_block_) return &superblock_;
-    return or_last(transaction_.next(record));
-  }
-
- private:
-  Record* or_last(Record* record) const {
-    if (record != nullptr) return record;
-    return inode_block_ != nullptr ? inode_block_ : &superblock_;
-  }
-
-  const Transaction& transaction_;
-  Record* inode_block_ = nullptr;
-  Record& superblock_;
-};
 
 /// Zeros stand in the copy of a block that begins as the journal's own do.
 void escape(Record& record) {
@@ -98,23 +70,12 @@ uint32_t Journal::longest() const {
 
 uint32_t Journal::capacity_of(uint32_t count) const {
   const uint32_t descriptors = (count + tags_per_block() - 1) / tags_per_block();
-  const uint32_t others = kPointerBlocks + kFrame + descriptors + kAlwaysLogged;
+  const uint32_t others = kOverhead + descriptors - 1;
   return count > others ? count - others : 0;
 }
 
-uint32_t Journal::least() const {
-  uint32_t count = 1;
-  while (capacity_of(count) < MetadataStore::kStepBlocks) count++;
-  return count;
-}
-
-std::span<const uint32_t> Journal::shorten(uint32_t count) {
-  const uint32_t before = std::exchange(length_, count - kPointerBlocks);
-  return {blocks_ + length_, before - length_};
-}
-
 BlockNumber Journal::at(uint64_t index) const {
-  return BlockNumber(blocks_[std::min<uint64_t>(index, length_ - 1)]);
+  return BlockNumber(blocks_[std::min<uint64_t>(kPointerBlocks + index, count_ - 1)]);
 }
 
 /// A block of memory, zeros.
@@ -128,12 +89,9 @@ Result<void> Journal::open(std::span<const uint32_t> blocks) {
     if (memory != nullptr) continue;
     memory = direct_map_as<uint8_t>(frame_address(TRY(allocate_frame(FrameUse::kDma))));
   }
-  indirect_ = blocks[0];
-  double_indirect_ = blocks[1];
-  const auto file = blocks.subspan(kPointerBlocks);
-  std::copy(file.begin(), file.end(), blocks_);
-  const auto length = uint32_t(file.size());
-  length_ = length;
+  std::copy(blocks.begin(), blocks.end(), blocks_);
+  count_ = uint32_t(blocks.size());
+  const uint32_t indirect = blocks_[0], double_indirect = blocks_[1];
 
   auto* superblock = reinterpret_cast<JournalSuperblock*>(place(0));
   *superblock = {header(kJournalSuperblock),
@@ -146,19 +104,16 @@ Result<void> Journal::open(std::span<const uint32_t> blocks) {
   const uint32_t count = pointers_per_block();
   auto* pointers = reinterpret_cast<uint32_t*>(place(1));
   for (uint32_t i = 0; i < count; i++) pointers[i] = uint32_t(at(kDirectBlocks + i).value);
-  writer_.add(BlockNumber(indirect_), places_[1]);
+  writer_.add(BlockNumber(indirect), places_[1]);
   pointers = reinterpret_cast<uint32_t*>(place(2));
-  for (uint32_t i = 0; kDirectBlocks + (i + 1) * count < kFileBlocks; i++) pointers[i] = indirect_;
-  writer_.add(BlockNumber(double_indirect_), places_[2]);
-  auto written = writer_.finish();
-  if (!written.ok()) length_ = 0;
-  return written;
+  for (uint32_t i = 0; kDirectBlocks + (i + 1) * count < kFileBlocks; i++) pointers[i] = indirect;
+  writer_.add(BlockNumber(double_indirect), places_[2]);
+  return writer_.finish();
 }
 
-void Journal::log(Transaction& transaction, Record& inode_block, Record& superblock) {
-  const LoggedRecords records(transaction, inode_block, superblock);
+void Journal::log(const Transaction& transaction) {
   uint64_t next = 1;  // block of the journal's file
-  Record* described = records.first();
+  Record* described = transaction.first();
   for (uint32_t descriptor = 0; described != nullptr; descriptor++) {
     Record* logged = described;
     auto* tags = place(descriptor);
@@ -168,12 +123,12 @@ void Journal::log(Transaction& transaction, Record& inode_block, Record& superbl
     for (uint32_t left = tags_per_block(); left > 0 && described != nullptr; left--) {
       escape(*described);
       uint16_t flags = described->escaped ? kSameUuid | kEscaped : kSameUuid;
-      const auto number = uint32_t(described->number);
-      described = records.next(*described);
+      const auto number = uint32_t(described->block.number().value);
+      described = transaction.next(*described);
       if (left == 1 || described == nullptr) flags |= kLastTag;
       *tag++ = {big(number), 0, big16(flags)};
     }
-    for (; logged != described; logged = records.next(*logged)) {
+    for (; logged != described; logged = transaction.next(*logged)) {
       writer_.add(at(next++), logged->copy);
     }
   }
@@ -181,7 +136,7 @@ void Journal::log(Transaction& transaction, Record& inode_block, Record& superbl
   writer_.add(at(next++), places_[kCommitPlace]);
   // Where a replay ends; without them it might go on with what a file once had there.
   writer_.add(at(next++), place(kZerosPlace));
-  ASSERT(next <= length_);
+  ASSERT(next + kPointerBlocks <= count_);
 }
 
 void Journal::show(const Record& superblock) {
@@ -194,17 +149,17 @@ void Journal::show(const Record& superblock) {
   shown.journal_backup_type = kBackupOfPointers;
   uint32_t* pointers = shown.journal_pointers;
   for (uint32_t i = 0; i < kDirectBlocks; i++) pointers[i] = uint32_t(at(i).value);
-  pointers[kIndirect] = indirect_;
-  pointers[kDoubleIndirect] = double_indirect_;
+  pointers[kIndirect] = blocks_[0];
+  pointers[kDoubleIndirect] = blocks_[1];
   pointers[kTripleIndirect] = 0;
   pointers[kBlockPointers] = 0;  // the upper half of its size
   pointers[kBlockPointers + 1] = kFileBlocks * block_size_;
-  writer_.add(BlockNumber(superblock.number), bytes);
+  writer_.add(superblock.block.number(), bytes);
 }
 
 void Journal::write_home(Record& record) {
   take_back_escape(record);
-  writer_.add(BlockNumber(record.number), record.copy);
+  writer_.add(record.block.number(), record.copy);
 }
 
 }  // namespace cairn::ext2

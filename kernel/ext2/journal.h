@@ -21,6 +21,7 @@
 #pragma once
 
 #include "ext2/block_writer.h"
+#include "ext2/layout.h"
 #include "ext2/transaction.h"
 
 namespace cairn::ext2 {
@@ -30,24 +31,24 @@ class Journal {
   Journal(BlockWriter& writer, uint32_t block_size) : writer_(writer), block_size_(block_size) {}
   ~Journal();
 
-  /// So many blocks a journal takes at least, and at most.
-  uint32_t least() const;
+  /// So many blocks a short journal takes beside those of a transaction: the pointers', its superblock, a
+  /// descriptor, the commit block, zeros, the device's superblock, the inode's.
+  static constexpr uint32_t kOverhead = 8;
+  /// It takes at most so many.
   uint32_t longest() const;
   /// How many blocks a transaction may have in a journal of so many, the superblock and the inode's block
   /// not counted.
   uint32_t capacity_of(uint32_t count) const;
 
-  /// The journal lies in these blocks from now on: least() to longest() of them. Writes what leads to
-  /// them. EIO, ENOMEM: there is none.
+  /// The journal lies in these blocks from now on, at most longest(). Writes what leads to them. EIO,
+  /// ENOMEM: there is none.
   Result<void> open(std::span<const uint32_t> blocks);
-  /// It keeps the first `count` of them. The others, until the next open().
-  std::span<const uint32_t> shorten(uint32_t count);
 
   // What these add to the writer stays as it is until the writer has finished.
 
   /// A transaction's blocks, the superblock last: until it is there, a replay that is interrupted, too,
   /// begins again.
-  void log(Transaction& transaction, Record& inode_block, Record& superblock);
+  void log(const Transaction& transaction);
   /// The superblock with the journal in it.
   void show(const Record& superblock);
   /// `record` where it belongs.
@@ -66,9 +67,8 @@ class Journal {
 
   BlockWriter& writer_;
   const uint32_t block_size_;
-  uint32_t length_ = 0;  // of the file, in blocks. 0: there is no journal
-  uint32_t blocks_[kLongest] = {};
-  uint32_t indirect_ = 0, double_indirect_ = 0;
+  uint32_t blocks_[kLongest] = {};  // indirect, double indirect, then the file's
+  uint32_t count_ = 0;
   uint8_t* places_[kPlaces] = {};
 };
 

@@ -88,7 +88,8 @@ KERNEL_TEST(commit_describes_many_blocks) {
   EXPECT(t.good && t.commit() && t.disk->word(549, 0) == kCount - 1);
   EXPECT(t.disk->word(603, 0) == kMagicInMemory && big(t.disk->word(603, 4)) == 1);
   EXPECT(t.disk->word(603 + 127, 0) == kMagicInMemory && big(t.disk->word(603 + 127, 4)) == 1);
-  EXPECT(big(t.disk->word(603, 12 + 8 * 125)) == 525 && big(t.disk->word(730, 12)) == 526);
+  EXPECT(big(t.disk->word(603, 12)) == kJournalInodeBlock.value);
+  EXPECT(big(t.disk->word(603, 12 + 8 * 125)) == 524 && big(t.disk->word(730, 12)) == 525);
   constexpr uint32_t kEnd = 603 + 2 + kCount + 2;
   EXPECT(t.disk->word(kEnd, 0) == kMagicInMemory && big(t.disk->word(kEnd, 4)) == 2);
 }
@@ -106,7 +107,8 @@ KERNEL_TEST_WITH(Fixture, commit_logs_the_block_of_inode_8_once) {
 KERNEL_TEST_WITH(Fixture, commit_of_the_superblock_alone_is_one_write) {
   {
     Operation operation(*t.store);
-    t.set(BlockNumber(1), 500, 7);
+    *t.block(BlockNumber(1)).as<uint32_t>(500) = 7;
+    t.store->want_commit();
   }
   EXPECT(t.good && t.commit() && t.disk->word(1, 500) == 7);
   EXPECT(t.disk->event_count == 2 && t.disk->writes(1) == 1 && t.disk->flushes() == 1);
@@ -148,8 +150,8 @@ KERNEL_TEST(commit_that_fails_anywhere_goes_on_there) {
 }
 
 KERNEL_TEST_WITH(Fixture, an_operation_waits_for_room_in_the_journal) {
-  const uint32_t least = t.store->least_journal();
-  EXPECT(t.store->shorten_journal(least).size() == 60 - least);
+  constexpr uint32_t least = MetadataStore::kLeastJournal;
+  EXPECT(t.open_journal(least).ok());
   {
     Operation operation(*t.store);
     EXPECT(t.store->has_room());
@@ -162,7 +164,7 @@ KERNEL_TEST_WITH(Fixture, an_operation_waits_for_room_in_the_journal) {
     EXPECT(t.disk->word(301, 0) == 1 && !t.store->has_changes() && t.store->has_room());
     t.set(kNames, 0, 2);
     // The journal can't become shorter than the transaction needs, nor is it lost.
-    EXPECT(t.store->shorten_journal(least - 1).empty());
+    EXPECT(t.open_journal(least - 1).error() == Errno::kEBUSY);
   }
   EXPECT(t.commit() && t.disk->word(301, 0) == 2);
   // Where the device takes nothing, operations go on all the same.
