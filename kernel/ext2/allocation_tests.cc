@@ -1,18 +1,12 @@
 // Kernel tests of bitmaps, counts, and where blocks and inodes come from (`ktest` in the monitor).
-#include "ext2/allocation_bits.h"
-#include "ext2/ext2_test_disk.h"
 #include "ext2/mount_state.h"
+#include "ext2/test_file_system.h"
 
 namespace cairn::ext2 {
 
 using namespace test;
 
 namespace {
-
-constexpr uint32_t kReservedInodes = 10;
-constexpr uint64_t first_block(uint32_t group) { return 1 + uint64_t(group) * kBlocksPerGroup; }
-/// Groups 0, 1 and 3 have copies of the superblock (sparse_super).
-constexpr uint32_t system_blocks(uint32_t group) { return (group == 2 ? 0 : 2) + 2 + kTableBlocks; }
 
 Geometry test_geometry() {
   Geometry geometry;
@@ -28,30 +22,6 @@ Geometry test_geometry() {
   geometry.first_free_inode = kReservedInodes + 1;
   geometry.sparse_super = true;
   return geometry;
-}
-
-/// An empty file system's superblock, descriptors and bitmaps.
-void format(LoggingDisk& disk) {
-  auto* superblock = reinterpret_cast<Superblock*>(disk.block(1));
-  superblock->state = kStateClean;
-  superblock->revision = 1;
-  auto* descriptors = reinterpret_cast<GroupDescriptor*>(disk.block(2));
-  for (uint32_t group = 0; group < kGroups; group++) {
-    uint64_t first = first_block(group);
-    uint32_t copies = group == 2 ? 0 : 2;
-    GroupDescriptor& descriptor = descriptors[group];
-    descriptor.block_bitmap = uint32_t(first + copies);
-    descriptor.inode_bitmap = uint32_t(first + copies + 1);
-    descriptor.inode_table = uint32_t(first + copies + 2);
-    descriptor.free_blocks_count = uint16_t(kBlocksPerGroup - system_blocks(group));
-    descriptor.free_inodes_count = uint16_t(kInodesPerGroup - (group == 0 ? kReservedInodes : 0));
-    auto* blocks = reinterpret_cast<uint64_t*>(disk.block(descriptor.block_bitmap));
-    for (uint32_t bit = 0; bit < system_blocks(group); bit++) set_bit(blocks, bit);
-    auto* inodes = reinterpret_cast<uint64_t*>(disk.block(descriptor.inode_bitmap));
-    for (uint32_t bit = 0; group == 0 && bit < kReservedInodes; bit++) set_bit(inodes, bit);
-    superblock->free_blocks_count += descriptor.free_blocks_count;
-    superblock->free_inodes_count += descriptor.free_inodes_count;
-  }
 }
 
 class Fixture final : public CommitClient {

@@ -163,6 +163,10 @@ void MetadataStore::end_operation() NO_THREAD_SAFETY_ANALYSIS {
   operations_.unlock_shared();
 }
 
+void MetadataStore::wait_for_data() {
+  data_queue_.wait_until([this] { return !writing_data_.load(); });
+}
+
 Result<void> MetadataStore::open_journal(std::span<const uint32_t> blocks,
                                          BlockNumber inode_block) {
   const auto count = uint32_t(blocks.size());
@@ -197,6 +201,7 @@ void MetadataStore::seal() NO_THREAD_SAFETY_ANALYSIS {
     std::swap(running_, committing_);
   }
   number_.fetch_add(1, std::memory_order_relaxed);
+  writing_data_.store(true);
   // A single block is written as a whole or not at all.
   stage_ = count == 0 ? Stage::kHide : count <= capacity_.load() ? Stage::kLog : Stage::kHome;
   if (stage_ == Stage::kLog && committing_->find(journal_inode_->key) == nullptr) {
@@ -270,6 +275,8 @@ Result<void> MetadataStore::commit() {
       const bool any = has_changes();
       if (any) seal();
       if (client_ != nullptr) data = client_->write_data();
+      writing_data_.store(false);
+      data_queue_.wake_all();
       result = any ? finish() : flush();
     }
   }

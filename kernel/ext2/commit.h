@@ -7,7 +7,9 @@
 //
 //   running   operations change blocks in memory. A commit waits for those that are under way, seals the
 //             transaction, copies its blocks aside, and lets operations go on in the next one
-//   data      file data is written, so that nothing on the device ever leads to what lay there before
+//   data      file data is written, so that nothing on the device ever leads to what lay there before: all
+//             that was dirty when the transaction was sealed. Who drops dirty pages does that in the
+//             operation that frees their blocks, and not before this is over (wait_for_data())
 //   log       the copies are written to the journal, in blocks that are free and set aside (journal.h)
 //   show      the superblock says that there is a journal to be replayed. With this one write the
 //             transaction is on the device: a cut before it leaves the state before, a cut after it
@@ -75,6 +77,10 @@ class MetadataStore {
   Result<void> change(const MetadataBlock& block) REQUIRES_SHARED(running_operation);
   /// The block is no longer metadata, it is being freed: it is not written.
   void forget(BlockNumber number) REQUIRES_SHARED(running_operation);
+  /// Waits until the data that belongs to the transaction before this one is on the device. To be called
+  /// in the running operation before it drops pages whose blocks it frees. No lock of the operation's
+  /// that locate_page() takes. May sleep.
+  void wait_for_data() REQUIRES_SHARED(running_operation);
   /// Whether the running operation can do another step.
   bool has_room() const REQUIRES_SHARED(running_operation) { return fits(); }
   /// Counts the transactions: who changed a block once need not say so again in the same one.
@@ -141,6 +147,8 @@ class MetadataStore {
   std::atomic<uint64_t> number_{1};   // of the running transaction
   std::atomic<bool> changed_{false};  // it has something to write
   std::atomic<bool> errors_found_{false};
+  std::atomic<bool> writing_data_{false};  // of the sealed transaction
+  WaitQueue data_queue_{"disk"};
   std::atomic<uint32_t> count_{0};     // blocks in it, the superblock not counted
   std::atomic<uint32_t> promised_{0};  // blocks that operations may add
   std::atomic<uint32_t> capacity_{0};  // blocks that the journal takes; 0: there is none

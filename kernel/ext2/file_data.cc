@@ -190,7 +190,6 @@ Result<void> shrink(Ext2Inode& inode, uint64_t new_size) REQUIRES(inode.lock) {
       return zeroed;
     }
   }
-  drop_pages(inode, first_page);
   auto cut = cut_file(inode, new_size);
   // Whoever began to read before the size changed may have brought pages back.
   drop_pages(inode, first_page);

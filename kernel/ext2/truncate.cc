@@ -2,7 +2,8 @@
 //
 // Blocks are freed from the end backwards, and each pointer is cleared as its block is freed, so that
 // what an operation leaves is a shorter file and not a damaged one. A long file takes several
-// operations; others run between them.
+// operations; others run between them. A page that is dropped goes in the operation that cuts its blocks: if
+// a commit came between, blocks that are new would be on the device without what was written to them.
 #include "ext2/truncate.h"
 
 #include <algorithm>
@@ -29,7 +30,13 @@ class Cutter {
         at_first_(budget != nullptr ? *budget : 0),
         is_metadata_(inode.type != FileType::kRegular) {}
 
-  Result<bool> run() REQUIRES_SHARED(running_operation) {
+  /// The file block from which on all is freed.
+  Result<uint64_t> run() REQUIRES_SHARED(running_operation) {
+    return TRY(cut_all()) ? first_ : freed_from_;
+  }
+
+ private:
+  Result<bool> cut_all() REQUIRES_SHARED(running_operation) {
     const uint64_t pointers = fs_.geometry.pointers_per_block();
     const uint64_t single = kDirectBlocks, twofold = single + pointers,
                    threefold = twofold + pointers * pointers;
@@ -42,7 +49,6 @@ class Cutter {
     return true;
   }
 
- private:
   // The caller of free_blocks() holds the lock all the time.
   static RawInode& raw_of(Ext2Inode& inode) NO_THREAD_SAFETY_ANALYSIS { return inode.raw; }
 
@@ -77,6 +83,7 @@ class Cutter {
     if (levels > 0 || is_metadata_) fs_.metadata.forget(block);
     fs_.allocator.free_block(block);
     pointer = 0;
+    freed_from_ = start;
     raw_.sectors -= fs_.geometry.sectors_per_block();
     if (budget_ != nullptr) --*budget_;
     return true;
@@ -109,6 +116,7 @@ class Cutter {
   const uint64_t first_;  // file blocks from here on go
   uint64_t* budget_;      // blocks
   const uint64_t at_first_;
+  uint64_t freed_from_ = UINT64_MAX;  // a file block
   const bool is_metadata_;
 };
 
@@ -152,9 +160,9 @@ bool has_block_pointers(const RawInode& raw, const Geometry& geometry) {
   }
 }
 
-Result<bool> free_blocks(Ext2Inode& inode, uint64_t first, uint64_t& budget) {
+Result<uint64_t> free_blocks(Ext2Inode& inode, uint64_t first, uint64_t& budget) {
   inode.allocation_goal = 0;
-  if (!has_block_pointers(inode.raw, inode.fs().geometry)) return true;
+  if (!has_block_pointers(inode.raw, inode.fs().geometry)) return first;
   return Cutter(inode, first, &budget).run();
 }
 
@@ -166,24 +174,38 @@ Result<void> take_back_blocks(Ext2Inode& inode, uint64_t first) {
   return {};
 }
 
+namespace {
+
+/// One operation's part of cut_file(): what free_blocks() returns. `left`: blocks that may be freed.
+Result<uint64_t> cut_once(Ext2Inode& inode, uint64_t first, uint64_t size, uint64_t& left)
+    REQUIRES_SHARED(running_operation) {
+  ExclusiveGuard guard(inode.map_lock);
+  uint64_t budget = std::min(left, kBlocksPerOperation);
+  left -= budget;
+  auto from = free_blocks(inode, first, budget);
+  left += budget;
+  if (from.ok() && *from == first) set_raw_size(inode.raw, size);
+  set_raw_times(inode.raw, current_time());
+  auto stored = store_inode(inode);
+  if (from.ok() && !stored.ok()) return stored.error();
+  return from;
+}
+
+}  // namespace
+
 Result<void> cut_file(Ext2Inode& inode, uint64_t size) {
   Ext2FileSystem& fs = inode.fs();
-  uint64_t first = (size + fs.geometry.block_size - 1) / fs.geometry.block_size;
+  const uint64_t first = (size + fs.geometry.block_size - 1) / fs.geometry.block_size;
+  const uint64_t blocks_per_page = kPageSize / fs.geometry.block_size;
   // No sane file has more blocks than the device: pointers that go in circles end here.
   uint64_t left = fs.geometry.block_count + 1;
   while (left > 0) {
     Operation operation(fs.metadata);
-    ExclusiveGuard guard(inode.map_lock);
-    uint64_t budget = std::min(left, kBlocksPerOperation);
-    left -= budget;
-    auto done = free_blocks(inode, first, budget);
-    left += budget;
-    if (done.ok() && *done) set_raw_size(inode.raw, size);
-    set_raw_times(inode.raw, current_time());
-    auto stored = store_inode(inode);
-    if (!done.ok()) return done.error();
-    TRY(stored);
-    if (*done) return {};
+    fs.metadata.wait_for_data();
+    auto from = cut_once(inode, first, size, left);
+    if (!from.ok()) return from.error();
+    drop_pages(inode, *from / blocks_per_page + (*from % blocks_per_page != 0 ? 1 : 0));
+    if (*from == first) return {};
   }
   return fs.damaged("more blocks than there are in inode", inode.number.value);
 }
@@ -191,7 +213,6 @@ Result<void> cut_file(Ext2Inode& inode, uint64_t size) {
 void Ext2FileSystem::delete_inode(Inode& inode) {
   if (read_only) return;
   auto& file = static_cast<Ext2Inode&>(inode);
-  drop_pages(file);
   auto cut = cut_file(file, 0);
   Operation operation(metadata);
   ExclusiveGuard guard(file.map_lock);

@@ -1,0 +1,84 @@
+// Kernel tests of a whole file system: what a power cut may show while several do something at once.
+#include "ext2/test_file_system.h"
+
+namespace cairn::ext2 {
+
+using namespace test;
+
+namespace {
+
+using Fixture = TestFileSystem;
+
+/// Runs `work` in a thread of its own.
+template <class Work>
+struct Worker {
+  Work work;
+  std::atomic<bool> done{false};
+
+  explicit Worker(Work work) : work(work) {}
+  bool start() {
+    auto thread = create_thread(
+        "ext2 test",
+        [](void* argument) {
+          auto& self = *static_cast<Worker*>(argument);
+          self.work();
+          self.done = true;
+          exit_thread();
+        },
+        this);
+    if (!thread.ok()) return false;
+    make_ready(**thread);
+    return true;
+  }
+  void wait() {
+    while (!done) yield();
+  }
+};
+
+}  // namespace
+
+KERNEL_TEST_WITH(Fixture, a_file_cut_while_a_commit_writes_data_shows_no_old_content) {
+  RefPtr<Inode> first = t.make_file("first", 1), second = t.make_file("second", 1);
+  EXPECT(first && second);
+  if (!first || !second) return;
+  Worker committer([&] { (void)t.fs->sync(); });
+  Worker cutter([&] { (void)t.resize(*second, 0); });
+  t.disk->holding = true;
+  EXPECT(committer.start());
+  for (unsigned i = 0; i < 100'000 && t.disk->held == 0; i++) yield();  // on the first one's data
+  EXPECT(t.disk->held != 0 && cutter.start());
+  for (unsigned i = 0; i < 100; i++) yield();
+  t.disk->release();
+  committer.wait();
+  cutter.wait();
+  // The cut belongs to the next transaction. What is on the disk now has the file as it was.
+  const RawInode& raw = *t.on_disk(*second);
+  EXPECT(raw.size == kPageSize && raw.block[0] != 0);
+  for (uint32_t i = 0; i < kPageSize / kBlockSize; i++) {
+    EXPECT(*t.disk->block(raw.block[i]) == Fixture::kNew);
+  }
+  EXPECT(t.fs->sync().ok() && t.on_disk(*second)->size == 0 && second->dirty_count.load() == 0);
+}
+
+/// As short as its journal is, an operation waits for a commit first, and frees one block.
+KERNEL_TEST(a_file_cut_in_several_transactions_shows_no_old_content) {
+  Fixture t(100);
+  EXPECT(t);
+  if (!t) return;
+  RefPtr<Inode> file = t.make_file("file", 1);
+  EXPECT(file);
+  if (!file) return;
+  uint32_t blocks[kPageSize / kBlockSize];
+  {
+    SharedGuard guard(t.inode(file).map_lock);
+    memcpy(blocks, t.inode(file).raw.block, sizeof(blocks));
+  }
+  EXPECT(t.on_disk(*file)->block[0] == 0);
+  t.disk->event_count = 0;
+  EXPECT(t.resize(*file, 0));
+  for (uint32_t block : blocks) {
+    EXPECT(t.disk->writes(block) == 1 && *t.disk->block(block) == Fixture::kNew);
+  }
+}
+
+}  // namespace cairn::ext2
