@@ -84,8 +84,11 @@ class TestFile final : public CacheOwner {
   uint64_t holes = 0;  // bit n: block n is one
   uint64_t pages = kDiskSectors / kPageSectors;
   uint32_t became_dirty = 0;
+  /// Called before a page is located, so that something happens in the middle of reads and writes.
+  void (*before_locating)(TestFile& file, uint64_t index) = nullptr;
 
   Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) override {
+    if (before_locating != nullptr) before_locating(*this, index);
     uint64_t block = index * sectors.size();
     for (uint64_t& at : sectors) {
       bool hole = block < 64 && (holes >> block & 1) != 0;

@@ -16,8 +16,8 @@ constinit std::atomic<uint64_t> writing_total{0};
 constinit WaitQueue turn_queue{"disk"};
 
 /// Takes up to kBatch dirty pages with an index in [first, first + count) off the owner's list and
-/// makes them kWriting. Looks at no more than `budget` pages, which it lowers; those out of range
-/// go to the list's end, so that no call looks at them again.
+/// makes them kWriting. Looks at no more than `budget` pages, which it lowers; those out of range go to the
+/// list's end, and so do those that are under write: who wrote to them since they were taken comes next time.
 uint32_t take_dirty(CacheOwner& owner, uint64_t first, uint64_t count, uint64_t& budget,
                     CachePage** taken) {
   uint32_t n = 0;
@@ -25,7 +25,8 @@ uint32_t take_dirty(CacheOwner& owner, uint64_t first, uint64_t count, uint64_t&
   for (; n < kBatch && budget > 0; budget--) {
     CachePage* page = owner.dirty_pages.front();
     if (page == nullptr) break;
-    if (page->index - first >= count) {
+    const bool under_write = (page->state.load() & CachePage::kWriting) != 0;
+    if (under_write || page->index - first >= count) {
       owner.dirty_pages.remove(*page);
       owner.dirty_pages.push_back(*page);
       continue;

@@ -50,6 +50,29 @@ KERNEL_TEST(cache_writes_back_a_range) {
   EXPECT(write_back(file).ok() && disk.written_bytes == 300 * kPageSize && file.dirty_count == 0);
 }
 
+/// The page's requests would end twice, and the second one might find it gone.
+KERNEL_TEST(cache_writes_no_page_that_is_under_write) {
+  Disk disk;
+  TestFile file(&disk);
+  for (uint64_t i = 0; i < 260; i++) EXPECT(new_page(file, i).ok());
+  for (uint64_t i = 0; i < 260; i++) EXPECT(change(file, i, i));
+  // When the first 128 are on their way one of them is changed, and the file is cut.
+  file.before_locating = [](TestFile& file, uint64_t index) {
+    if (index != 127) return;
+    mark_dirty(*find_page(file, 0));
+    drop_pages(file, 200);
+  };
+  disk.holding = true;
+  {
+    TestThread writer([&file] { (void)write_back(file); });
+    EXPECT(writer.wait_for([&disk] { return disk.waiting >= 7; }));  // of 32 pages
+    for (unsigned i = 0; i < 100; i++) yield();
+    disk.release();
+  }
+  EXPECT(disk.written_bytes == 200 * kPageSize && file.dirty_count == 1);
+  EXPECT(write_back(file).ok() && disk.written_bytes == 201 * kPageSize && file.dirty_count == 0);
+}
+
 KERNEL_TEST(cache_partial_overwrite_reads_first) {
   Disk disk;
   TestFile file(&disk);
