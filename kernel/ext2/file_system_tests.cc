@@ -52,12 +52,13 @@ KERNEL_TEST_WITH(Fixture, a_file_cut_while_a_commit_writes_data_shows_no_old_con
   committer.wait();
   cutter.wait();
   // The cut belongs to the next transaction. What is on the disk now has the file as it was.
-  const RawInode& raw = *t.on_disk(*second);
+  const RawInode& raw = *t.on_disk(second->number);
   EXPECT(raw.size == kPageSize && raw.block[0] != 0);
   for (uint32_t i = 0; i < kPageSize / kBlockSize; i++) {
     EXPECT(*t.disk->block(raw.block[i]) == Fixture::kNew);
   }
-  EXPECT(t.fs->sync().ok() && t.on_disk(*second)->size == 0 && second->dirty_count.load() == 0);
+  EXPECT(t.fs->sync().ok() && t.on_disk(second->number)->size == 0 &&
+         second->dirty_count.load() == 0);
 }
 
 /// As short as its journal is, an operation waits for a commit first, and frees one block.
@@ -73,12 +74,34 @@ KERNEL_TEST(a_file_cut_in_several_transactions_shows_no_old_content) {
     SharedGuard guard(t.inode(file).map_lock);
     memcpy(blocks, t.inode(file).raw.block, sizeof(blocks));
   }
-  EXPECT(t.on_disk(*file)->block[0] == 0);
+  EXPECT(t.on_disk(file->number)->block[0] == 0);
   t.disk->event_count = 0;
   EXPECT(t.resize(*file, 0));
   for (uint32_t block : blocks) {
     EXPECT(t.disk->writes(block) == 1 && *t.disk->block(block) == Fixture::kNew);
   }
+}
+
+KERNEL_TEST_WITH(Fixture, an_inode_read_while_another_thread_had_it_is_read_again) {
+  auto& fs = static_cast<Ext2FileSystem&>(*t.fs);
+  RefPtr<Inode> file = t.make_file("file", 1);
+  EXPECT(file);
+  if (!file) return;
+  const InodeNumber number = file->number;
+  file = nullptr;
+  EXPECT(fs.inodes.shrink(UINT64_MAX) != 0 && fs.sync().ok());
+  // One thread finds it gone and reads it; before it has it in memory another one cuts the file.
+  const uint64_t departures = fs.inodes.departures();
+  auto late = fs.make_inode(number, *t.on_disk(number));
+  auto found = fs.get_inode(number);
+  EXPECT(late.ok() && found.ok());
+  if (!late.ok() || !found.ok()) return;
+  EXPECT(t.resize(**found, 0));
+  *found = nullptr;
+  EXPECT(fs.inodes.shrink(UINT64_MAX) != 0);
+  EXPECT(!fs.inodes.add(**late, departures));
+  auto again = fs.get_inode(number);
+  EXPECT(again.ok() && (*again)->size.load() == 0);
 }
 
 }  // namespace cairn::ext2

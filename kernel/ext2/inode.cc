@@ -77,8 +77,11 @@ Result<Ext2Inode*> Ext2FileSystem::make_inode(InodeNumber number, const RawInode
 }
 
 Result<RefPtr<Ext2Inode>> Ext2FileSystem::get_inode(InodeNumber number) {
-  RefPtr<Inode> inode = inodes.find(number);
-  if (!inode) {
+  RefPtr<Inode> inode;
+  while (!inode) {
+    const uint64_t departures = inodes.departures();
+    inode = inodes.find(number);
+    if (inode) break;
     if (number.value < geometry.first_free_inode && number.value != kRootInode) {
       return damaged("use of reserved inode", number.value);
     }
@@ -87,7 +90,7 @@ Result<RefPtr<Ext2Inode>> Ext2FileSystem::get_inode(InodeNumber number) {
     RawInode raw = *block.as<RawInode>(place.offset);
     if (raw.links_count == 0) return Errno::kENOENT;
     if (!is_sound(*this, raw)) return damaged("inode", number.value);
-    inode = inodes.add(*TRY(make_inode(number, raw)));
+    inode = inodes.add(*TRY(make_inode(number, raw)), departures);
   }
   return RefPtr<Ext2Inode>::share(static_cast<Ext2Inode*>(inode.get()));
 }

@@ -81,8 +81,8 @@ class TestFileSystem {
   bool resize(Inode& file, uint64_t size) NO_THREAD_SAFETY_ANALYSIS {
     return file.resize(size).ok();
   }
-  RawInode* on_disk(const Inode& file) {
-    const uint64_t index = file.number.value - 1;
+  RawInode* on_disk(InodeNumber number) {
+    const uint64_t index = number.value - 1;
     const auto* descriptors = reinterpret_cast<GroupDescriptor*>(disk->block(2));
     const uint64_t table = descriptors[index / kInodesPerGroup].inode_table;
     return reinterpret_cast<RawInode*>(disk->block(table)) + index % kInodesPerGroup;

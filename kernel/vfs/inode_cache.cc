@@ -29,6 +29,7 @@ void InodeCache::remove(Inode& inode) {
   while (*at != &inode) at = &(*at)->hash_next_;
   *at = inode.hash_next_;
   inode.cached_ = false;
+  departures_++;
   count_.fetch_sub(1);
 }
 
@@ -52,13 +53,16 @@ RefPtr<Inode> InodeCache::find(InodeNumber number, Deleted deleted) {
   return found;
 }
 
-RefPtr<Inode> InodeCache::add(Inode& fresh) {
-  while (true) {
-    if (RefPtr<Inode> earlier = find(fresh.number)) {
-      fresh.file_system.destroy_inode(fresh);
-      return earlier;
-    }
+uint64_t InodeCache::departures() {
+  IrqGuard guard(lock_);
+  return departures_;
+}
+
+RefPtr<Inode> InodeCache::add(Inode& fresh, uint64_t departures) {
+  RefPtr<Inode> earlier;
+  while (!(earlier = find(fresh.number))) {
     IrqGuard guard(lock_);
+    if (departures != kAnyDepartures && departures != departures_) break;
     Inode** at = bucket(fresh.number);
     Inode* other = *at;
     while (other != nullptr && other->number != fresh.number) other = other->hash_next_;
@@ -69,6 +73,8 @@ RefPtr<Inode> InodeCache::add(Inode& fresh) {
     count_.fetch_add(1);
     return RefPtr<Inode>::adopt(&fresh);
   }
+  fresh.file_system.destroy_inode(fresh);
+  return earlier;
 }
 
 void InodeCache::release_last(Inode& inode) {
