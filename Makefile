@@ -321,8 +321,8 @@ bench: image ## Measure the operations of LAB; lab b's beside Linux in the same 
 starter: ## Write the students' tree for LAB, build/starters/lab-LAB
 	@for lab in $(wanted_labs); do $(PYTHON) grading starter $$lab --out $(BUILD)/starters/lab-$$lab || exit; done
 
-branches: ## Write the students' Git repository, build/branches.git
-	@$(PYTHON) grading branches --out $(BUILD)/branches.git
+branches: ## Write the students' Git repository, build/students.git, and the course's, build/solutions.git
+	@$(PYTHON) grading branches --out $(BUILD)
 
 # ---- Checking -------------------------------------------------------------------------------------
 

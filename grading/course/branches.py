@@ -1,7 +1,8 @@
-r"""Writes the students' Git repository, build/branches.git (bare): `make branches`.
+r"""Writes two bare Git repositories: `make branches`.
 
-For each lab two branches: `lab-a`, the starter, and `lab-a-solution`, to be kept private. The
-history is such that every move of a student is a plain merge:
+`students.git`, which students clone, has a branch for each lab, its starter: `lab-a`. `solutions.git`, which
+the course keeps, has the same commits and for each lab its solution: `lab-a-solution`. No object of the first
+comes from a solution, whatever branch or history it is reached by. Every move of a student is a plain merge:
 
     lab-a -------------> lab-b -------------> ...
       \                    \
@@ -23,32 +24,38 @@ from grading.course import folders, markers, starter
 from grading.course.lab import Lab, LabError, all_labs
 
 AUTHOR = "Cairn <cairn@localhost>"
+STUDENTS, SOLUTIONS = "students.git", "solutions.git"
 FIRST_DATE = 1767225600  # seconds since 1970: 2026-01-01 00:00 UTC; an hour is added per commit
 ENVIRONMENT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
-def build(target: Path, root: Path = ROOT) -> dict[str, str]:
-    """Writes the bare repository, whole or not at all; returns commit ids by branch.
+def build(folder: Path, root: Path = ROOT) -> dict[str, str]:
+    """Writes both repositories, each whole or not at all; returns the commit ids of all branches.
 
     Raises LabError, starter.StarterError, markers.MarkerError or folders.FolderError.
     """
     labs = all_labs(root)
     if not labs:
         raise starter.StarterError("no lab in labs/; a lab needs labs/LETTER-NAME/lab.toml")
-    if target.exists() and not (target / "HEAD").exists():
-        raise starter.StarterError(f"{target}: holds something that isn't a bare repository; "
-                                   "remove it or choose another --out")
-    stream = _history(root, labs)
-    with folders.replaced(target) as fresh:
-        _git(fresh, "init", "--quiet", "--bare", f"--initial-branch=lab-{labs[0].letter}")
-        _git(fresh, "fast-import", "--quiet", "--done", stdin=stream)
-        (fresh / "description").write_text("Cairn: the lab branches for students\n")
-        heads = _git(fresh, "for-each-ref", "--format=%(refname:short) %(objectname)")
-    return dict(line.split() for line in heads.decode().splitlines())
+    targets = [folder / name for name in (STUDENTS, SOLUTIONS)]
+    for target in targets:
+        if target.exists() and not (target / "HEAD").exists():
+            raise starter.StarterError(f"{target}: holds something that isn't a bare repository; "
+                                       "remove it or choose another --out")
+    heads: dict[str, str] = {}
+    for target, solutions in zip(targets, (False, True), strict=True):
+        stream = _history(root, labs, solutions)
+        with folders.replaced(target) as fresh:
+            _git(fresh, "init", "--quiet", "--bare", f"--initial-branch=lab-{labs[0].letter}")
+            _git(fresh, "fast-import", "--quiet", "--done", stdin=stream)
+            (fresh / "description").write_text(f"Cairn: {'the solutions' if solutions else 'for students'}\n")
+            listed = _git(fresh, "for-each-ref", "--format=%(refname:short) %(objectname)")
+        heads = dict(line.split() for line in listed.decode().splitlines())
+    return heads
 
 
-def _history(root: Path, labs: list[Lab]) -> bytes:
-    """The branches of all labs as a stream for git fast-import."""
+def _history(root: Path, labs: list[Lab], solutions: bool) -> bytes:
+    """The branches of all labs as a stream for git fast-import; the solutions' only if asked for."""
     stream = bytearray()
     commits = 0
     previous: str | None = None
@@ -59,10 +66,11 @@ def _history(root: Path, labs: list[Lab]) -> bytes:
             if previous:
                 parents.insert(0, previous + ("-solution" if solved else ""))
             what = "the solution" if solved else "the starter"
-            stream += _commit(branch, parents, FIRST_DATE + 3600 * commits,
-                              f"lab {lab.letter}: {lab.title}, {what}",
-                              starter.manifest(lab.letter, root, solved=solved))
-            commits += 1
+            if solutions or not solved:
+                stream += _commit(branch, parents, FIRST_DATE + 3600 * commits,
+                                  f"lab {lab.letter}: {lab.title}, {what}",
+                                  starter.manifest(lab.letter, root, solved=solved))
+            commits += 1  # also without solutions, so that the starters' commits are the same
         previous = f"lab-{lab.letter}"
     return bytes(stream + b"done\n")
 
@@ -96,16 +104,16 @@ def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
 
 def main() -> int:
     """Command line; exit status 0, or 1 with a one-line message."""
-    parser = argparse.ArgumentParser(description="Writes the students' Git repository (bare).")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "branches.git",
-                        help="the repository to write (build/branches.git)")
+    parser = argparse.ArgumentParser(description="Writes the students' Git repository and the solutions' (bare).")
+    parser.add_argument("--out", type=Path, default=ROOT / "build",
+                        help=f"the folder that {STUDENTS} and {SOLUTIONS} go to (build)")
     arguments = parser.parse_args()
     try:
         heads = build(arguments.out)
     except (LabError, starter.StarterError, markers.MarkerError, folders.FolderError) as error:
         print(f"branches: {error}", file=sys.stderr)
         return 1
-    print(f"{arguments.out}:")
+    print(f"{arguments.out / STUDENTS}, for students; {arguments.out / SOLUTIONS}, to be kept private:")
     for branch, commit in heads.items():
         print(f"  {commit[:12]}  {branch}")
     return 0

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,10 +34,13 @@ def tree_key(flags: Path, root: Path = ROOT) -> str:
 
 
 def pack(flags: Path, folder: Path, objects: list[Path]) -> None:
-    """Writes the folder, whole or not at all. Raises OSError or folders.FolderError."""
+    """Writes the folder, whole or not at all: code alone, since debugging information tells of the source.
+
+    Raises OSError, CalledProcessError or folders.FolderError.
+    """
     with folders.replaced(folder) as fresh:
         for each in objects:
-            shutil.copyfile(each, fresh / each.name)
+            subprocess.run(["objcopy", "--strip-debug", each, fresh / each.name], check=True)
         (fresh / KEY).write_text(tree_key(flags) + "\n")
 
 
