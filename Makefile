@@ -90,12 +90,18 @@ ifneq ($(filter-out $(quiet_goals),$(goals)),)
     $(error tools are missing, see above)
   endif
   include $(BUILD)/labs.mk
+  # A list from before a merge or a checkout is read before make makes it anew: until then no labs are known.
+  labs_here := $(patsubst %/lab.toml,%,$(wildcard labs/*/lab.toml))
+  ifneq ($(sort $(labs_here)),$(sort $(foreach l,$(LABS),$(LAB_$l_DIR))))
+    LABS :=
+    stale := always
+  endif
   ifneq ($(and $(LABS),$(filter-out all $(LABS),$(STAGE))),)
     $(error there is no lab $(LAB): LAB can be one of: $(LABS))
   endif
 endif
 
-$(BUILD)/labs.mk: grading/course/lab.py $(wildcard labs/*/lab.toml) $(wildcard labs)
+$(BUILD)/labs.mk: grading/course/lab.py $(wildcard labs/*/lab.toml) $(wildcard labs) $(stale)
 	$(Q)$(PYTHON) grading labs --make >$(part)
 	$(done)
 

@@ -134,6 +134,26 @@ def test_no_object_that_students_get_tells_of_a_solution(repositories: Path, roo
     assert b".debug_info" not in students  # of the reference objects
 
 
+def test_after_a_merge_the_new_lab_is_built(repositories: Path, tmp_path: Path) -> None:
+    """Clone, build lab a, merge lab b, build it: make's list of labs is from before the merge then."""
+    git(tmp_path, "clone", "--quiet", "--branch", "lab-a", str(repositories / branches.STUDENTS), "work")
+    assert make(tmp_path / "work", "build/a/obj/labs/a-paging/tlb.cc.o", "LAB=a") == ""
+    assert "there is no lab b" in make(tmp_path / "work", "kernel", "LAB=b")
+    git(tmp_path / "work", "merge", "--quiet", "--no-edit", "origin/lab-b")
+    assert make(tmp_path / "work", "build/b/obj/labs/b-files/mount.cc.o", "LAB=b") == ""
+    git(tmp_path / "work", "checkout", "--quiet", "lab-a")
+    git(tmp_path / "work", "reset", "--quiet", "--hard", "origin/lab-a")
+    assert "there is no lab b" in make(tmp_path / "work", "kernel", "LAB=b")
+
+
+def make(folder: Path, *arguments: str) -> str:
+    """What make complains of there, without what a make above us passes on."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "WERROR"))}
+    done = subprocess.run(["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (done.stderr == ""), done.stdout + done.stderr
+    return done.stderr
+
+
 def test_merging_through_the_labs_ends_in_mains_text(repositories: Path, root: Path,
                                                      tmp_path: Path) -> None:
     files = work_through_all_labs(repositories, root, tmp_path / "work")
