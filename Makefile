@@ -147,7 +147,12 @@ stamp = $(if $(LABS),$(shell \
 $(call stamp,$(OUT)/obj/flags,$(CXX) $(call kernel_flags,$(CXX)))
 $(call stamp,$(OUT)/obj/list,$(link_flags) $(kernel_objects))
 
-kernel: $(OUT)/kernel.elf $(BUILD)/compile_commands.json ## Build the kernel, build/STAGE/kernel.elf
+# A student's tree has a list of what was given (grading/course/given.py): edits elsewhere are told of.
+warn_of_edits := $(if $(wildcard grading/given.sha256),edits)
+edits:
+	@$(PYTHON) grading given
+
+kernel: $(OUT)/kernel.elf $(BUILD)/compile_commands.json $(warn_of_edits) ## Build the kernel, build/STAGE/kernel.elf
 
 # GCC takes precompiled.h.gch in the place of precompiled.h if that comes first and the flags are the same.
 precompiled := $(OUT)/obj/kernel/lib/precompiled.h.gch
@@ -304,10 +309,10 @@ qemu_arguments := --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--mem
 
 qemu_disks := $(OUT)/kept-disk.stamp $(if $(UEFI),$(BUILD)/esp.img)
 
-qemu: $(qemu_disks) $(BUILD)/compile_commands.json ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G, REFERENCE=a
+qemu: $(qemu_disks) $(BUILD)/compile_commands.json $(warn_of_edits) ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G, REFERENCE=a
 	@$(PYTHON) grading qemu $(qemu_arguments)
 
-qemu-gdb: $(qemu_disks) ## The same, stopped until `make gdb` in another terminal lets it go
+qemu-gdb: $(qemu_disks) $(warn_of_edits) ## The same, stopped until `make gdb` in another terminal lets it go
 	@$(PYTHON) grading qemu $(qemu_arguments) --gdb --wait
 
 gdb: ## Attach GDB to the machine of `make qemu-gdb`; LAB=a if several run
@@ -364,4 +369,4 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1            \2/p' Makefile | LC_ALL=C sort | sed 's/^\(.\{13\}\) */\1/' \
 	  $(if $(missing_goals),| grep -vE '^  ($(subst $() ,|,$(missing_goals))) ')
 
-.PHONY: always bench branches clean fresh-disk gdb grade help image kernel lint programs qemu qemu-gdb reference soak starter test test-all
+.PHONY: always bench branches clean edits fresh-disk gdb grade help image kernel lint programs qemu qemu-gdb reference soak starter test test-all

@@ -18,6 +18,7 @@ COMMANDS = {  # name: (module with a main(), what it does)
     "bench": ("bench.command", "measures what a lab's operations cost"),
     "labs": ("course.lab", "lists the labs, their items and points"),
     "reference": ("course.reference", "packs or checks the objects of a lab's solution"),
+    "given": ("course.given", "names given files that a student changed"),
     "layers": ("course.layers", "checks the order of the kernel's subsystems and of this package's parts"),
     "mutants": ("course.mutants", "lists or builds known-wrong solutions"),
     "starter": ("course.starter", "writes the students' tree"),

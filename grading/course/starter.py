@@ -1,10 +1,10 @@
 """Writes the tree that students get for a lab: `make starter LAB=a`.
 
-The students' tree is the repository's tracked files with three changes: what belongs to the
+The students' tree is the repository's tracked files with some changes: what belongs to the
 course alone (mutants, forgeries, alternative solutions, the project's own tests) is left out;
 the lab's files have stubs where the solution stands (see markers.py); the README is the
-students' own. The labs before the asked one are in it too, with their stubs, and as objects of
-their solution in reference/.
+students' own; a list of the given files' sums is added (given.py). The labs before the asked one are in
+it too, with their stubs, and as objects of their solution in reference/.
 
 `manifest()` says which files these are and with what bytes; branches.py commits the same
 manifest, so a starter and a lab branch can't differ.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading import ROOT
-from grading.course import folders, markers
+from grading.course import folders, given, markers
 from grading.course.lab import Lab, LabError, all_labs, load_lab
 
 # What students don't get: path prefixes, folders with a final slash.
@@ -74,6 +74,10 @@ def manifest(letter: str, root: Path = ROOT, *, solved: bool = False) -> dict[st
     earlier = [lab.letter for lab in all_labs(root) if lab.letter < letter]
     for each in earlier if "grading/course/reference.py" in entries else []:
         entries |= _reference_objects(root, each)
+    if "grading/course/given.py" in entries:
+        labs = [lab for lab in all_labs(root) if lab.letter <= letter]
+        listing = given.listing({path: entry.data for path, entry in entries.items()}, labs)
+        entries[given.LIST] = Entry(listing, executable=False)
     return dict(sorted(entries.items()))
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from grading import ROOT
+from grading.course import given
 from grading.course.lab import Lab, LabError, load_lab
 from grading.grader import runner
 from grading.grader.build import BuildFailed, build, folder_of
@@ -156,6 +157,8 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
             for file in lab.student_files() if tree == ROOT else []:
                 if not (lab.folder / file).exists():
                     raise HarnessFault(f"labs/{lab.folder.name}/{file} is missing: take it back with git checkout")
+            changed = given.changed() if tree == ROOT else []
+            results.warnings += [given.warning(changed)] if changed else []
             progress.show("building")
             build_own_tree(lab, references, out / "logs" / "build.log", trusted=tree == ROOT)
             if tree != ROOT:

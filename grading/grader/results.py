@@ -70,6 +70,7 @@ class Results:
     seconds: float = 0.0
     build_failure: str = ""  # why no test could be run: the compiler's text, or what is wrong with the submission
     choice: str = ""  # the -k argument: only these tests were run
+    warnings: list[str] = field(default_factory=list)  # what those who read the points should know
 
     def of_item(self, item: Item) -> list[Outcome]:
         return [test for test in self.tests if test.item == item.id]

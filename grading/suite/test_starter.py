@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from grading.course import folders, markers, starter
+from grading.course import folders, given, markers, starter
 from grading.course.lab import LabError, all_labs, load_lab
 from grading.machine.machine import Machine
 from grading.suite import secrets
@@ -35,6 +35,36 @@ def test_a_later_starter_has_the_earlier_labs_with_their_holes(tree) -> None:
     assert set(second) - set(first) == {
         "grading/tests/b/test_open.py", "labs/b-files/lab.toml", "labs/b-files/open.cc"}
     assert all(second[path] == first[path] for path in first)
+
+
+def students_tree(tree, tmp_path: Path) -> Path:
+    """A student's tree of the made-up course, with what finds edits in it."""
+    top = tree(course())
+    (top / "labs/a-paging/lab.toml").write_text((top / "labs/a-paging/lab.toml").read_text().replace(
+        "files = []", 'files = ["walk.cc", "tests/mine_*.c"]'))
+    (top / "grading/course/given.py").parent.mkdir(exist_ok=True, parents=True)
+    (top / "grading/course/given.py").touch()
+    starter.write(starter.manifest("a", top), tmp_path / "student")
+    return tmp_path / "student"
+
+
+def test_edits_that_the_grader_does_not_take_are_named(tree, tmp_path: Path) -> None:
+    student = students_tree(tree, tmp_path)
+    (student / "labs/a-paging/walk.cc").write_text("int walk() { return 1; }\n")
+    (student / "labs/a-paging/tests").mkdir()
+    (student / "labs/a-paging/tests/mine_one.c").write_text("int main() { return 0; }\n")
+    (student / "README.md").write_text("my notes\n")
+    (student / "build").mkdir()
+    assert given.changed(student) == []
+    (student / "kernel/memory/walk.h").write_text("int walk(int);\n")
+    (student / "kernel/memory/mine.cc").write_text("int mine;\n")
+    (student / "labs/a-paging/mine.h").write_text("int mine;\n")
+    (student / "grading/grade").unlink()
+    names = ["grading/grade", "kernel/memory/mine.cc", "kernel/memory/walk.h", "labs/a-paging/mine.h"]
+    assert given.changed(student) == names
+    text = given.warning(names)
+    assert all(name in text for name in names) and "git checkout" in text
+    assert "and 42 more" in given.warning([f"kernel/{number}.h" for number in range(50)])
 
 
 def test_files_that_git_does_not_track_stay_out(tree) -> None:

@@ -30,7 +30,7 @@ def gradescope(results: Results) -> str:
     document = {
         "score": results.earned() / TENTHS,
         "execution_time": round(results.seconds),
-        "output": results.build_failure or results.score,
+        "output": "\n\n".join([results.build_failure or results.score, *(f"Warning: {text}" for text in results.warnings)]),
         "visibility": "visible",
         "stdout_visibility": "visible",
         "tests": tests,

@@ -23,6 +23,8 @@ def terminal(results: Results, console: Console) -> None:
         if test.failure and not test.failure.not_implemented:
             _failure(test, console)
     _table(results, console)
+    for warning in results.warnings:
+        console.print(Text(f"Warning: {warning}\n", style="yellow"))
 
 
 def _failure(test: Outcome, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -222,6 +223,15 @@ def test_killed_half_way(course: Course, number: signal.Signals, boxed: bool) ->
     for tree in Path(temporary_folder()).glob(f"{PREFIX}*"):
         taken = tree / "labs" / "a-paging" / "walk.cc"
         assert not taken.exists() or taken.read_text() != text
+
+
+def test_edits_elsewhere_are_named_beside_the_points(course: Course) -> None:
+    (course.root / "grading" / "given.sha256").write_text(f"{hashlib.sha256(b'').hexdigest()}  kernel/guest.c\n")
+    for done in (course.grade(), course.grade("--submission", course.submission())):
+        assert (done.returncode, last_line(done)) == (0, "lab a: 100/100")
+        own = "--submission" not in done.args
+        assert ("kernel/guest.c" in done.stdout) == own and ("git checkout" in done.stdout) == own
+        assert ("kernel/guest.c" in json.loads((course.out / "results.json").read_text())["output"]) == own
 
 
 def test_one_grading_at_a_time(course: Course) -> None:
