@@ -1,11 +1,18 @@
-"""The student's own tests, labs/<lab>/tests/: run on a correct kernel, and on kernels with a known mistake."""
+"""The student's own tests, labs/<lab>/tests/: run on a correct kernel, and on kernels with a known mistake.
+
+A test is to judge by what the kernel does, so nothing else tells it which kernel it meets: each run has a
+freshly booted machine to itself, with no disk and nothing of another run in its memory, is the first process
+there, and begins at the same date. In which order tests run is drawn.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +27,7 @@ from grading.machine.machine import Machine
 RUNS = 3  # on the correct kernel, so that a test that guesses is found out
 NOT_IMPLEMENTED = 2  # what a starter's tests exit with
 CONTROL = "hello"  # a program that tests nothing
+DATE = ("-rtc", "base=2024-02-29T12:00:00,clock=vm")  # for QEMU: the time of day at each boot
 Boot = Callable[..., Machine]
 
 
@@ -29,6 +37,7 @@ class Verdict:
 
     test: str
     ending: str  # "exited status=0", "killed signal=11", or how the machine ended
+    survived: bool = True  # by the machine
 
     @property
     def passed(self) -> bool:
@@ -48,16 +57,19 @@ def test_names(run: Run) -> list[str]:
     return sorted(path.stem for path in files if path.parts[0] == "tests")
 
 
-def run_tests(machine: Machine, names: list[str], times: int) -> list[Verdict]:
-    """Runs each test `times` times; a kernel that fails ends the list with how it did."""
-    verdicts: list[Verdict] = []
-    for name in names * times:
+def run_alone(boot: Boot, kernel: Path, name: str) -> Verdict:
+    """Runs one test on a machine of its own. Raises GuestFailure if that doesn't boot."""
+    with contextlib.closing(boot(kernel=kernel, extra_arguments=DATE)) as machine:
         try:
             line = machine.channel.command(f"run {name}").lines[-1]
         except GuestFailure as failure:
-            return [*verdicts, Verdict(name, f"ended with the kernel: {failure}")]
-        verdicts.append(Verdict(name, line.partition(" ")[2]))
-    return verdicts
+            return Verdict(name, f"ended with the kernel: {failure}", survived=False)
+    return Verdict(name, line.partition(" ")[2])
+
+
+def shuffled(run: Run, names: list[str], what: str) -> list[str]:
+    """The names in an order that the run's seed and `what` decide."""
+    return random.Random(f"{run.seed} {what}").sample(names, len(names))
 
 
 def correct_kernel(run: Run) -> Path:
@@ -85,9 +97,10 @@ def written_tests(run: Run, boot: Boot) -> list[str]:
     return [name for name in test_names(run) if name not in stubs]
 
 
-def catchers(run: Run, boot: Boot, mutant: mutants.Mutant) -> list[str]:
-    """The tests that fail on a kernel with a known mistake."""
-    return [str(verdict) for verdict in _run_on(run, boot, mutant, written_tests(run, boot)) if not verdict.passed]
+def catch(run: Run, boot: Boot, mutant: mutants.Mutant) -> bool:
+    """Whether one of the tests fails on a kernel with a known mistake."""
+    names = shuffled(run, written_tests(run, boot), mutant.name)
+    return not all(verdict.passed for verdict in _run_on(run, boot, mutant, names))
 
 
 def notice_anything(run: Run, boot: Boot) -> bool:
@@ -96,7 +109,7 @@ def notice_anything(run: Run, boot: Boot) -> bool:
     Some mistakes stop any program: failing there is no merit.
     """
     def look() -> bool:
-        return any(all(verdict.passed for verdict in _run_on(run, boot, mutant, [CONTROL] * RUNS)) and catchers(run, boot, mutant)
+        return any(all(verdict.passed for verdict in _run_on(run, boot, mutant, [CONTROL] * RUNS)) and catch(run, boot, mutant)
                    for mutant in mutants.visible_mutants(run.lab))
 
     return bool(_once(run, "mutants", look))
@@ -105,21 +118,28 @@ def notice_anything(run: Run, boot: Boot) -> bool:
 def _on_correct_kernel(run: Run, boot: Boot) -> list[Verdict]:
     """RUNS runs of each test. Made once for all workers."""
     def run_all() -> list[list[str]]:
-        return [[verdict.test, verdict.ending] for verdict in run_tests(boot(kernel=correct_kernel(run)), test_names(run), RUNS)]
+        kernel, names = correct_kernel(run), test_names(run)
+        verdicts: list[Verdict] = []
+        for name in shuffled(run, names * RUNS, "correct"):
+            verdicts.append(run_alone(boot, kernel, name))
+            if not verdicts[-1].survived:  # a hang takes its time, and one is enough
+                break
+        return sorted([verdict.test, verdict.ending] for verdict in verdicts)
 
     return [Verdict(test, ending) for test, ending in _once(run, "correct", run_all)]
 
 
-def _run_on(run: Run, boot: Boot, mutant: mutants.Mutant, names: list[str]) -> list[Verdict]:
+def _run_on(run: Run, boot: Boot, mutant: mutants.Mutant, names: list[str]) -> Iterator[Verdict]:
+    """The tests' verdicts, as they are asked for."""
     try:
         kernel = mutants.kernel(mutant, run.lab)
     except mutants.MutantError as error:
         raise HarnessFault(str(error)) from error
-    try:
-        machine = boot(kernel=kernel)
-    except GuestFailure as failure:
-        raise HarnessFault(f"mutant {mutant.name} doesn't boot: {failure}") from failure
-    return run_tests(machine, names, 1)
+    for name in names:
+        try:
+            yield run_alone(boot, kernel, name)
+        except GuestFailure as failure:
+            raise HarnessFault(f"mutant {mutant.name} doesn't boot: {failure}") from failure
 
 
 def _once(run: Run, what: str, compute: Callable[[], Any]) -> Any:

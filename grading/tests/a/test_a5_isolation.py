@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from grading.course.mutants import Mutant, visible_mutants
-from grading.grader.own_tests import catchers, complaints, notice_anything
+from grading.grader.own_tests import catch, complaints, notice_anything
 from grading.grader.rubric import item
 from grading.grader.run import Run
 from grading.judge.check import check, check_that
@@ -107,5 +107,5 @@ def test_isolation_tests_catch(mutant: Mutant | None, cairn_run: Run, boot: Call
     check(expected=[], seen=complaints(cairn_run, boot, "A5"), what="your isolation tests that fail on a correct kernel, where they must pass")
     if mutant is None:
         return  # the hidden kernels are the instructor's; there your tests meet them
-    check_that(catchers(cairn_run, boot, mutant) and notice_anything(cairn_run, boot), expected="at least one test exits with 1",
+    check_that(catch(cairn_run, boot, mutant) and notice_anything(cairn_run, boot), expected="at least one test exits with 1",
                seen="all exit with 0", what=f"your isolation tests on a kernel with this mistake: {mutant.description}")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from grading.course.mutants import Mutant, visible_mutants
-from grading.grader.own_tests import catchers, complaints, notice_anything
+from grading.grader.own_tests import catch, complaints, notice_anything
 from grading.grader.rubric import item
 from grading.grader.run import Run
 from grading.judge.check import check, check_that
@@ -56,5 +56,5 @@ def judge(mutant: Mutant | None, run: Run, boot: Boot, item_id: str) -> None:
     check(expected=[], seen=complaints(run, boot, item_id), what="your tests that fail on a correct kernel, where they must pass")
     if mutant is None:
         return  # the hidden kernels are the instructor's; there your tests meet them
-    check_that(catchers(run, boot, mutant) and notice_anything(run, boot), expected="at least one test exits with 1",
+    check_that(catch(run, boot, mutant) and notice_anything(run, boot), expected="at least one test exits with 1",
                seen="all exit with 0", what=f"your tests on a kernel with this mistake: {mutant.description}")
