@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from grading.machine import qemu
+from grading.machine.call_count import CallCount, address_of
 from grading.machine.channel import Channel
 from grading.machine.console import Console
 from grading.machine.failures import (
@@ -77,6 +78,7 @@ class Machine:
     ) -> None:
         self.memory_mib = memory_mib
         self._options = options
+        self._kernel = kernel
         self._gdb_socket = gdb_socket
         self._sandbox = sandbox
         self._files = tuple(path.resolve() for path in (kernel, initrd, disk, esp) if path)
@@ -91,6 +93,7 @@ class Machine:
         self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
         self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]
         self._stops = 0
+        self._stub_attached = False
         self._failure: Exception | None = None
         self._started = False
 
@@ -108,7 +111,7 @@ class Machine:
     def start(self) -> None:
         """Starts QEMU and waits until the kernel greets on the channel (if its options say `channel`)."""
         self.log_folder.mkdir(parents=True, exist_ok=True)
-        links = {name: socket.socketpair() for name in ("console", "channel", "control")}
+        links = {name: socket.socketpair() for name in ("console", "channel", "control", "calls")}
         ours = {name: pair[0] for name, pair in links.items()}
         theirs = {name: pair[1] for name, pair in links.items()}
         try:
@@ -144,7 +147,7 @@ class Machine:
             opened = qemu.open_disk(disk)
             images += opened
             command += qemu.data_disk(disk, f"data{number}", opened)
-        command += qemu.links(descriptors["console"], descriptors["channel"], descriptors["control"])
+        command += qemu.links(**descriptors)
         if self._gdb_socket:
             self._gdb_socket.unlink(missing_ok=True)
             command += qemu.gdb_socket(self._gdb_socket, wait=False)
@@ -326,6 +329,27 @@ class Machine:
     def registers(self) -> Registers:
         """Registers of vCPU 0."""
         return parse_registers(self.monitor("info registers"))
+
+    @contextlib.contextmanager
+    def calls_of(self, function: str) -> Iterator[CallCount | None]:
+        """Counts the calls of a function of the kernel, by its mangled name, in the block, which may not look into
+        the machine; None if a debugger holds the stub. Raises BadReply without that function."""
+        if self._gdb_socket or not self._kernel:
+            yield None
+            return
+        address = address_of(self._kernel, function)
+        count = CallCount(self._links["calls"], address)
+        with self.stopped():
+            if not self._stub_attached:
+                self.monitor("gdbserver chardev:calls")
+                self._stub_attached = True
+            count.begin()
+        try:
+            yield count
+        finally:
+            count.end()
+            with self.stopped():
+                count.clear()
 
     def is_ram(self, address: int, size: int = 1) -> bool:
         """Whether all of these physical bytes are the guest's memory, as q35 lays it out."""

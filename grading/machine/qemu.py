@@ -157,10 +157,10 @@ def graded() -> list[str]:
     return ["-no-reboot", "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4", "-sandbox", SANDBOX]
 
 
-def links(console: int, channel: int, control: int) -> list[str]:
-    """Connects serial lines and QMP to sockets that QEMU inherits as these descriptors."""
+def links(console: int, channel: int, control: int, calls: int) -> list[str]:
+    """Connects serial lines and QMP to sockets that QEMU inherits as these descriptors; `calls` waits for call_count.py."""
     arguments = []
-    for name, descriptor in (("console", console), ("channel", channel), ("control", control)):
+    for name, descriptor in (("console", console), ("channel", channel), ("control", control), ("calls", calls)):
         arguments += ["-chardev", f"socket,id={name},fd={descriptor}"]
     return [*arguments, "-serial", "chardev:console", "-serial", "chardev:channel", "-mon", "chardev=control,mode=control"]
 

@@ -9,11 +9,13 @@ import stat
 
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
+from grading.machine.call_count import CallCount
 from grading.tests.b.guest import Boot, Guest, on_tmpfs
 from grading.tests.b.process import Process
 from grading.tests.b.test_b1_data import CREATE
 from grading.tests.b.test_b1_opening import draw_name
 
+LOOKUP = "_ZN5cairn8TmpInode6lookupESt17basic_string_viewIcSt11char_traitsIcEE"  # TmpInode::lookup()
 FORGET = "who makes, removes or renames an entry tells the cache, under the directory's lock"
 MAX_DENTRIES = 16384  # kMaxDentries
 SMALL_FACTOR, SMALL_EXTRA = 3, 3000  # with many names in the cache one costs at most so many times what it cost before, and instructions
@@ -199,21 +201,21 @@ def test_known_names_are_not_looked_up_again(guest: Guest, rng: random.Random) -
     for path in here:
         process.close(process.open(path, CREATE))
 
-    def lookups() -> int:
-        return guest.machine.channel.command("metrics vfs.directory_lookups").number("vfs.directory_lookups")
-
     for paths, there, what in ((here, True, "names that are there"), (gone, False, "names that aren't there")):
         for turn in range(3):
-            before = lookups()
-            for path in rng.sample(paths, len(paths)):
-                check(expected=there, seen=process.exists(path), what=f"whether there is {path}")
-            asked = lookups() - before
-            if turn > 0:
-                check(expected=0, seen=asked, what=f"Inode::lookup() calls for {what}, each looked up before",
-                      hint="dentry_cache_add() remembers what the lookup found, also that there is nothing")
-            elif not there:  # else a count that never grows would prove something
-                check_that(asked > 0, expected="some", seen=asked, what=f"Inode::lookup() calls for {what}, none looked up before",
+            with guest.machine.calls_of(LOOKUP) as count:
+                for path in rng.sample(paths, len(paths)):
+                    check(expected=there, seen=process.exists(path), what=f"whether there is {path}")
+            if count and turn > 0:
+                check_remembered(count, f"{what}, each looked up before")
+            elif count and not there:  # else a count that never grows would prove something
+                check_that(count.calls > 0, expected="some", seen=count.calls, what=f"Inode::lookup() calls for {what}, none looked up before",
                            hint="dentry_cache_find() knows nothing of a name before dentry_cache_add() was told")
+
+
+def check_remembered(count: CallCount, what: str) -> None:
+    check(expected=0, seen=count.calls, what=f"Inode::lookup() calls for {what}",
+          hint="dentry_cache_add() remembers what the lookup found, also that there is nothing")
 
 
 @item("B3", points=3)
@@ -248,6 +250,11 @@ def test_cached_names_are_cheap(boot: Boot, rng: random.Random) -> None:
                                 ("names that aren't there", errno.ENOENT,
                                  [missing, *(f"{large}/{prefix}-{rng.randrange(count)}" for _ in range(4))])):
         costs = [cost(path, error) for path in paths]
+        with guest.machine.calls_of(LOOKUP) as calls:
+            for path in paths:
+                cost(path, error)
+        if calls:
+            check_remembered(calls, f"{there}, with {entries} names in the cache, each looked up before")
         check_that(max(costs) <= limits[error], seen=sorted(costs),
                    expected=f"at most {limits[error]}: {SMALL_FACTOR} times what it was before, and {SMALL_EXTRA}",
                    what=f"instructions of lookups of {there} with {2 * count} names in the cache, each looked up before",
