@@ -224,7 +224,7 @@ endif
 
 program_flags := -std=gnu11 -D_GNU_SOURCE -static -no-pie -O2 -g -Wall -Wextra -Iuser/include \
   -fno-pie -fno-stack-protector -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
-program_link_flags := -Wl,-e,cairn_start -Wl,--gc-sections -Wl,--build-id=none \
+program_link_flags := -fno-lto -fno-use-linker-plugin -Wl,-e,cairn_start -Wl,--gc-sections -Wl,--build-id=none \
   -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro
 start_objects := $(BUILD)/user/start/start.S.o $(BUILD)/user/start/start.c.o
 $(call stamp,$(BUILD)/user/flags,$(MUSL_CC) $(program_flags) $(program_link_flags))

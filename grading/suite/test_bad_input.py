@@ -246,3 +246,22 @@ def machines_of(out: Path) -> list[str]:
             if str(out) in words or any(file.path.startswith(f"{out}/") for file in process.open_files()):
                 found.append(words[:100])
     return found
+
+
+FORGED_LTO = r"""
+__asm__(".section .gnu.lto_.opts,\"e\",@progbits\n.string \"'-O2'\"\n"
+        ".section .gnu.lto_.symtab.1,\"e\",@progbits\n.string \"forged\"\n"
+        ".section .gnu.lto_main.1,\"e\",@progbits\n.string \"x\"\n.text\n.comm __gnu_lto_v1,1,1\n");
+int main(void) { return 2; }
+"""
+
+
+def test_forged_sections_reach_no_plugin_of_the_linker(copy: Path) -> None:
+    """A test's object that says it holds code for the link-time optimizer is linked as what it is."""
+    source = copy / "labs/a-paging/tests/isolation_forged.c"
+    source.write_text(FORGED_LTO)
+    try:
+        done = run("make", "build/user/isolation_forged.elf", "LAB=a", cwd=copy)
+        assert done.returncode == 0, done.stdout
+    finally:
+        source.unlink()
