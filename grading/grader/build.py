@@ -2,7 +2,7 @@
 
 What make prints goes to build.log beside the other logs. A build can fail for three reasons: the
 lab's own files are wrong (BuildFailed: costs all points), or the tree or the host is
-(HarnessFault).
+(HarnessFault). In a cell only the last can be told by building something else there.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ LAB_ERROR = re.compile(
     r"^labs/[^:\n]+:\d+(:\d+)?: (fatal )?error:|^/?[^\n]*labs/[^\n]*: (undefined reference|multiple definition)", re.M
 )
 LINK_ERROR = re.compile(r": (undefined reference to|multiple definition of) ")
-HOST_ERROR = re.compile(
-    r"No space left on device|Cannot allocate memory|Read-only file system|Permission denied|"
-    r"Input/output error|tools are missing"
-)
 
 
 class BuildFailed(Exception):
-    """The lab's files don't compile or link; the text is what the compiler said."""
+    """The lab's files don't compile or link; the text is what the compiler said.
+
+    certain: it names them. Otherwise the submission or the host may be to blame, and what the compiler and the
+    linker said in a cell proves neither: a submission can make them say anything.
+    """
+
+    def __init__(self, text: str, certain: bool = True) -> None:
+        super().__init__(text)
+        self.certain = certain
 
 
 def folder_of(stage: str, references: Sequence[str] = ()) -> str:
@@ -57,7 +61,8 @@ def build(root: Path, stage: str, log: Path, cell: Cell | None = None, reference
         try:
             status = process.popen.wait(BACKSTOP_S)
         except subprocess.TimeoutExpired:
-            raise HarnessFault(f"the build took longer than {BACKSTOP_S} s; its output is in {log}") from None
+            text = f"the build took longer than {BACKSTOP_S} s"
+            raise BuildFailed(text, certain=False) if cell else HarnessFault(f"{text}; its output is in {log}") from None
         finally:
             process.kill()
     if status != 0:
@@ -81,9 +86,9 @@ def _raise_failure(log: Path, trusted: bool) -> None:
     text = shorten(text)
     if LAB_ERROR.search(text) or LINK_ERROR.search(text):
         raise BuildFailed(text)
-    if trusted or HOST_ERROR.search(text):
+    if trusted:
         raise HarnessFault(f"the kernel could not be built (see {log}): {last_error(text.split(chr(10)))}")
-    raise BuildFailed(text)
+    raise BuildFailed(text, certain=False)
 
 
 def shorten(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import traceback
@@ -21,13 +22,16 @@ from grading.machine.text import printable
 
 CONSOLE_LINES = 12
 SEEN_LIMIT = 2000  # characters
+NONSENSE = (errno.EINVAL, errno.EFBIG, errno.EOVERFLOW, errno.ENAMETOOLONG)  # what the host says to a guest's numbers
 
 
 def host_is_to_blame(error: BaseException, second_try: bool) -> bool:
-    """Whether a test ended for reasons that are not the kernel's."""
+    """Whether a test ended for reasons that are not the kernel's. What a guest may bring about is the host's fault once."""
     if isinstance(error, HarnessFault):
         return not (error.guest_may_cause and second_try)
-    return isinstance(error, (OSError, MemoryError)) or not isinstance(error, Exception)
+    if isinstance(error, MemoryError) or isinstance(error, OSError) and error.errno in NONSENSE:
+        return not second_try
+    return isinstance(error, OSError) or not isinstance(error, Exception)
 
 
 def explain(error: BaseException, item: pytest.Item, run: Run, lab: Lab, machines: Sequence[Machine]) -> Failure:

@@ -139,7 +139,7 @@ def _run_on(run: Run, boot: Boot, mutant: mutants.Mutant, names: list[str]) -> I
         try:
             yield run_alone(boot, kernel, name)
         except GuestFailure as failure:
-            raise HarnessFault(f"mutant {mutant.name} doesn't boot: {failure}") from failure
+            raise HarnessFault(f"mutant {mutant.name} doesn't boot: {failure}", guest_may_cause=True) from failure
 
 
 def _once(run: Run, what: str, compute: Callable[[], Any]) -> Any:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from grading import ROOT
 from grading.course.lab import GLOB_CHARACTERS, Lab, all_labs
-from grading.grader.build import BuildFailed, build, folder_of
+from grading.grader.build import BuildFailed, build, folder_of, last_error
 from grading.machine.failures import HarnessFault
 from grading.machine.sandbox import Cell, Limits, new_uid, temporary_folder
 
@@ -161,6 +161,7 @@ class Overlay:
         self._taken = [(other, take_files(submission, other)) for other in wanted if other.letter not in references]
         self._references = [other for other in wanted if other.letter in references]
         self._lab = lab
+        self._own = submission == ROOT
         self._user = new_uid() if os.geteuid() == 0 else None
         sweep()
         new = Path(tempfile.mkdtemp(prefix=NEW_PREFIX, dir=temporary_folder()))
@@ -185,10 +186,23 @@ class Overlay:
             raise HarnessFault(f"can't copy the tree to {self.folder}: {error}") from None
         cell = Cell(LIMITS, folder=self.folder, inside=ROOT, writable="build", user=self._user)
         # Seen at this tree's own path, so that the objects' flags, which name it, stay the same.
-        build(ROOT, self._lab.letter, log, cell, letters)
+        try:
+            build(ROOT, self._lab.letter, log, cell, letters)
+        except BuildFailed as failure:
+            if not failure.certain and not self._own:
+                self._try_the_host(log, tuple(letters))
+            raise
         for path in (self.folder / f"build/{stage}/kernel.elf", self.folder / "build/user/programs.cpio"):
             if path.resolve() != path or not path.is_file():
                 raise BuildFailed(f"{path.name} is not a regular file")
+
+    def _try_the_host(self, log: Path, references: tuple[str, ...]) -> None:
+        """Builds this tree's own files as a submission: if they fail, too, the host is to blame. Raises HarnessFault."""
+        with Overlay(ROOT, self._lab, references) as control:
+            try:
+                control.build(log.with_name(f"control-{log.name}"))
+            except (BuildFailed, Refused) as failure:
+                raise HarnessFault(f"a cell can't build this tree's own files either: {last_error(str(failure).splitlines())}") from None
 
     def _fill(self, stage: str) -> None:
         programs = [path.stem for path in ROOT.glob("user/*/*.c")]

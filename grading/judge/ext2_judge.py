@@ -78,7 +78,7 @@ def _e2fsck(image: Path, offset: int, option: str) -> subprocess.CompletedProces
     later = {"E2FSCK_TIME": str(int(time.time()) + CLOCK_AHEAD_S)}
     run = _run(["e2fsck", option, at(image, offset)], environment={**ENVIRONMENT, **later})
     if run.returncode < 0 or run.returncode & 16:
-        raise HarnessFault(f"e2fsck {option} {image}: {run.stderr.decode(errors='replace').strip() or run.returncode}")
+        raise HarnessFault(f"e2fsck {option} {image}: {run.stderr.decode(errors='replace').strip() or run.returncode}", guest_may_cause=True)
     return run
 
 
@@ -118,7 +118,7 @@ def read_file(image: Path, path: str, offset: int = 0) -> bytes:
     run = _run(["debugfs", "-c", "-f", "-", at(image, offset)], _command(f'cat "{path}"'))
     complaints = run.stderr.splitlines()[1:]  # after the banner
     if complaints:
-        raise HarnessFault(f"debugfs, {path}: {complaints[0].decode(errors='replace')}")
+        raise HarnessFault(f"debugfs, {path}: {complaints[0].decode(errors='replace')}", guest_may_cause=True)
     return run.stdout.partition(b"\n")[2]
 
 
@@ -199,7 +199,7 @@ def _entry(file: int, offset: int, image: Path, stat: bytes) -> Entry:
     text = stat.decode(errors="surrogateescape")
     match = STAT.match(text)
     if match is None or match["kind"] not in KINDS:
-        raise HarnessFault(f"debugfs says of an inode in {image}: {printable(text.strip())[:200]!r}")
+        raise HarnessFault(f"debugfs says of an inode in {image}: {printable(text.strip())[:200]!r}", guest_may_cause=True)
     numbers = {name: int(match[name]) for name in ("owner", "group", "size", "links", "inode", "sectors")}
     entry = Entry(KINDS[match["kind"]], int(match["mode"], 8), **numbers)
     for name, seconds, extra in TIME.findall(text):
@@ -230,9 +230,10 @@ def _pieces(file: int, offset: int, text: str, size: int) -> Iterable[tuple[int,
         return
     # pread of the superblock: the block size is the one thing that debugfs's text leaves out.
     block = 1024 << int.from_bytes(os.pread(file, 4, offset + 1024 + 24), "little")
+    there = os.fstat(file).st_size
     for first, last, start in RUNS.findall(blocks):
         count = int(last or first) - int(first) + 1
-        yield int(first) * block, os.pread(file, count * block, offset + int(start) * block)
+        yield int(first) * block, os.pread(file, min(count * block, there), offset + int(start) * block)
 
 
 def _command(line: str) -> bytes:
@@ -252,7 +253,7 @@ def _debugfs(image: Path, offset: int, lines: list[str]) -> list[bytes]:
     run = _run(["debugfs", "-c", "-f", "-", at(image, offset)], b"".join(_command(line) for line in lines))
     parts = re.split(rb"^debugfs: (?:ls -p|stat) <\d+>\n", run.stdout, flags=re.MULTILINE)[1:]
     if len(parts) != len(lines):
-        raise HarnessFault(f"debugfs {image}: {run.stderr.decode(errors='replace').strip() or 'no answer'}")
+        raise HarnessFault(f"debugfs {image}: {run.stderr.decode(errors='replace').strip() or 'no answer'}", guest_may_cause=True)
     return parts
 
 
@@ -263,4 +264,4 @@ def _run(command: list[str], commands: bytes = b"", environment: Mapping[str, st
     except FileNotFoundError:
         raise HarnessFault(f"{command[0]} is missing: install e2fsprogs") from None
     except subprocess.TimeoutExpired:
-        raise HarnessFault(f"{' '.join(command)} took longer than {BACKSTOP_S} s") from None
+        raise HarnessFault(f"{' '.join(command)} took longer than {BACKSTOP_S} s", guest_may_cause=True) from None

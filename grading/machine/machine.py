@@ -24,6 +24,7 @@ from grading.machine.call_count import CallCount, address_of
 from grading.machine.channel import Channel
 from grading.machine.console import Console
 from grading.machine.failures import (
+    BadReply,
     GuestExited,
     GuestFailure,
     GuestFlood,
@@ -317,14 +318,21 @@ class Machine:
             raise self._end() from None
 
     def read_phys(self, address: int, size: int) -> bytes:
-        """`size` bytes of physical memory from `address`; the machine stands still meanwhile."""
+        """`size` bytes of physical memory from `address`; the machine stands still meanwhile. Raises BadReply where
+        there is none: an address comes from what the kernel said."""
+        self._must_be_ram(address, size)
         with self.stopped():
             return self._memory.read(address, size)  # type: ignore[union-attr] # open once started
 
     def write_phys(self, address: int, data: bytes) -> None:
-        """Changes physical memory behind the kernel's back."""
+        """Changes physical memory behind the kernel's back. Raises BadReply where there is none."""
+        self._must_be_ram(address, len(data))
         with self.stopped():
             self._memory.write(address, data)  # type: ignore[union-attr]
+
+    def _must_be_ram(self, address: int, size: int) -> None:
+        if not self.is_ram(address, size):
+            raise BadReply(f"the kernel named {address:#x} as physical memory, and there is none")
 
     def registers(self) -> Registers:
         """Registers of vCPU 0."""

@@ -151,6 +151,8 @@ def test_a_submission_sees_nothing_else(course: Course, path: str) -> None:
         "template<int N> struct T { T<N + 1> t; }; T<0> t;",
         '#include "walk.cc"',
         "#error No space left on device",
+        '#pragma message "No space left on device"\nasm(".neither here nor there");',
+        '#pragma message "make: tools are missing: Permission denied"\nasm(".section .x, \\"a");',
         '#define P _Pragma("message \\"flood\\"")\n' + "P " * 5000 + "\n#error end",
     ],
 )
@@ -158,6 +160,16 @@ def test_bombs_are_lost_points(course: Course, text: str) -> None:
     done = course.grade("--submission", course.submission(text + "\n"))
     assert (done.returncode, last_line(done)) == (1, "lab a: 0/100")
     assert len(done.stdout) < 20_000
+
+
+def test_a_cell_that_builds_nothing_is_the_hosts_fault(course: Course) -> None:
+    """Whatever it says, this tree's own files fail there, too."""
+    assert course.grade("-k", "test_echo").returncode == 0
+    makefile = course.root / "Makefile"
+    makefile.write_text(makefile.read_text() + "ifeq ($(origin CCACHE),command line)\n$(error out of order)\nendif\n")
+    done = course.grade("--submission", course.submission())
+    assert (done.returncode, last_line(done)) == (2, "lab a: not graded"), done.stdout
+    assert "a cell can't build this tree's own files either" in done.stderr
 
 
 def test_a_refused_submission(course: Course) -> None:

@@ -27,4 +27,4 @@ def disk_image(run: Run) -> Path:
 def _run(command: list[str], environment: dict[str, str]) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise HarnessFault(f"the disk image can't be built: {(done.stderr or done.stdout).strip()[-300:]}")
+        raise HarnessFault(f"the disk image can't be built: {(done.stderr or done.stdout).strip()[-300:]}", guest_may_cause=True)
