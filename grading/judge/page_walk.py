@@ -3,6 +3,7 @@
 The format is that of Intel SDM 3A, "4-Level Paging and 5-Level Paging". The kernel under test
 made these tables, so anything may be in them: tables that point to themselves, to other levels or
 out of memory. Such entries become `findings` of the walk and end it there; each table is read once.
+Tables without end, which cost the host more than the guest, end the walk altogether.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from grading.machine.failures import GuestFailure
+
 PRESENT, WRITABLE, USER, HUGE, NO_EXECUTE = 1 << 0, 1 << 1, 1 << 2, 1 << 7, 1 << 63
 ADDRESS = 0x000F_FFFF_FFFF_F000
 PAGE = 4096
@@ -20,6 +23,12 @@ ENTRIES = 512
 SIZES = {1: PAGE, 2: 2 << 20, 3: 1 << 30, 4: 512 << 30}  # bytes that an entry of a level maps
 NAMES = {4: "PML4", 3: "PDPT", 2: "page directory", 1: "page table"}
 FINDINGS_LIMIT = 100
+PAGES_LIMIT = 1 << 17  # of one half: four times what the frames of a machine under test could fill
+TABLES_LIMIT = 2048
+
+
+class TooManyTables(GuestFailure):
+    """The kernel built more tables than anybody asked for."""
 
 
 class Memory(Protocol):
@@ -151,6 +160,8 @@ def _walk_half(machine: Memory, root: int, indices: range) -> PageMap:
     with machine.stopped():
         for mapping in _walk_table(machine, found, found.root, 4, (), 0, indices):
             found[mapping.virtual] = mapping
+            if len(found) > PAGES_LIMIT:
+                raise TooManyTables(f"the tables at {found.root:#x} map more than {PAGES_LIMIT} pages, where no test asks for so many")
     return found
 
 
@@ -191,6 +202,8 @@ def _may_descend(machine: Memory, found: PageMap, step: Level, virtual: int) -> 
         found.found(f"{where} points to {below:#x}, which is a table in use elsewhere in this tree")
         return False
     found.tables[below] = step.level - 1
+    if len(found.tables) > TABLES_LIMIT:
+        raise TooManyTables(f"the tables at {found.root:#x} are more than {TABLES_LIMIT}, where no test asks for so many")
     return True
 
 

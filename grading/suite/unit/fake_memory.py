@@ -19,6 +19,7 @@ class FakeMemory:
         self.moved = False  # whether anything was read while the guest ran
         self._pages: dict[int, bytearray] = {}
         self._next = 0x10_0000
+        self.tables_made: list[int] = []
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
@@ -29,6 +30,7 @@ class FakeMemory:
     def table(self) -> int:
         """A new empty table's address."""
         self._next += PAGE
+        self.tables_made.append(self._next)
         return self._next
 
     def put(self, table: int, index: int, entry: int) -> None:

@@ -145,6 +145,42 @@ def test_the_guest_stands_still_during_a_walk(memory: FakeMemory) -> None:
     assert memory.reads and not memory.moved and memory.standing_still == 0
 
 
+@pytest.mark.parametrize("leaves", [0, 512])
+def test_tables_without_end_are_not_walked_to_their_end(leaves: int) -> None:
+    """8,000 tables, each from its own place; the walk stops long before, and says so."""
+    memory = FakeMemory(ram=128 << 20)
+    root = memory.table()
+    for number in range(8000):
+        memory.map(root, (0, number // 512, number % 512, 0), 0x5000 | P | W | U)
+        if leaves:
+            table = memory.tables_made[-1]
+            for index in range(1, leaves):
+                memory.put(table, index, 0x6000 | P | W | U)
+    with pytest.raises(page_walk.TooManyTables, match="no test asks for so many"):
+        page_walk.walk(memory, root)
+    assert memory.reads <= page_walk.TABLES_LIMIT + 1
+
+
+@pytest.mark.parametrize("number", range(60))
+def test_random_tables_are_walked_within_bounds(number: int, seed: int) -> None:
+    """Whatever entries hold: the walk ends, reads each table once and nothing outside of memory."""
+    rng = random.Random(f"{seed} {number}")
+    memory = FakeMemory()
+    tables = [memory.table() for _ in range(rng.choice((2, 20, 300)))]
+    for table in tables:
+        for index in {rng.randrange(512) for _ in range(rng.choice((1, 5, 100)))}:
+            entry = rng.choice((rng.choice(tables), rng.getrandbits(64), rng.randrange(0, 1 << 30, PAGE), memory.ram))
+            memory.put(table, index, entry | rng.choice((P | W | U, P, 0, P | HUGE, NX | P)))
+    try:
+        found = page_walk.walk(memory, tables[0])
+        page_walk.kernel_half(memory, tables[0])
+    except page_walk.TooManyTables:
+        return
+    assert len(found.tables) <= len(set(found.tables)) and len(found.findings) <= page_walk.FINDINGS_LIMIT
+    for mapping in found.values():
+        assert page_walk.walk_address(memory, tables[0], mapping.virtual) == mapping
+
+
 def test_frames(memory: FakeMemory) -> None:
     root = memory.table()
     memory.map(root, (0, 0, 1), 0x40_0000 | P | HUGE)
