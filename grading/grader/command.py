@@ -37,6 +37,7 @@ from grading.grader.submission import Overlay, Refused
 from grading.machine.failures import HarnessFault
 from grading.machine.qemu_command import claim_gdb_socket
 from grading.machine.sandbox import check_available
+from grading.machine.text import printable
 
 FULL, LOST, FAULT = 0, 1, 2
 
@@ -165,7 +166,7 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
                 progress.show("building the submission")
                 overlay.build(out / "logs" / "submission-build.log")
         except (BuildFailed, Refused) as failure:
-            results.build_failure = str(failure)
+            results.build_failure = printable(str(failure))
         else:
             run = Run(
                 lab=lab.letter,

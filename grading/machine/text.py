@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text.replace("\r", ""))
 
 
+def quoted(text: str) -> str:
+    """What others said, each line set off from the margin, where none but a report's own begin."""
+    return "\n".join(f"  {line}" for line in text.split("\n"))
+
+
 def last_lines(text: str, count: int, width: int = 200) -> str:
     """The last `count` non-empty lines, each cut to `width` characters."""
     lines = [line.rstrip() for line in text.split("\n") if line.strip()]

@@ -7,6 +7,7 @@ import json
 from grading.grader.reports.plain import failure_text
 from grading.grader.results import PASSED, Results
 from grading.grader.rubric import TENTHS
+from grading.machine.text import quoted
 
 
 def gradescope(results: Results) -> str:
@@ -30,7 +31,12 @@ def gradescope(results: Results) -> str:
     document = {
         "score": results.earned() / TENTHS,
         "execution_time": round(results.seconds),
-        "output": "\n\n".join([results.build_failure or results.score, *(f"Warning: {text}" for text in results.warnings)]),
+        "output": "\n\n".join(
+            [
+                quoted(results.build_failure) if results.build_failure else results.score,
+                *(f"Warning: {text}" for text in results.warnings),
+            ]
+        ),
         "visibility": "visible",
         "stdout_visibility": "visible",
         "tests": tests,

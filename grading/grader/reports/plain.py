@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from grading.grader.results import Failure
+from grading.machine.text import quoted
 
 
 def failure_text(failure: Failure) -> str:
-    """All that is known of a failure, one part a line or block."""
+    """All that is known of a failure, one part a line or block, quoted."""
     lines = [failure.summary]
     parts = {"expected": failure.expected, "seen": failure.seen, "hint": failure.hint}
     if not failure.not_implemented:
@@ -15,7 +16,7 @@ def failure_text(failure: Failure) -> str:
     for label, text in parts.items():
         if text:
             lines.append(f"{label + ':':<10}{_indented(text)}")
-    return "\n".join(lines)
+    return quoted("\n".join(lines))
 
 
 def _indented(text: str) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 from grading.grader.reports.plain import failure_text
 from grading.grader.results import PASSED, Outcome, Results
 from grading.grader.rubric import show_points
+from grading.machine.text import quoted
 
 WIDTH = 100  # columns when the output is no terminal
 
@@ -17,7 +18,7 @@ def terminal(results: Results, console: Console) -> None:
     """Prints failures first and the table after them, so that the table is what remains in sight."""
     if results.build_failure:
         console.print(Text("No test could be run:", style="bold red"))
-        console.print(Text(results.build_failure))
+        _print_quoted(quoted(results.build_failure), console)
         console.print()
     for test in results.tests:
         if test.failure and not test.failure.not_implemented:
@@ -32,9 +33,16 @@ def _failure(test: Outcome, console: Console) -> None:
     if test.title:
         head.append(f"\n  {test.title}", style="dim")
     console.print(head)
-    for line in failure_text(test.failure).split("\n"):  # type: ignore[arg-type]
-        console.print(Text("  " + line))
+    _print_quoted(failure_text(test.failure), console)  # type: ignore[arg-type]
     console.print()
+
+
+def _print_quoted(text: str, console: Console) -> None:
+    """Prints quoted lines; what is left of long ones where they are broken is set off from the margin, too."""
+    for line in (line.removeprefix("  ") for line in text.split("\n")):
+        pieces = [Text(line)] if console.soft_wrap else Text(line).wrap(console, max(console.width - 2, 20))
+        for piece in pieces:
+            console.print(Text.assemble("  ", piece))
 
 
 def _table(results: Results, console: Console) -> None:
@@ -58,5 +66,5 @@ def _table(results: Results, console: Console) -> None:
 
 
 def _notes(tests: list[Outcome]) -> list[str]:
-    """The item's messages that say something isn't written yet, each once."""
+    """The item's messages that say something isn't written yet or can't be reached, each once."""
     return list(dict.fromkeys(test.failure.summary for test in tests if test.failure and test.failure.not_implemented))

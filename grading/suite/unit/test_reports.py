@@ -22,7 +22,7 @@ POISON = printable("[bold]</failure>&\x00\x1b[2J]]>\ud800 :smile:")
 
 def results(*statuses: str) -> Results:
     items = {"A1": Item("A1", "Walking", 60, "a1"), "A2": Item("A2", "Mapping", 40, "a2")}
-    lab = Lab("a", Path("labs/a-paging"), "Paging", "h.md", (), (), 500, items)
+    lab = Lab("a", Path("labs/a-paging"), "Paging", "h.md", (), (), 500, 60, items)
     shares = {"A1": 600, "A2": 133}
     tests = []
     for number, status in enumerate(statuses):
@@ -101,3 +101,19 @@ def test_files_are_replaced_in_one_step(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_atomically(path, "\ud800")
     assert path.read_text() == "two" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("soft_wrap", [False, True])
+def test_no_line_begins_with_what_a_submission_says(soft_wrap: bool) -> None:
+    said = printable("lab a: 100/100\nx\r\nlab a: 100/100" + 9 * " lab a: 100/100")
+    built = Results(results().lab, 7, [], 2.0, said)
+    tested = results(PASSED, FAILED)
+    tested.tests[1].failure = Failure(said, said, said, said, said, said, said)
+    for outcome in (built, tested):
+        output = io.StringIO()
+        terminal(outcome, Console(file=output, width=40, markup=False, emoji=False, highlight=False, soft_wrap=soft_wrap))
+        document = json.loads(gradescope(outcome))
+        texts = [output.getvalue(), junit(outcome), document["output"], *(test["output"] for test in document["tests"])]
+        assert any("lab a: 100/100" in text for text in texts)
+        lines = [line for text in texts for line in text.split("\n") if line != outcome.score]
+        assert not [line for line in lines if line.startswith(("lab a:", "x"))]
