@@ -54,6 +54,7 @@ class Lab:
     files: tuple[str, ...]  # what is taken from a submission, relative to `folder`; globs allowed
     subsystems: tuple[str, ...]  # kernel subsystems that this lab brings
     line_limit: int
+    cpu_s: int
     items: dict[str, Item] = field(default_factory=dict)
 
     @property
@@ -128,6 +129,7 @@ def _read(folder: Path, root: Path) -> Lab:
         files=files,
         subsystems=_strings(table, "subsystems", name),
         line_limit=_take(table, "line_limit", int, name),
+        cpu_s=_take(table, "cpu_s", int, name),
         items=_items(_take(table, "items", dict, name), letter, name),
     )
     if lab.points != FULL_SCORE:

@@ -34,6 +34,7 @@ from grading.grader.reports.terminal import WIDTH, terminal
 from grading.grader.results import Results, write_atomically
 from grading.grader.run import Run
 from grading.grader.submission import Overlay, Refused
+from grading.machine.allowance import FACTOR
 from grading.machine.failures import HarnessFault
 from grading.machine.qemu_command import claim_gdb_socket
 from grading.machine.sandbox import check_available
@@ -180,6 +181,7 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
                 submission=arguments.submission,
                 references=references,
                 gdb_socket=gdb_socket,
+                cpu_limit_s=FACTOR * lab.cpu_s,
             )
             results.tests = runner.run(run, lab, tests, 1 if arguments.gdb else arguments.jobs, progress)
     results.seconds = time.monotonic() - start

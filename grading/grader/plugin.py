@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import resource
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from grading.grader.runner import PROPERTY
 from grading.machine.machine import Machine
 
 PR_SET_PDEATHSIG = 1
+MEMORY_LIMIT = 2 << 30  # bytes of address space
 
 _run = pytest.StashKey[Run]()
 _lab = pytest.StashKey[Lab]()
@@ -45,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if text is not None:
         config.stash[_run] = run = Run.from_json(text)
         config.stash[_lab] = load_lab(run.lab)
+        if run.boxed:  # what a submission makes a test keep is bounded, too; QEMU's cells have limits of their own
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
     if hasattr(config, "workerinput"):  # an xdist worker must not outlive its grader, however that ends
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == 1:
@@ -146,6 +150,7 @@ def boot(request: pytest.FixtureRequest, cairn_run: Run) -> Iterator[Callable[..
                 "sandbox": cairn_run.boxed,
                 "log_folder": folder / number,
                 "gdb_socket": cairn_run.gdb_socket,
+                "allowance": cairn_run.allowance,
                 **arguments,
             }
         )

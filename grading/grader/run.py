@@ -6,9 +6,12 @@ The command `grading/grade` fills in a Run; it travels to the pytest workers as 
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+from grading.machine.allowance import Allowance
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Run:
     submission: Path | None = None  # the --submission argument
     references: tuple[str, ...] = ()  # the --reference arguments
     gdb_socket: Path | None = None
+    cpu_limit_s: float = math.inf  # for all machines together
 
     @property
     def kernel(self) -> Path:
@@ -34,6 +38,10 @@ class Run:
     @property
     def disk(self) -> Path:
         return self.build / "disk.img"
+
+    @property
+    def allowance(self) -> Allowance:
+        return Allowance(self.logs / "cpu-time", self.cpu_limit_s)
 
     @property
     def esp(self) -> Path:

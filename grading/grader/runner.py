@@ -63,6 +63,7 @@ def run(run: Run, lab: Lab, tests: list[Collected], jobs: int, progress: Progres
     if run.gdb_socket:
         arguments.append("-s")
     run.logs.mkdir(parents=True, exist_ok=True)
+    run.allowance.begin()
     with open(run.logs / "pytest.log", "w") as log, contextlib.redirect_stdout(log):
         status = pytest.main([*arguments, *(test.node for test in tests)], plugins=[gathered])
     if status == pytest.ExitCode.INTERRUPTED and gathered.interrupted:

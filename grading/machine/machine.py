@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from grading.machine import qemu
+from grading.machine.allowance import Allowance
 from grading.machine.call_count import CallCount, address_of
 from grading.machine.channel import Channel
 from grading.machine.console import Console
@@ -56,7 +57,7 @@ class Machine:
     with boot="pvh" the first is vda); options: kernel command line; icount: see qemu.machine(); sandbox: run
     QEMU in a bubblewrap cell; log_folder: for console.log, channel.log, qemu.stderr (a temporary
     folder by default); gdb_socket: offer GDB this socket, wait for it, and apply no limits;
-    extra_arguments: for QEMU, such as instruction_count.plugin().
+    extra_arguments: for QEMU, such as instruction_count.plugin(); allowance: what this machine's CPU time is taken from.
     """
 
     def __init__(
@@ -76,11 +77,13 @@ class Machine:
         gdb_socket: Path | None = None,
         disks: Sequence[Path | qemu.DataDisk] = (),
         extra_arguments: Sequence[str] = (),
+        allowance: Allowance | None = None,
     ) -> None:
         self.memory_mib = memory_mib
         self._options = options
         self._kernel = kernel
         self._gdb_socket = gdb_socket
+        self._allowance = None if gdb_socket else allowance
         self._sandbox = sandbox
         self._files = tuple(path.resolve() for path in (kernel, initrd, disk, esp) if path)
         self._disks = tuple(qemu.DataDisk(disk) if isinstance(disk, Path) else disk for disk in disks)
@@ -111,6 +114,8 @@ class Machine:
 
     def start(self) -> None:
         """Starts QEMU and waits until the kernel greets on the channel (if its options say `channel`)."""
+        if self._allowance:
+            self._allowance.check()
         self.log_folder.mkdir(parents=True, exist_ok=True)
         links = {name: socket.socketpair() for name in ("console", "channel", "control", "calls")}
         ours = {name: pair[0] for name, pair in links.items()}
@@ -186,7 +191,10 @@ class Machine:
         """Ends QEMU and closes everything; harmless when done already."""
         if self._started:
             self._started = False
+            self._process.cpu_time()
             self._process.kill()
+            if self._allowance:
+                self._allowance.add(self._process.cpu_time())
             self._pump.stop()
             for link in self._links.values():
                 link.close()
@@ -230,6 +238,8 @@ class Machine:
                 raise self._end()
             if self._gdb_socket or time.monotonic() < next_look:
                 continue
+            if self._allowance:
+                self._allowance.check(self._process.cpu_time())
             watch = watch or Watch(lambda: self._pump.received, self._process.cpu_time, self._halted)
             if trouble := watch.look():
                 raise GuestSilent(f"waited for {what}, but the guest hung: {trouble}")

@@ -33,6 +33,7 @@ handout = "handouts/{letter}.md"
 files = []
 subsystems = []
 line_limit = 500
+cpu_s = 60
 [items.{item}]
 title = "{title}"
 points = 100

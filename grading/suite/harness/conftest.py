@@ -20,6 +20,7 @@ handout = "handouts/a.md"
 files = ["walk.cc", "tests/isolation_*.c"]
 subsystems = []
 line_limit = 500
+cpu_s = 60
 [items.A1]
 title = "Echoing"
 points = 60

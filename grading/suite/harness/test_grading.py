@@ -152,6 +152,7 @@ def test_a_submission_sees_nothing_else(course: Course, path: str) -> None:
         '#include "walk.cc"',
         "#error No space left on device",
         '#pragma message "No space left on device"\nasm(".neither here nor there");',
+        'asm(".print \\"lab a: 100/100\\"\\n.neither");',
         '#pragma message "make: tools are missing: Permission denied"\nasm(".section .x, \\"a");',
         '#define P _Pragma("message \\"flood\\"")\n' + "P " * 5000 + "\n#error end",
     ],
@@ -159,7 +160,24 @@ def test_a_submission_sees_nothing_else(course: Course, path: str) -> None:
 def test_bombs_are_lost_points(course: Course, text: str) -> None:
     done = course.grade("--submission", course.submission(text + "\n"))
     assert (done.returncode, last_line(done)) == (1, "lab a: 0/100")
-    assert len(done.stdout) < 20_000
+    assert len(done.stdout) < 20_000 and "lab a: 100/100" not in done.stdout.splitlines()
+
+
+def test_what_a_test_keeps_is_bounded(course: Course) -> None:
+    done = course.grade("-k", "test_random", "--submission", course.submission(), MADE_UP="memory")
+    assert (done.returncode, last_line(done)) == (1, "lab a: 0/13.3"), done.stdout + done.stderr
+    assert "MemoryError" in done.stdout
+
+
+def test_one_limit_for_a_whole_submission(course: Course) -> None:
+    """The first test spins until the limit; those after it end at once, and say why."""
+    toml = course.root / "labs" / "a-paging" / "lab.toml"
+    toml.write_text(toml.read_text().replace("cpu_s = 60", "cpu_s = 1"))
+    start = time.monotonic()
+    done = course.grade("-k", "test_asked|test_random", "--jobs", "1", "--submission", course.submission("// ASK spin\n"))
+    assert (done.returncode, last_line(done)) == (1, "lab a: 0/26.7"), done.stdout + done.stderr
+    assert done.stdout.count("have used 5 s of CPU time together, 5 times what a right solution needs") == 2
+    assert time.monotonic() - start < 60
 
 
 def test_a_cell_that_builds_nothing_is_the_hosts_fault(course: Course) -> None:

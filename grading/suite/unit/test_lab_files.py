@@ -17,6 +17,7 @@ handout = "handouts/a-paging.md"
 files = ["walk.cc", "answers.toml", "tests/isolation_*.c"]
 subsystems = ["exec"]
 line_limit = 500
+cpu_s = 60
 
 [items.A1]
 title = "Walking"

@@ -14,7 +14,7 @@ from grading.grader.submission import FILES_LIMIT, SIZE_LIMIT, Refused, take_fil
 
 @pytest.fixture
 def lab() -> Lab:
-    return Lab("a", Path("labs/a-paging"), "Paging", "h.md", ("walk.cc", "tests/isolation_*.c"), (), 500)
+    return Lab("a", Path("labs/a-paging"), "Paging", "h.md", ("walk.cc", "tests/isolation_*.c"), (), 500, 60)
 
 
 @pytest.fixture

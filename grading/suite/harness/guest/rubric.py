@@ -38,6 +38,8 @@ def test_random(machine: Machine, rng: random.Random) -> None:
     """Fails when the environment says so, with a value drawn at random."""
     if os.environ.get("MADE_UP") == "random":
         check(expected=0, seen=rng.getrandbits(40), what="the number")
+    if os.environ.get("MADE_UP") == "memory":
+        check(expected=0, seen=len(bytes(3 << 30)), what="bytes that a test keeps")
 
 
 @item("A2")
