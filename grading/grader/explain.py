@@ -13,6 +13,7 @@ import pytest
 
 from grading import ROOT
 from grading.course.lab import Lab
+from grading.grader.foundations import NotReached
 from grading.grader.results import Failure
 from grading.grader.run import Run
 from grading.judge.check import CheckFailed
@@ -65,6 +66,8 @@ def _explain_error(error: BaseException, own_item: str, run: Run, lab: Lab) -> F
             seen=printable(error.seen),
             hint=printable(error.hint),
         )
+    if isinstance(error, NotReached):
+        return Failure(summary=" ".join(printable(str(error)).split())[:SEEN_LIMIT], not_reached=True)
     if isinstance(error, (GuestFailure, HarnessFault)):
         first, _, rest = printable(str(error)).partition("\n")
         return Failure(summary=first[:SEEN_LIMIT], seen=rest)

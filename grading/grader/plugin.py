@@ -22,6 +22,7 @@ from _pytest.runner import runtestprotocol
 
 from grading.course.lab import Lab, load_lab
 from grading.grader.explain import explain, host_is_to_blame
+from grading.grader.foundations import require
 from grading.grader.results import FAILED, FAULT, PASSED, Outcome
 from grading.grader.run import Run
 from grading.grader.runner import PROPERTY
@@ -43,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rubric(item, weight): the item a test belongs to; set by grading.grader.rubric.item")
+    config.addinivalue_line("markers", "stands_on(foundations): what must work before the test; set by grading.grader.foundations.stands_on")
     text = config.getoption("--cairn-run")
     if text is not None:
         config.stash[_run] = run = Run.from_json(text)
@@ -163,6 +165,14 @@ def boot(request: pytest.FixtureRequest, cairn_run: Run) -> Iterator[Callable[..
     finally:
         for machine in machines:
             machine.close()
+
+
+@pytest.fixture(autouse=True)
+def foundations(request: pytest.FixtureRequest, cairn_run: Run) -> None:
+    """Ends a test at once whose foundations don't work; see foundations.py."""
+    marker = request.node.get_closest_marker("stands_on")
+    if marker and marker.args[0] and not cairn_run.gdb_socket:
+        require(marker.args[0], cairn_run, request.getfixturevalue("boot"))
 
 
 @pytest.fixture

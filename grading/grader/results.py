@@ -30,6 +30,12 @@ class Failure:
     reproduce: str = ""  # the command that repeats it
     debug: str = ""  # the command that repeats it under GDB
     not_implemented: bool = False
+    not_reached: bool = False  # something that it stands on doesn't work
+
+    @property
+    def brief(self) -> bool:
+        """Whether the summary says it all, and much the same as those of other tests."""
+        return self.not_implemented or self.not_reached
 
 
 @dataclass

@@ -14,6 +14,7 @@ import pytest
 
 from grading import ROOT
 from grading.course.lab import Lab
+from grading.grader.foundations import forget
 from grading.grader.progress_line import ProgressLine
 from grading.grader.results import FAULT, Failure, Outcome, in_rubric_order
 from grading.grader.rubric import share_out_items
@@ -63,6 +64,7 @@ def run(run: Run, lab: Lab, tests: list[Collected], jobs: int, progress: Progres
     if run.gdb_socket:
         arguments.append("-s")
     run.logs.mkdir(parents=True, exist_ok=True)
+    forget(run)
     run.allowance.begin()
     with open(run.logs / "pytest.log", "w") as log, contextlib.redirect_stdout(log):
         status = pytest.main([*arguments, *(test.node for test in tests)], plugins=[gathered])

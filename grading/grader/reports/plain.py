@@ -10,7 +10,7 @@ def failure_text(failure: Failure) -> str:
     """All that is known of a failure, one part a line or block, quoted."""
     lines = [failure.summary]
     parts = {"expected": failure.expected, "seen": failure.seen, "hint": failure.hint}
-    if not failure.not_implemented:
+    if not failure.brief:
         parts |= {"handout": failure.handout, "console": failure.console, "logs": failure.log}
         parts |= {"again": failure.reproduce, "in GDB": failure.debug}
     for label, text in parts.items():

@@ -21,7 +21,7 @@ def terminal(results: Results, console: Console) -> None:
         _print_quoted(quoted(results.build_failure), console)
         console.print()
     for test in results.tests:
-        if test.failure and not test.failure.not_implemented:
+        if test.failure and not test.failure.brief:
             _failure(test, console)
     _table(results, console)
     for warning in results.warnings:
@@ -67,4 +67,4 @@ def _table(results: Results, console: Console) -> None:
 
 def _notes(tests: list[Outcome]) -> list[str]:
     """The item's messages that say something isn't written yet or can't be reached, each once."""
-    return list(dict.fromkeys(test.failure.summary for test in tests if test.failure and test.failure.not_implemented))
+    return list(dict.fromkeys(test.failure.summary for test in tests if test.failure and test.failure.brief))

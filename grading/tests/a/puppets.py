@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from grading.grader.foundations import Boot, Foundation
 from grading.judge import page_walk
 from grading.machine import puppets
 from grading.machine.failures import GuestSilent
@@ -16,7 +17,7 @@ READ, WRITE, EXECUTE = 1, 2, 4
 PROT_RW = READ | WRITE
 MAP_HUGETLB = 0x40000
 
-__all__ = ["EXECUTE", "MAP_HUGETLB", "PROT_RW", "READ", "WRITE", "Answer", "PuppetError", "Puppets"]
+__all__ = ["EXECUTE", "FORK", "MAP_HUGETLB", "PROCESS", "PROT_RW", "READ", "WRITE", "Answer", "PuppetError", "Puppets"]
 
 
 class Puppets(puppets.Puppets):
@@ -76,3 +77,14 @@ class Puppets(puppets.Puppets):
         """The lines of `vm`: (addresses, access such as "rw-", kind)."""
         lines = self.machine.channel.command(f"vm {pid}").values()
         return [(range(int(line["start"], 0), int(line["end"], 0)), line["access"], line["kind"]) for line in lines]
+
+
+PROCESS = Foundation("a process starts", lambda boot: Puppets(boot()).start())
+
+
+def _fork(boot: Boot) -> None:
+    machine_puppets = Puppets(boot())
+    machine_puppets.fork(machine_puppets.start())
+
+
+FORK = Foundation("a process forks", _fork)

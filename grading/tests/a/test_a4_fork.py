@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.judge.page_walk import Mapping
@@ -16,8 +17,10 @@ from grading.tests.a import outside
 from grading.tests.a.census import Census, counters, references
 from grading.tests.a.layout import COPY_HINT, check_content
 from grading.tests.a.pattern import PAGE, area_sum, page_bytes, pattern_word
-from grading.tests.a.puppets import MAP_HUGETLB, PROT_RW, Puppets
+from grading.tests.a.puppets import FORK, MAP_HUGETLB, PROCESS, PROT_RW, Puppets
 from grading.tests.a.tables import LARGE, draw_word
+
+pytestmark = stands_on(PROCESS, FORK)
 
 SHARE_HINT = "share_copy_on_write() maps the parent's frame in the child and takes the right to write from both"
 OWN_PAGES = 12  # pages that two C programs may write between fork() and the next line: stack, data, TLS

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.machine.machine import Machine
 from grading.tests.a.census import Census, references
 from grading.tests.a.layout import check_content
 from grading.tests.a.pattern import PAGE, page_bytes, pattern_word
-from grading.tests.a.puppets import PROT_RW, Puppets
+from grading.tests.a.puppets import FORK, PROCESS, PROT_RW, Puppets
 from grading.tests.a.tables import draw_word
+
+pytestmark = stands_on(PROCESS, FORK)
 
 HINT = "the kernel writes with CR0.WP set, so its write faults like the program's; handle_page_fault() treats both alike"
 # System calls that write to memory, and how many bytes at least.

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.machine.machine import Machine
@@ -13,13 +14,16 @@ from grading.tests.a import outside
 from grading.tests.a.census import Census, references
 from grading.tests.a.layout import check_census, check_content
 from grading.tests.a.pattern import PAGE, area_sum, page_bytes, pattern_word
-from grading.tests.a.puppets import PROT_RW, READ, Puppets
+from grading.tests.a.puppets import FORK, PROCESS, PROT_RW, READ, Puppets
 from grading.tests.a.tables import FRAME_MASK, draw_word, new_frame
+
+pytestmark = stands_on(PROCESS, FORK)
 
 ENOMEM, SIGSEGV = 12, 11
 REFS_HINT = "frame_get() for each entry that comes to map the frame, frame_put() for each that goes"
 
 
+@stands_on()
 @item("A4", points=2)
 def test_reference_counts(machine: Machine, rng: random.Random) -> None:
     """frame_get(), frame_put() and frame_references() count; the last put frees the frame."""

@@ -11,6 +11,7 @@ import pytest
 
 from grading.course.mutants import Mutant, visible_mutants
 from grading.grader.own_tests import catch, complaints, notice_anything
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.grader.run import Run
 from grading.judge.check import check, check_that
@@ -18,8 +19,10 @@ from grading.machine.machine import Machine
 from grading.tests.a import outside
 from grading.tests.a.disk import disk_image
 from grading.tests.a.pattern import PAGE, area_sum
-from grading.tests.a.puppets import Puppets
+from grading.tests.a.puppets import FORK, PROCESS, Puppets
 from grading.tests.a.tables import FRAME_MASK, draw_word
+
+pytestmark = stands_on(PROCESS, FORK)
 
 LOOKS = 3000  # at the processor, until all processes were seen running
 # Seconds at most between an answer of the kernel's and a look. An answer always comes in the same place of the
@@ -91,6 +94,7 @@ def test_the_processor_uses_each_process_table(machine: Machine, rng: random.Ran
     check(expected=set(roots), seen=seen, what="processes seen running in user mode")
 
 
+@stands_on()
 @item("A5", points=2)
 def test_isolation_tests_accept_a_correct_kernel(cairn_run: Run, boot: Callable[..., Machine]) -> None:
     """Your tests in tests/isolation_*.c exit with 0 on a correct kernel, three times, and not on every kernel."""
@@ -101,6 +105,7 @@ def test_isolation_tests_accept_a_correct_kernel(cairn_run: Run, boot: Callable[
 
 
 @pytest.mark.parametrize("mutant", visible_mutants("a") or [None], ids=lambda mutant: mutant.name if mutant else "hidden")
+@stands_on()
 @item("A5", points=1)
 def test_isolation_tests_catch(mutant: Mutant | None, cairn_run: Run, boot: Callable[..., Machine]) -> None:
     """Your isolation tests fail on a kernel with a known mistake (which they may find by any symptom)."""

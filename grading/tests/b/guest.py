@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grading.judge import ext2_judge
+from grading.grader.foundations import Foundation
+from grading.judge import ext2_images, ext2_judge
 from grading.judge.check import check, check_that
 from grading.judge.ext2_images import Entry, Image, Manifest, content_digest
 from grading.machine.machine import Machine
@@ -122,6 +124,16 @@ def on_disk(boot: Boot, disk: Path, more: Sequence[Path] = (), options: str = ""
     disks = [disk, *more]
     return Guest(boot(options=f"{OPTIONS} root=vda {options}".rstrip(), disks=disks, **arguments), disks)
 
+
+PROCESS = Foundation("a process starts", lambda boot: on_tmpfs(boot).process())
+
+
+def _ext2_root(boot: Boot) -> None:
+    with tempfile.TemporaryDirectory(prefix="cairn-disks-") as folder:
+        on_disk(boot, ext2_images.make(Path(folder) / "root.img", "plain", 1).path, options="ro").process()
+
+
+EXT2_ROOT = Foundation("a process starts with an ext2 as its root", _ext2_root)
 
 # -- what should be on a disk ----------------------------------------------------------------------
 

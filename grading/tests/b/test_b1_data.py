@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import random
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.machine.stream import put, scribble, stream
+from grading.tests.b.guest import PROCESS
 from grading.tests.b.process import PAGE, Process
 from grading.tests.b.test_b1_opening import draw_name, draw_text
+
+pytestmark = stands_on(PROCESS)
 
 CREATE = os.O_RDWR | os.O_CREAT
 SET, CUR, END = os.SEEK_SET, os.SEEK_CUR, os.SEEK_END

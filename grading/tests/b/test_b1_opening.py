@@ -6,11 +6,14 @@ import os
 import random
 import string
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check
-from grading.tests.b.guest import Guest
+from grading.tests.b.guest import PROCESS, Guest
 from grading.tests.b.process import Process
 from grading.tests.b.structures import flags_text
+
+pytestmark = stands_on(PROCESS)
 
 RDONLY, WRONLY, RDWR = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 CREAT, EXCL, TRUNC, APPEND = os.O_CREAT, os.O_EXCL, os.O_TRUNC, os.O_APPEND
@@ -27,6 +30,7 @@ def draw_text(rng: random.Random, longest: int = 60) -> bytes:
     return "".join(rng.choices(string.ascii_letters + string.digits + " .,", k=rng.randint(1, longest))).encode()
 
 
+@stands_on()
 @item("B1", points=2)
 def test_monitor_writes_and_reads_files(guest: Guest, rng: random.Random) -> None:
     """The monitor's `write` and `cat`, which call vfs_open(), vfs_write() and vfs_read() alone, give back random words."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import random
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
-from grading.tests.b.guest import Guest
+from grading.tests.b.guest import PROCESS, Guest
 from grading.tests.b.process import Process
 from grading.tests.b.structures import FD_CLOEXEC, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name, draw_text
+
+pytestmark = stands_on(PROCESS)
 
 FIRST = 3  # 0, 1 and 2 are the console
 LIMIT = 1024

@@ -6,12 +6,16 @@ import os
 import random
 import stat
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
+from grading.tests.b.guest import PROCESS
 from grading.tests.b.process import Process
 from grading.tests.b.structures import DirEntry
 from grading.tests.b.test_b1_data import CREATE
 from grading.tests.b.test_b1_opening import draw_name
+
+pytestmark = stands_on(PROCESS)
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 LEAST_BUFFER = 280  # bytes: holds a record with the longest name

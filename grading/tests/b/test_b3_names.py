@@ -7,13 +7,16 @@ import os
 import random
 import stat
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.machine.call_count import CallCount
-from grading.tests.b.guest import Boot, Guest, on_tmpfs
+from grading.tests.b.guest import PROCESS, Boot, Guest, on_tmpfs
 from grading.tests.b.process import Process
 from grading.tests.b.test_b1_data import CREATE
 from grading.tests.b.test_b1_opening import draw_name
+
+pytestmark = stands_on(PROCESS)
 
 LOOKUP = "_ZN5cairn8TmpInode6lookupESt17basic_string_viewIcSt11char_traitsIcEE"  # TmpInode::lookup()
 FORGET = "who makes, removes or renames an entry tells the cache, under the directory's lock"

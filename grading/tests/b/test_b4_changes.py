@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import random
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge import ext2_judge
 from grading.judge.check import check, check_that
 from grading.machine.stream import scribble, stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Model, check_listing, check_tree, manifest_entries, switch_off
-from grading.tests.b.guest import Boot, directory_entry, file_entry, judge, on_disk, on_image
+from grading.tests.b.guest import EXT2_ROOT, PROCESS, Boot, directory_entry, file_entry, judge, on_disk, on_image
 from grading.tests.b.structures import DT
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name
+
+pytestmark = stands_on(PROCESS, EXT2_ROOT)
 
 KIB, MIB = 1 << 10, 1 << 20
 

@@ -10,16 +10,19 @@ import shutil
 
 import pytest
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.judge.ext2_images import Image
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, check_tree, patched
-from grading.tests.b.guest import Boot, Guest, on_disk, on_tmpfs
+from grading.tests.b.guest import EXT2_ROOT, PROCESS, Boot, Guest, on_disk, on_tmpfs
 from grading.tests.b.process import PAGE
 from grading.tests.b.structures import ST_RDONLY, error_name
 from grading.tests.b.test_b1_opening import draw_name
 from grading.tests.b.test_b3_directories import DIRECTORY
+
+pytestmark = stands_on(PROCESS, EXT2_ROOT)
 
 DAMAGE = (errno.EUCLEAN, errno.EIO)
 

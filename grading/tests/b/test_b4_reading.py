@@ -7,17 +7,21 @@ import random
 
 import pytest
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import LIST_BUFFER, check_listing, check_tree, manifest_entries
-from grading.tests.b.guest import Boot, check_statistics, on_disk
+from grading.tests.b.guest import EXT2_ROOT, PROCESS, Boot, check_statistics, on_disk
 from grading.tests.b.test_b3_directories import LEAST_BUFFER
+
+pytestmark = stands_on(PROCESS, EXT2_ROOT)
 
 GEOMETRIES = ["plain", "plain-1024-256", "plain-2048-128", "plain-2048-256", "plain-4096-128", "plain-4096-256"]
 OTHERS = ["names", "deep", "symlinks", "many-groups", "revision-0", "ext3"]
 
 
+@stands_on(PROCESS)
 @pytest.mark.parametrize("recipe", GEOMETRIES)
 @item("B4", points=2)
 def test_reads_every_geometry(recipe: str, boot: Boot, make_image: MakeImage, rng: random.Random) -> None:

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge import ext2_judge
 from grading.judge.check import check, check_that
@@ -14,11 +15,13 @@ from grading.judge.ext2_images import Entry, content_digest
 from grading.machine.stream import put, scribble, stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, patched, switch_off
-from grading.tests.b.guest import Boot, directory_entry, file_entry, judge, on_disk, on_image
+from grading.tests.b.guest import EXT2_ROOT, PROCESS, Boot, directory_entry, file_entry, judge, on_disk, on_image
 from grading.tests.b.process import PAGE
 from grading.tests.b.structures import error_name
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name
+
+pytestmark = stands_on(PROCESS, EXT2_ROOT)
 
 KIB, MIB = 1 << 10, 1 << 20
 NOWHERE = 8  # an address of which no process has memory

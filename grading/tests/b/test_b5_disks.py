@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import random
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge import ext2_judge
 from grading.judge.check import check, check_that
 from grading.machine.stream import stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, Model, check_tree
-from grading.tests.b.guest import Boot, copied, file_entry, judge, on_disk, on_tmpfs
+from grading.tests.b.guest import PROCESS, Boot, copied, file_entry, judge, on_disk, on_tmpfs
 from grading.tests.b.structures import MS_RDONLY
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name, draw_text
+
+pytestmark = stands_on(PROCESS)
 
 DISK_MOUNTS, MEMORY_MOUNTS = 25, 60  # mounts in a round of the test for leaks; those in memory are two at a time
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import random
 
+from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.tests.b.conftest import MakeImage
-from grading.tests.b.guest import Boot, Guest, judge, on_tmpfs
+from grading.tests.b.guest import PROCESS, Boot, Guest, judge, on_tmpfs
 from grading.tests.b.test_b1_data import CREATE
 from grading.tests.b.test_b1_opening import draw_name, draw_text
+
+pytestmark = stands_on(PROCESS)
 
 MANY = 100  # mounts at once: more than a table may have buckets
 BUSY_HINT = "a mount is busy exactly when somebody but the table refers to it"
