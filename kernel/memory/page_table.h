@@ -108,8 +108,8 @@ class PageTable {
   /// Gives a mapped page another frame, other permissions or both. The bits that are yours (9–11,
   /// 52–58) stay as they were; accessed and dirty start clear, and the old entry, with what was set in
   /// it up to the exchange, is returned. Splits like unmap_page(). The old translation is told to
-  /// `gather` unless nothing changed: then accessed and dirty stay, too. References are the caller's
-  /// business. ENOENT, EINVAL, ENOMEM as unmap_page().
+  /// `gather`, also if it was only widened (memory/tlb.h), unless nothing changed: then accessed and
+  /// dirty stay, too. References are the caller's business. ENOENT, EINVAL, ENOMEM as unmap_page().
   Result<EntryValue> remap_page(VirtAddr page, PhysAddr frame, Pte flags, TlbGather& gather,
                                 PageSize size = PageSize::k4KiB);
 

@@ -10,9 +10,11 @@
 //   - before the page that takes its place becomes writable anywhere: else one thread writes to the
 //     new frame while another still reads the old one (copy-on-write);
 //   - before whoever shares the frame by now runs: fork flushes the parent, then lets the child go.
-// A translation that was only widened needs no flush: a processor that still has the narrow one faults,
-// and the fault makes it look again (Intel SDM 3A, "Recommended Invalidation"). Kernel mappings never
-// change and are never flushed: a kernel stack that is used again has the translation it always had.
+// A translation that was only widened needs no flush for that: a processor that still has the narrow one
+// faults, and the fault makes it look again (Intel SDM 3A, "Recommended Invalidation"). But one whose entry
+// begins again with accessed and dirty clear is flushed however it changed: a processor that had set them
+// would not do so again ("Accessed and Dirty Flags"). Kernel mappings never change and are never flushed: a
+// kernel stack that is used again has the translation it always had.
 //
 // Which processors may hold translations of a table is a set that the table keeps
 // (PageTable::active_cpus()). A processor enters it before it loads CR3, and leaves it after it loaded
@@ -66,7 +68,8 @@ class TlbGather {
   TlbGather(const TlbGather&) = delete;
   TlbGather& operator=(const TlbGather&) = delete;
 
-  /// The translation of the page at `page` was removed, narrowed or redirected.
+  /// The translation of the page at `page` was removed, narrowed or redirected, or its accessed and dirty
+  /// bits were cleared.
   void add(VirtAddr page, PageSize size = PageSize::k4KiB) {
     VirtAddr end = page + uint64_t(size);
     if (page_count_++ == 0) {

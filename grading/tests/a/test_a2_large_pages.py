@@ -91,7 +91,8 @@ def test_split_without_memory(machine: Machine, rng: random.Random) -> None:
     large = map_large(table, rng, layout)
     before = Census.take(machine)
     page = large + rng.randrange(ENTRIES) * PAGE
-    attempts = {"unmap": [page], "protect": [page, "r"], "remap": [page, draw_frame(rng), "ru"]}
+    other = rng.choice([flags for flags in PERMISSIONS if flags != layout[large].flags])  # else there may be nothing to split for
+    attempts = {"unmap": [page], "protect": [page, other], "remap": [page, draw_frame(rng), "ru"]}
     for operation, arguments in attempts.items():
         machine.channel.command("fail allocation 1")
         check_errno(table.attempt(operation, *arguments), "ENOMEM", f"{operation} of 4 KiB inside a 2 MiB page, no frame free")

@@ -230,7 +230,7 @@ def test_operations_flush_precisely(machine: Machine, rng: random.Random) -> Non
     def expect(what: str, expected: int) -> None:
         seen = deltas(machine, before)
         check(expected={SINGLE: expected, ALL: 0, RANGE: 0}, seen=seen, what=f"flushes counted for {what}",
-              hint="tell TlbGather::add() the pages whose translation was removed, narrowed or redirected, once each")
+              hint="tell TlbGather::add() the pages whose translation was removed or changed, once each")
         check(expected=full_before, seen=full_flushes(machine), what=f"QEMU's counts of full flushes around {what}")
 
     operations = [
@@ -239,6 +239,7 @@ def test_operations_flush_precisely(machine: Machine, rng: random.Random) -> Non
         ("protecting a page of the loaded table", 1, lambda: table.protect(third, "ru")),
         ("mapping a page where none was", 0, lambda: table.map(hole, pages.frames[0], "rwu")),
         ("protecting a page as it is", 0, lambda: table.protect(third, "ru")),
+        ("widening what may be done with a page", 1, lambda: table.protect(third, "rwu")),
         ("unmapping the page again, and with it three tables", 1, lambda: table.unmap(hole)),
     ]
     for what, expected, operate in operations:

@@ -106,6 +106,14 @@ Result<EntryValue> PageTable::unmap_page(VirtAddr page, TlbGather& gather, PageS
 Result<EntryValue> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flags,
                                          TlbGather& gather, PageSize size) {
   int level = TRY(level_for(page, frame, flags, size));
+  PageWalk found = walk_page_table(page);
+  if (level == 1 && found.level == 2 && found.is_mapped()) {  // don't split for nothing
+    EntryValue large = found.entry().load();
+    PhysAddr piece = large.address() + page.value % kHugePageSize;
+    EntryValue small(piece, without(large.flags(), Pte::kHuge));
+    uint64_t change = small.bits() ^ EntryValue(frame, leaf_bits(flags, 1)).bits();
+    if ((change & kProcessorBits & ~kTouchedBits) == 0) return small;
+  }
   PageWalk walk = TRY(exact_leaf(*this, page, level, gather));
   EntryValue old = walk.entry().load();
   Pte fresh = leaf_bits(flags, level) | Pte(old.bits() & ~kProcessorBits);
