@@ -1,6 +1,7 @@
 // What inodes do unless their file system says otherwise; special_files/ has what devices and FIFOs do.
 #include "vfs/inode.h"
 
+#include "memory/heap.h"
 #include "time/clock.h"
 #include "vfs/file_system.h"
 
@@ -37,6 +38,8 @@ Inode::Inode(FileSystem& file_system, InodeNumber number, FileType type, BlockDe
       number(number),
       type(type),
       serial(next_serial.fetch_add(1)) {}
+
+Inode::~Inode() { heap_free(noted_name.load()); }
 
 RefPtr<Inode> Inode::try_share(Inode* inode) {
   if (inode == nullptr) return nullptr;

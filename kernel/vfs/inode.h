@@ -80,6 +80,12 @@ struct AttributeChange {
 /// Readiness, with poll()'s values.
 inline constexpr uint32_t kPollIn = 1, kPollOut = 4, kPollError = 8, kPollHangUp = 16;
 
+/// The name that a directory was last found by. Freed by call_rcu().
+struct NotedName : RcuHead {
+  uint16_t length = 0;
+  char bytes[];
+};
+
 class Inode : public CacheOwner, private RcuHead {
  public:
   FileSystem& file_system;
@@ -96,6 +102,9 @@ class Inode : public CacheOwner, private RcuHead {
   std::atomic<uint64_t> size{0};         // bytes; written with `lock` held
   std::atomic<uint32_t> links{0};        // written with `lock` held
   std::atomic<uint32_t> mount_count{0};  // mounts that cover this directory (vfs/mount.h)
+  /// Directories: a guess at their name in their parent, null or stale at any time; so that getcwd() need not
+  /// search all entries there. Written by exchange, read within an RcuReader.
+  std::atomic<NotedName*> noted_name{nullptr};
 
   // ---- Directories. `name` is one component, never empty, "." or ".." except for lookup(), and at
   // most kMaxNameLength bytes. Other types: ENOTDIR.
@@ -164,7 +173,7 @@ class Inode : public CacheOwner, private RcuHead {
  protected:
   Inode(FileSystem& file_system, InodeNumber number, FileType type, BlockDevice* device,
         uint32_t block_size);
-  virtual ~Inode() = default;
+  virtual ~Inode();
 
  private:
   friend class InodeCache;

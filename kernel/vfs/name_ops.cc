@@ -43,7 +43,7 @@ Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name) {
     dentry_cache_add(directory, name, nullptr);
     return RefPtr<Inode>();
   }
-  dentry_cache_add(directory, name, found->get());
+  remember_entry(directory, name, **found);
   return found.take();
 }
 
@@ -61,7 +61,7 @@ Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile
   bool device = file.type == FileType::kCharacterDevice || file.type == FileType::kBlockDevice;
   if (device && !context.who.is_root()) return Errno::kEPERM;
   made = TRY(directory.create(last.name(), file));
-  dentry_cache_add(directory, last.name(), made.get());
+  remember_entry(directory, last.name(), *made);
   return {};
 }
 

@@ -134,6 +134,22 @@ class Walk {
 
 }  // namespace
 
+namespace {
+
+/// Notes what the directory is called. Out of memory it notes nothing.
+void note_name(Inode& directory, std::string_view name) {
+  auto* noted = static_cast<NotedName*>(heap_allocate(sizeof(NotedName) + name.size()));
+  if (noted == nullptr) return;
+  new (noted) NotedName;
+  noted->length = uint16_t(name.size());
+  memcpy(noted->bytes, name.data(), name.size());
+  NotedName* old = directory.noted_name.exchange(noted);
+  if (old != nullptr)
+    call_rcu(*old, [](RcuHead& head) { heap_free(static_cast<NotedName*>(&head)); });
+}
+
+}  // namespace
+
 Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name) {
   if (directory.type != FileType::kDirectory) return Errno::kENOTDIR;
   if (auto known = dentry_cache_find(directory, name)) {
@@ -145,11 +161,16 @@ Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name) {
   directory_lookup_count.increment();
   auto found = directory.lookup(name);
   if (found.ok()) {
-    dentry_cache_add(directory, name, found->get());
+    remember_entry(directory, name, **found);
   } else if (found.error() == Errno::kENOENT) {
     dentry_cache_add(directory, name, nullptr);
   }
   return found;
+}
+
+void remember_entry(const Inode& directory, std::string_view name, Inode& found) {
+  dentry_cache_add(directory, name, &found);
+  if (found.type == FileType::kDirectory) note_name(found, name);
 }
 
 Result<Place> step_up(const Place& root, const Place& from) {
@@ -187,13 +208,29 @@ Result<Place> resolve_path(const PathContext& context, std::string_view path, La
 
 namespace {
 
+/// Whether `child` is what it was noted as in its parent, which renames and others' mounts may have changed.
+bool has_noted_name(Inode& parent, const Inode& child, DirectoryEntry& entry) {
+  {
+    RcuReader reader;
+    NotedName* noted = child.noted_name.load();
+    if (noted == nullptr) return false;
+    entry.name_length = noted->length;
+    memcpy(entry.name_bytes, noted->bytes, noted->length);
+  }
+  auto found = look_up(parent, entry.name());
+  return found.ok() && found->get() == &child;
+}
+
 /// The name of `child` in its parent directory. ENOENT if it has none there.
-Result<void> name_in(Inode& parent, InodeNumber child, DirectoryEntry& entry) {
+Result<void> name_in(Inode& parent, Inode& child, DirectoryEntry& entry) {
+  if (has_noted_name(parent, child, entry)) return {};
   SharedGuard guard(parent.lock);
   for (uint64_t position = 0;; position = entry.next_position) {
     bool more = TRY(parent.read_entry(position, entry));
     if (!more) return Errno::kENOENT;
-    if (entry.inode == child && entry.name() != "." && entry.name() != "..") return {};
+    if (entry.inode != child.number || entry.name() == "." || entry.name() == "..") continue;
+    note_name(child, entry.name());
+    return {};
   }
 }
 
@@ -214,7 +251,7 @@ Result<size_t> path_of(const PathContext& context, const Place& directory, std::
     Place above = TRY(step_up(context.root, at));
     if (same_place(above, at)) break;  // a root that isn't ours
     DirectoryEntry entry;
-    TRY(name_in(*above.inode, at.inode->number, entry));
+    TRY(name_in(*above.inode, *at.inode, entry));
     if (start < entry.name().size() + 1) return Errno::kERANGE;
     start -= entry.name().size();
     memcpy(&buffer[start], entry.name().data(), entry.name().size());

@@ -43,6 +43,10 @@ Result<LastComponent> resolve_last(const PathContext& context, std::string_view 
 
 /// One step down, through the directory-entry cache, without crossing mounts. ENOENT, ENOTDIR, EIO.
 Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name);
+/// Remembers both ways what was found, made, or renamed: in the directory-entry cache, and in the inode of a
+/// directory its name, for path_of(). May sleep.
+void remember_entry(const Inode& directory, std::string_view name, Inode& found)
+    REQUIRES_SHARED(directory.lock);
 /// One step up, across mounts, not above `root`.
 Result<Place> step_up(const Place& root, const Place& from);
 

@@ -72,7 +72,7 @@ Result<void> carry_out(const Move& move, Inode& source, Inode& target)
       source.rename(move.from.name(), *move.moved, target, move.to.name(), move.victim.get());
   if (renamed.ok()) {
     dentry_cache_add(source, move.from.name(), nullptr);
-    dentry_cache_add(target, move.to.name(), move.moved.get());
+    remember_entry(target, move.to.name(), *move.moved);
   } else if (renamed.error() == Errno::kEIO) {
     dentry_cache_remove(source, move.from.name());
     dentry_cache_remove(target, move.to.name());
