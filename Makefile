@@ -5,7 +5,7 @@
 
 # ---- What may be set on the command line ----------------------------------------------------------
 
-variables := LAB K TEST SEED GDB SUBMISSION REFERENCE UEFI MEMORY MINUTES DEBUG V
+variables := LAB K TEST SEED GDB SUBMISSION REFERENCE UEFI MEMORY MINUTES SCALE DEBUG V
 $(foreach v,$(variables),$(if $(filter environment,$(origin $v)),$(eval $v :=)))
 
 LAB ?=#         stage: a lab and those before it; without it every lab is in
@@ -17,6 +17,7 @@ SUBMISSION ?=#  grade: a folder with a student's tree, instead of this one
 REFERENCE ?=#   earlier labs to take precompiled instead of your own, such as a or a,b
 UEFI ?=#        image, qemu: 1 to boot with UEFI instead of BIOS
 MINUTES ?=#     soak: how long
+SCALE ?=#       bench: 1 for how costs grow with what there is (files, pages, names, locks …)
 MEMORY ?=#      qemu: the machine's memory, such as 64M or 2G
 DEBUG ?=#       1 for a kernel with costly checks (poisoned heap, lock ranks)
 WERROR ?=#      1 to make warnings errors (CI)
@@ -326,8 +327,8 @@ grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder, REFERENC
 	@for lab in $(wanted_labs); do grading/grade $$lab $(if $(K)$(TEST),-k '$(or $(K),$(TEST))') \
 	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(references:%=--reference %) $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
 
-bench: image ## Measure the operations of LAB; lab b's beside Linux in the same QEMU
-	@for lab in $(wanted_labs); do $(PYTHON) grading bench $$lab --stage $(STAGE) || exit; done
+bench: image ## Measure the operations of LAB; lab b's beside Linux in the same QEMU, SCALE=1 as N grows
+	@for lab in $(wanted_labs); do $(PYTHON) grading bench $$lab --stage $(STAGE) $(if $(SCALE),--scale) || exit; done
 
 starter: ## Write the students' tree for LAB, build/starters/lab-LAB
 	@for lab in $(wanted_labs); do $(PYTHON) grading starter $$lab --out $(BUILD)/starters/lab-$$lab || exit; done

@@ -198,8 +198,8 @@ def htree(builder: Builder, image: Path, geometry: Geometry) -> None:
     _big(builder, image, geometry, 6000, index=True)
 
 
-@recipe("bench", "what user/bench/files.c measures: a file of 8 MiB, 100,000 files in a folder, a path of ten names", 64 * MIB,
-        block_size=4096, inodes=102400)
+@recipe("bench", "what user/bench measures: a file of 8 MiB, 100,000 files in a folder, a path of ten names; room for 40,000 more", 64 * MIB,
+        block_size=4096, inodes=142_000)
 def bench(builder: Builder, image: Path, geometry: Geometry) -> None:
     builder.file("/data", builder.bytes(8 * MIB), 0o644)
     folder = builder.directory("/deep")

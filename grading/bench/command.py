@@ -3,8 +3,8 @@
 Lab a's are measured in instructions, on a machine that counts them (`-icount shift=0`, where the time
 stamp counter counts instructions), so that the figures are the same on every host. The kernel's `bench`
 command measures its own functions, the program user/programs/bench.c what a process sees. Lab b's program,
-user/bench/files.c, also runs on Linux in the same machine, see file_calls.py. Prints a table and writes
-build/bench/LAB.json, or what --out names; exits 0, 1 when an operation failed, 2 when the machine could not be run
+user/bench/files.c, also runs on Linux in the same machine, see file_calls.py, and with --scale so does user/bench/scale.c,
+which tells how costs grow (scale.py). Prints a table and writes build/bench/LAB.json, or what --out names; exits 0, 1 when an operation failed, 2 when the machine could not be run
 or the file not be written.
 """
 
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from grading import ROOT
-from grading.bench import file_calls, file_table
+from grading.bench import file_calls, file_table, scale
 from grading.course.lab import LabError, load_lab
 from grading.grader.progress_line import ProgressLine
 from grading.grader.results import write_atomically
@@ -141,6 +141,12 @@ def file_calls_report(kernel: Path, arguments: argparse.Namespace, show: Callabl
     return Report(file_table.table(found), file_table.as_json(found), any(row.cairn.error for row in found.rows))
 
 
+def scale_report(kernel: Path, arguments: argparse.Namespace, show: Callable[[str], None]) -> Report:
+    """How costs grow, on Cairn and on Linux. Raises GuestFailure and HarnessFault."""
+    found = scale.measure(kernel, show, rows=arguments.rows, with_linux=not arguments.no_linux)
+    return Report(scale.table(found), scale.as_json(found), any(point.cairn.error for point in found.points))
+
+
 BENCHMARKS = {"a": bench_operations, "b": file_calls_report}
 
 
@@ -152,15 +158,21 @@ def main() -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the figures go as JSON (default: build/bench/LAB.json)")
     parser.add_argument("--runs", type=int, default=file_calls.RUNS, metavar="N",
                         help=f"from lab b on: runs by the clock, of which the smallest figure is told (default {file_calls.RUNS})")
-    parser.add_argument("--rows", nargs="+", choices=file_calls.ROWS, default=[], metavar="ROW",
-                        help=f"lab b: only these of {', '.join(file_calls.ROWS)}")
+    parser.add_argument("--scale", action="store_true", help="from lab b on: how costs grow with pages, files, names, locks …, instead")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="ROW",
+                        help=f"lab b: only these of {', '.join(file_calls.ROWS)}; with --scale of {', '.join(scale.ROWS)}")
     parser.add_argument("--no-linux", action="store_true", help="from lab b on: Cairn's figures alone")
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
+    known = scale.ROWS if arguments.scale else file_calls.ROWS
+    if strange := [row for row in arguments.rows if row not in known]:
+        parser.error(f"there is no row {strange[0]}: {', '.join(known)}")
     try:
         lab = load_lab(arguments.lab)
         benchmark = BENCHMARKS.get(lab.letter)
+        if arguments.scale:
+            benchmark = scale_report if lab.letter != "a" else None
         if benchmark is None:
             print(f"bench: there is nothing to measure for lab {lab.letter} yet")
             return 0
@@ -171,7 +183,7 @@ def main() -> int:
         print(f"bench: {problem}", file=sys.stderr)
         return 2
     Console(width=WIDTH if not sys.stdout.isatty() else None, highlight=False, markup=False).print(report.table)
-    target = arguments.out or BUILD / "bench" / f"{lab.letter}.json"
+    target = arguments.out or BUILD / "bench" / f"{lab.letter}{'-scale' if arguments.scale else ''}.json"
     try:
         write_atomically(target, json.dumps(report.json, indent=2) + "\n")
     except OSError as error:

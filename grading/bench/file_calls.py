@@ -26,10 +26,8 @@ from grading.machine.qemu import DataDisk
 RUNS = 5
 COUNTED_RUNS = 2  # of them, at most, each once more with instructions counted, which hardly vary
 AIM = 0.5  # of Linux's instructions
-PROGRAM = ROOT / "build" / "user" / "files.elf"
-ARCHIVE = ROOT / "build" / "user" / "programs.cpio"
-LINE = re.compile(r"files: row=(\w+) (?:count=(\d+) ns=(\d+) ticks=\d+|error=([^\r\n]*))\r?$", re.MULTILINE)
-ENDED = r"files: done\r?\n"
+PROGRAMS = ROOT / "build" / "user"
+LINE = re.compile(r"\w+: row=([\w/]+) (?:count=(\d+) ns=(\d+) ticks=\d+|error=([^\r\n]*))\r?$", re.MULTILINE)
 START, END = 1, 2  # the marks around each row
 
 ROWS = {
@@ -165,21 +163,24 @@ def cost(counted: list[Sample | None], timed: list[Sample | None]) -> Cost:
                 min(sample.ns / sample.count for sample in timed if sample))
 
 
-def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str]) -> Samples:
+def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str], *, program: str = "files",
+             memory_mib: int = 128) -> Samples:
     """One run on Cairn, with the image as its root. Raises GuestFailure and HarnessFault."""
     with TemporaryDirectory(prefix="cairn-bench-") as folder:
         marks = Path(folder) / "marks"
-        with Machine(kernel, initrd=ARCHIVE, options="channel log=warn", disks=[DataDisk(image, snapshot=True)],
-                     icount=0 if counting else None, extra_arguments=plugin(marks) if counting else ()) as machine:
-            machine.channel.command(f"run files {' '.join(['/', *rows])} &")
-            machine.console.wait_for(ENDED)
+        with Machine(kernel, initrd=PROGRAMS / "programs.cpio", options="channel log=warn", memory_mib=memory_mib,
+                     disks=[DataDisk(image, snapshot=True)], icount=0 if counting else None,
+                     extra_arguments=plugin(marks) if counting else ()) as machine:
+            machine.channel.command(f"run {program} {' '.join(['/', *rows])} &")
+            machine.console.wait_for(rf"{program}: done\r?\n")
             text = machine.console.text
         return samples(text, read_marks(marks) if counting else None)
 
 
-def on_linux(image: Path, counting: bool, rows: list[str]) -> Samples:
+def on_linux(image: Path, counting: bool, rows: list[str], *, program: str = "files", memory_mib: int = 128) -> Samples:
     """One run on Linux. Raises HarnessFault."""
-    run = linux_vm.run_on_linux(PROGRAM, ["/mnt", *rows], disk=image, icount=0 if counting else None, marks=counting)
+    run = linux_vm.run_on_linux(PROGRAMS / f"{program}.elf", ["/mnt", *rows], disk=image, icount=0 if counting else None,
+                                marks=counting, memory_mib=memory_mib)
     return samples(run.output, run.marks if counting else None)
 
 
@@ -187,7 +188,7 @@ def samples(text: str, marks: list[Mark] | None) -> Samples:
     """The program's lines; with marks also the instructions of each row. Raises GuestFailure, HarnessFault."""
     lines = list(LINE.finditer(text))
     if not lines:
-        raise GuestFailure(f"the program files measured nothing; it said: {text.strip()[-200:]}")
+        raise GuestFailure(f"the program measured nothing; it said: {text.strip()[-200:]}")
     instructions = [0] * len(lines)
     if marks is not None:
         passed = [mark for mark in marks if mark.number in (START, END)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from grading import ROOT
-from grading.bench import file_calls, linux_vm, file_table
+from grading.bench import file_calls, file_table, linux_vm, scale
 from grading.bench.file_calls import Comparison, Cost, Row, Sample, samples
 from grading.bench.instruction_count import Mark
 from grading.machine.failures import GuestFailure, HarnessFault
@@ -105,6 +106,39 @@ def test_without_a_mirror_cairn_is_measured_alone(monkeypatch: pytest.MonkeyPatc
     found = file_calls.measure(Path("kernel.elf"), lambda *_: None, runs=1, rows=["create"])
     assert found.rows == [Row("create", 10, Cost(20, 10), None)]
     assert found.missing == "the mirror can't be reached" and file_table.as_json(found)["linux_release"] is None
+
+
+def test_every_row_that_grows_is_described() -> None:
+    source = (ROOT / "user" / "bench" / "scale.c").read_text()
+    assert re.findall(r'^    \{"(\w+)", ', source, re.MULTILINE) == list(scale.ROWS)
+
+
+def test_growth_is_told_and_marked() -> None:
+    cairn = {"fork_pages/16": Sample(4, 100, 4000), "fork_pages/256": Sample(4, 100, 40_000), "poll_files/10": Sample(error="EMFILE")}
+    linux = {"fork_pages/16": Sample(4, 100, 8000), "fork_pages/256": Sample(4, 100, 20_000)}
+    found = scale.Growth(scale.points(cairn, linux), "6.1.0-test")
+    assert [point.ratio for point in found.points] == [0.5, 2.0, None]
+    console = Console(width=150, record=True, markup=False, highlight=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(scale.table(found))
+    lines = [line.split() for line in console.export_text().splitlines()]
+    assert ["fork_pages", "16", "1,000", "2,000", "0.50"] in [line[:5] for line in lines]
+    assert ["256", "10,000", "5,000", "2.00", "[more", "than", "Linux]"] in lines
+    assert any(line[:4] == ["poll_files", "10", "-", "-"] and "EMFILE]" in line for line in lines)
+    told = json.loads(json.dumps(scale.as_json(found)))
+    assert told["points"][1] == {"name": "fork_pages", "what": scale.ROWS["fork_pages"], "n": 256, "cairn": 10_000.0, "linux": 5000.0,
+                                 "ratio": 2.0}
+    assert told["points"][2]["cairn"] == "EMFILE" and told["points"][2]["linux"] == "not measured"
+
+
+FLAT = {"getcwd_names": 1.5}  # at most this many times the cost at the smallest count, at the largest
+
+
+def test_what_must_not_grow_stays_flat(complete: Path) -> None:
+    run_make(ROOT, "programs")
+    found = scale.measure(complete / "kernel.elf", lambda text: None, rows=FLAT, with_linux=False)
+    for name, limit in FLAT.items():
+        costs = [scale.each(point.cairn) for point in found.points if point.name == name]
+        assert len(costs) >= 3 and costs[-1] <= limit * costs[0], f"{name}: {costs}"
 
 
 def test_cairn_is_measured(complete: Path, tmp_path: Path) -> None:
