@@ -105,6 +105,8 @@ class Inode : public CacheOwner, private RcuHead {
   /// Directories: a guess at their name in their parent, null or stale at any time; so that getcwd() need not
   /// search all entries there. Written by exchange, read within an RcuReader.
   std::atomic<NotedName*> noted_name{nullptr};
+  /// fcntl's locks on it, null for none; vfs/record_locks.cc's, under its lock.
+  struct FileLocks* record_locks = nullptr;
 
   // ---- Directories. `name` is one component, never empty, "." or ".." except for lookup(), and at
   // most kMaxNameLength bytes. Other types: ENOTDIR.

@@ -1,7 +1,6 @@
 #include "vfs/process_files.h"
 
 #include "memory/heap.h"
-#include "vfs/record_locks.h"
 
 namespace cairn {
 
@@ -24,7 +23,7 @@ ProcessFiles* hand_over(const RefPtr<ProcessFiles>& files) {
 }  // namespace
 
 ProcessFiles::~ProcessFiles() {
-  if (record_locks_exist()) drop_all_record_locks(this);
+  drop_all_record_locks(this);
   if (table != nullptr) destroy_fd_table(table);
 }
 

@@ -3,6 +3,7 @@
 
 #include "vfs/fd_table.h"
 #include "vfs/path.h"
+#include "vfs/record_locks.h"
 
 namespace cairn {
 
@@ -15,6 +16,7 @@ class ProcessFiles : public RefCounted<ProcessFiles> {
 
   FdTable* const table;  // null while lab B's table isn't written: the console is 0, 1 and 2
   std::atomic<uint16_t> umask{022};
+  HeldLocks record_locks;
 
   /// A snapshot: what another thread changes meanwhile doesn't move a walk that has begun.
   PathContext context() const;

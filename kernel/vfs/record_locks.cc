@@ -4,15 +4,20 @@
 
 #include "memory/heap.h"
 #include "sched/wait_queue.h"
+#include "vfs/process_files.h"
 
 namespace cairn {
 
 namespace {
 
-struct Entry {
-  RecordLock lock;
-  const Inode* inode;  // alive: its owner has a descriptor of it as long as it has the lock
-  ListLink link;
+/// Orders a file's locks; those of one owner never overlap.
+struct LockKey {
+  const ProcessFiles* owner;
+  uint64_t first;
+  friend auto operator<=>(const LockKey&, const LockKey&) = default;
+};
+constexpr auto kLockKey = [](const HeldLock& held) {
+  return LockKey{held.lock.owner, held.lock.first};
 };
 
 /// A process that waits, and for whom.
@@ -23,23 +28,14 @@ struct Waiting {
 };
 
 struct Table {
-  Spinlock lock{"record locks", LockRank::kRecordLocks};
-  List<Entry, &Entry::link> entries GUARDED_BY(lock);
+  Spinlock lock{"record locks", LockRank::kRecordLocks};  // over all files' locks as well
   List<Waiting, &Waiting::link> waiting GUARDED_BY(lock);
-  std::atomic<uint32_t> count{0};  // of entries; written with the lock held
 
-  Entry* conflict(const Inode& inode, const RecordLock& wanted) REQUIRES(lock);
-  Result<void> replace(const Inode& inode, const RecordLock& range, bool keep) REQUIRES(lock);
+  HeldLock* conflict(const Inode& inode, const RecordLock& wanted) REQUIRES(lock);
+  Result<void> replace(Inode& inode, const RecordLock& range, bool keep) REQUIRES(lock);
   bool would_deadlock(const ProcessFiles* owner, const ProcessFiles* blocker) REQUIRES(lock);
-  void insert(Entry& entry) REQUIRES(lock) {
-    entries.push_back(entry);
-    count.fetch_add(1);
-  }
-  void remove(Entry& entry) REQUIRES(lock) {
-    List<Entry, &Entry::link>::remove(entry);
-    count.fetch_sub(1);
-    delete &entry;
-  }
+  void insert(HeldLock& held) REQUIRES(lock);
+  void remove(HeldLock& held) REQUIRES(lock);
 };
 
 constinit Table table;
@@ -48,39 +44,104 @@ constinit WaitQueue changes{"record lock"};
 bool overlaps(const RecordLock& left, const RecordLock& right) {
   return left.first <= right.last && right.first <= left.last;
 }
-bool touches(const RecordLock& left, const RecordLock& right) {
-  return left.first <= right.last + 1 && right.first <= left.last + 1;
+
+}  // namespace
+
+struct FileLocks {
+  Tree<HeldLock, &HeldLock::tree_link, kLockKey> tree;
+
+  /// The first lock of `owner` that reaches `from`, or touches it from below; null if there is none.
+  HeldLock* first_of(const ProcessFiles* owner, uint64_t from) const {
+    HeldLock* before = tree.at_or_before({owner, from});
+    bool reaches =
+        before != nullptr && before->lock.owner == owner && before->lock.last + 1 >= from;
+    return reaches ? before : of(owner, tree.lower_bound({owner, from}));
+  }
+  HeldLock* next_of(const RecordLock& lock) const {
+    return of(lock.owner, tree.lower_bound({lock.owner, lock.first + 1}));
+  }
+  HeldLock* first_of_owner_after(const ProcessFiles* owner) const {
+    return tree.lower_bound({owner, kLastByte + 1});
+  }
+
+ private:
+  static HeldLock* of(const ProcessFiles* owner, HeldLock* held) {
+    return held != nullptr && held->lock.owner == owner ? held : nullptr;
+  }
+};
+
+namespace {
+
+/// The inode has its tree.
+void Table::insert(HeldLock& held) {
+  held.inode->record_locks->tree.insert(held);
+  held.lock.owner->record_locks.list.push_back(held);
+  held.lock.owner->record_locks.count.fetch_add(1);
 }
 
-Entry* Table::conflict(const Inode& inode, const RecordLock& wanted) {
-  Entry* nearest = nullptr;
-  for (Entry& entry : entries) {
-    bool in_the_way = entry.inode == &inode && entry.lock.owner != wanted.owner &&
-                      (entry.lock.exclusive || wanted.exclusive) && overlaps(entry.lock, wanted);
-    if (!in_the_way) continue;
-    if (nearest == nullptr || entry.lock.first < nearest->lock.first) nearest = &entry;
+/// The inode keeps its tree even if it is empty now: forget_empty_tree() may follow.
+void Table::remove(HeldLock& held) {
+  held.inode->record_locks->tree.remove(held);
+  List<HeldLock, &HeldLock::owner_link>::remove(held);
+  held.lock.owner->record_locks.count.fetch_sub(1);
+  delete &held;
+}
+
+void forget_empty_tree(Inode& inode) {
+  if (inode.record_locks != nullptr && inode.record_locks->tree.empty())
+    delete std::exchange(inode.record_locks, nullptr);
+}
+
+/// The first of `owner` in the way of `wanted`; the file has locks.
+HeldLock* conflict_with(const FileLocks& locks, const ProcessFiles* owner,
+                        const RecordLock& wanted) {
+  HeldLock* held = locks.first_of(owner, wanted.first);
+  while (held != nullptr && held->lock.first <= wanted.last) {
+    if ((held->lock.exclusive || wanted.exclusive) && overlaps(held->lock, wanted)) return held;
+    held = locks.next_of(held->lock);
+  }
+  return nullptr;
+}
+
+HeldLock* Table::conflict(const Inode& inode, const RecordLock& wanted) {
+  const FileLocks* locks = inode.record_locks;
+  if (locks == nullptr) return nullptr;
+  HeldLock* nearest = nullptr;
+  for (HeldLock* at = locks->tree.first(); at != nullptr;) {
+    const ProcessFiles* owner = at->lock.owner;
+    at = locks->first_of_owner_after(owner);
+    if (owner == wanted.owner) continue;
+    HeldLock* found = conflict_with(*locks, owner, wanted);
+    if (found == nullptr) continue;
+    if (nearest == nullptr || found->lock.first < nearest->lock.first) nearest = found;
   }
   return nearest;
 }
 
 /// Makes the range's owner have `range` there (`keep`) or nothing. What it had on both sides stays;
 /// of the same kind it grows together with the new lock. ENOLCK, with nothing changed.
-Result<void> Table::replace(const Inode& inode, const RecordLock& range, bool keep) {
-  // At most two entries are new: the range, and the far part of one that is cut in two.
-  auto* fresh = new_object<Entry>(Entry{range, &inode, {}});
-  auto* far_part = new_object<Entry>(Entry{range, &inode, {}});
-  if (fresh == nullptr || far_part == nullptr) {
+Result<void> Table::replace(Inode& inode, const RecordLock& range, bool keep) {
+  if (inode.record_locks == nullptr && !keep) return {};
+  // At most two are new: the range, and the far part of one that is cut in two.
+  auto* fresh = new_object<HeldLock>(HeldLock{range, &inode, {}, {}});
+  auto* far_part = new_object<HeldLock>(HeldLock{range, &inode, {}, {}});
+  if (inode.record_locks == nullptr) inode.record_locks = new_object<FileLocks>();
+  if (fresh == nullptr || far_part == nullptr || inode.record_locks == nullptr) {
     delete fresh;
     delete far_part;
+    forget_empty_tree(inode);
     return Errno::kENOLCK;
   }
-  for (Entry& entry : entries) {
-    RecordLock& old = entry.lock;
-    if (entry.inode != &inode || old.owner != range.owner) continue;
-    if (keep && old.exclusive == range.exclusive && touches(old, fresh->lock)) {
+  FileLocks& locks = *inode.record_locks;
+  HeldLock* next = locks.first_of(range.owner, range.first);
+  while (HeldLock* held = next) {
+    RecordLock& old = held->lock;
+    if (old.first > range.last + 1) break;
+    next = locks.next_of(old);
+    if (keep && old.exclusive == range.exclusive) {  // they touch
       fresh->lock.first = std::min(old.first, fresh->lock.first);
       fresh->lock.last = std::max(old.last, fresh->lock.last);
-      remove(entry);
+      remove(*held);
       continue;
     }
     if (!overlaps(old, range)) continue;
@@ -93,12 +154,14 @@ Result<void> Table::replace(const Inode& inode, const RecordLock& range, bool ke
     if (before) {
       old.last = range.first - 1;
     } else if (after) {
-      old.first = range.last + 1;
+      old.first =
+          range.last + 1;  // still before the owner's next, so its place in the tree is right
     } else {
-      remove(entry);
+      remove(*held);
     }
   }
   if (keep) insert(*std::exchange(fresh, nullptr));
+  forget_empty_tree(inode);
   delete fresh;
   delete far_part;
   return {};
@@ -119,13 +182,12 @@ bool Table::would_deadlock(const ProcessFiles* owner, const ProcessFiles* blocke
 }
 
 /// Takes the lock or says who is in the way.
-Result<void> try_to_take(const Inode& inode, const RecordLock& wanted,
-                         const ProcessFiles*& blocker) {
+Result<void> try_to_take(Inode& inode, const RecordLock& wanted, const ProcessFiles*& blocker) {
   {
     Guard guard(table.lock);
-    Entry* entry = table.conflict(inode, wanted);
-    if (entry != nullptr) {
-      blocker = entry->lock.owner;
+    HeldLock* held = table.conflict(inode, wanted);
+    if (held != nullptr) {
+      blocker = held->lock.owner;
       return Errno::kEAGAIN;
     }
     TRY(table.replace(inode, wanted, true));
@@ -136,18 +198,18 @@ Result<void> try_to_take(const Inode& inode, const RecordLock& wanted,
 
 }  // namespace
 
-std::optional<RecordLock> find_lock_conflict(const Inode& inode, const RecordLock& wanted) {
+std::optional<RecordLock> find_lock_conflict(Inode& inode, const RecordLock& wanted) {
   Guard guard(table.lock);
-  Entry* entry = table.conflict(inode, wanted);
-  return entry != nullptr ? std::optional(entry->lock) : std::nullopt;
+  HeldLock* held = table.conflict(inode, wanted);
+  return held != nullptr ? std::optional(held->lock) : std::nullopt;
 }
 
-Result<void> take_record_lock(const Inode& inode, const RecordLock& wanted) {
+Result<void> take_record_lock(Inode& inode, const RecordLock& wanted) {
   const ProcessFiles* blocker;
   return try_to_take(inode, wanted, blocker);
 }
 
-Result<void> wait_for_record_lock(const Inode& inode, const RecordLock& wanted) {
+Result<void> wait_for_record_lock(Inode& inode, const RecordLock& wanted) {
   while (true) {
     Waiting waiting{wanted.owner, nullptr, {}};
     auto taken = try_to_take(inode, wanted, waiting.blocker);
@@ -167,8 +229,7 @@ Result<void> wait_for_record_lock(const Inode& inode, const RecordLock& wanted) 
   }
 }
 
-Result<void> drop_record_locks(const Inode& inode, const ProcessFiles* owner, uint64_t first,
-                               uint64_t last) {
+Result<void> drop_record_locks(Inode& inode, ProcessFiles* owner, uint64_t first, uint64_t last) {
   {
     Guard guard(table.lock);
     TRY(table.replace(inode, {.owner = owner, .first = first, .last = last}, false));
@@ -177,23 +238,24 @@ Result<void> drop_record_locks(const Inode& inode, const ProcessFiles* owner, ui
   return {};
 }
 
-bool record_locks_exist() { return table.count.load() != 0; }
-
-void drop_record_locks_of_file(const Inode& inode, const ProcessFiles* owner) {
+void drop_record_locks_of_file(Inode& inode, ProcessFiles* owner) {
   {
     Guard guard(table.lock);
-    for (Entry& entry : table.entries) {
-      if (entry.inode == &inode && entry.lock.owner == owner) table.remove(entry);
-    }
+    if (inode.record_locks == nullptr) return;
+    while (HeldLock* held = inode.record_locks->first_of(owner, 0)) table.remove(*held);
+    forget_empty_tree(inode);
   }
   changes.wake_all();
 }
 
-void drop_all_record_locks(const ProcessFiles* owner) {
+void drop_all_record_locks(ProcessFiles* owner) {
+  if (owner->record_locks.count.load() == 0) return;
   {
     Guard guard(table.lock);
-    for (Entry& entry : table.entries) {
-      if (entry.lock.owner == owner) table.remove(entry);
+    while (HeldLock* held = owner->record_locks.list.front()) {
+      Inode& inode = *held->inode;
+      table.remove(*held);
+      forget_empty_tree(inode);
     }
   }
   changes.wake_all();

@@ -68,17 +68,14 @@ Result<void> control_record_lock(File& file, LockCommand command, uint64_t addre
   if (command == LockCommand::kGet) return tell_conflict(file, lock, address);
   RecordLock range = TRY(range_of(file, lock));
   Inode& inode = file.inode();
-  if (lock.kind == kUnlocked) {
-    if (!record_locks_exist()) return {};
-    return drop_record_locks(inode, range.owner, range.first, range.last);
-  }
+  if (lock.kind == kUnlocked) return drop_record_locks(inode, range.owner, range.first, range.last);
   if (!(range.exclusive ? file.writable : file.readable)) return Errno::kEBADF;
   return command == LockCommand::kSet ? take_record_lock(inode, range)
                                       : wait_for_record_lock(inode, range);
 }
 
 void drop_record_locks_of_fd(int fd) {
-  if (!record_locks_exist()) return;
+  if (current_files().record_locks.count.load() == 0) return;
   auto file = usable_file(uint64_t(fd));
   if (file.ok()) drop_record_locks_of_file((*file)->inode(), &current_files());
 }
