@@ -51,6 +51,19 @@ Result<void> copy_from_user(void* to, VirtAddr from, uint64_t count) {
   return {};
 }
 
+Result<void> copy_fields_to_user(VirtAddr to, uint64_t stride, const void* from, uint64_t size,
+                                 uint64_t count) {
+  if (count == 0) return {};
+  if (!is_accessible(to, (count - 1) * stride + size, true)) return Errno::kEFAULT;
+  UserAccess open;
+  for (uint64_t i = 0; i < count; i++) {
+    auto* target = reinterpret_cast<void*>(to.value + i * stride);
+    if (raw_copy_user(target, static_cast<const uint8_t*>(from) + i * size, size) != 0)
+      return Errno::kEFAULT;
+  }
+  return {};
+}
+
 Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from) {
   uint64_t length = 0;
   while (length < buffer.size()) {

@@ -14,6 +14,10 @@ namespace cairn {
 Result<void> copy_to_user(VirtAddr to, const void* from, uint64_t count);
 Result<void> copy_from_user(void* to, VirtAddr from, uint64_t count);
 
+/// One field in each of `count` structures, `stride` bytes apart, from an array of `size` bytes each; else as above.
+Result<void> copy_fields_to_user(VirtAddr to, uint64_t stride, const void* from, uint64_t size,
+                                 uint64_t count);
+
 /// As far as the memory goes; bytes copied.
 uint64_t copy_some_to_user(VirtAddr to, const void* from, uint64_t count);
 uint64_t copy_some_from_user(void* to, VirtAddr from, uint64_t count);

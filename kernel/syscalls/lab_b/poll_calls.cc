@@ -18,7 +18,8 @@ constexpr uint64_t kNsPerSecond = 1'000'000'000;
 /// One file that is looked at, and where its changes are reported.
 struct Watched {
   RefPtr<File> file;    // null: not watched, or no such descriptor
-  uint32_t wanted = 0;  // kPoll… bits; errors and hang-up always count
+  uint16_t events = 0;  // poll's own, as asked for
+  uint16_t wanted = 0;  // kPoll… bits; errors and hang-up always count
   uint32_t ready = 0;
 };
 
@@ -113,43 +114,52 @@ abi::TimeSpec time_left(uint64_t deadline_ns) {
 
 // ---- poll
 
-uint32_t to_wanted(uint32_t events) {
-  uint32_t wanted = 0;
+uint16_t to_wanted(uint32_t events) {
+  uint16_t wanted = 0;
   if ((events & (kPollIn | abi::kPollNormalIn)) != 0) wanted |= kPollIn;
   if ((events & (kPollOut | abi::kPollNormalOut)) != 0) wanted |= kPollOut;
   return wanted;
 }
-uint16_t to_ready(uint32_t ready, uint32_t events) {
-  uint32_t result = ready & (kPollError | kPollHangUp);
-  if ((ready & kPollIn) != 0) result |= events & (kPollIn | abi::kPollNormalIn);
-  if ((ready & kPollOut) != 0) result |= events & (kPollOut | abi::kPollNormalOut);
+uint16_t to_ready(const Watched& watched) {
+  if (!watched.file) return uint16_t(watched.ready);
+  uint32_t result = watched.ready & (kPollError | kPollHangUp);
+  if ((watched.ready & kPollIn) != 0) result |= watched.events & (kPollIn | abi::kPollNormalIn);
+  if ((watched.ready & kPollOut) != 0) result |= watched.events & (kPollOut | abi::kPollNormalOut);
   return uint16_t(result);
+}
+
+void watch(Watched& watched, const abi::PollFd& asked) {
+  if (asked.fd < 0) return;
+  watched.events = asked.events;
+  watched.wanted = to_wanted(asked.events);
+  auto file = usable_file(uint64_t(asked.fd));
+  if (file.ok()) {
+    watched.file = file.take();
+  } else {
+    watched.ready = abi::kPollInvalid;
+  }
 }
 
 Result<uint64_t> poll_files(uint64_t address, uint64_t count, uint64_t deadline_ns) {
   if (count > uint64_t(kMaxFds)) return Errno::kEINVAL;
+  constexpr uint64_t kPiece = 32;  // of the array at a time
   WatchList list;
   TRY(list.start(count));
-  for (uint64_t i = 0; i < count; i++) {
-    VirtAddr entry(address + i * sizeof(abi::PollFd));
-    abi::PollFd one = TRY(read_user<abi::PollFd>(entry));
-    if (one.fd < 0) continue;
-    Watched& watched = list.all()[i];
-    watched.wanted = to_wanted(one.events);
-    auto file = usable_file(uint64_t(one.fd));
-    if (file.ok()) {
-      watched.file = file.take();
-    } else {
-      watched.ready = abi::kPollInvalid;
-    }
+  for (uint64_t i = 0; i < count; i += kPiece) {
+    abi::PollFd asked[kPiece];
+    uint64_t piece = std::min(count - i, kPiece);
+    TRY(copy_from_user(asked, VirtAddr(address + i * sizeof(abi::PollFd)),
+                       piece * sizeof(abi::PollFd)));
+    for (uint64_t j = 0; j < piece; j++) watch(list.all()[i + j], asked[j]);
   }
   uint64_t found = TRY(list.wait(deadline_ns));
-  for (uint64_t i = 0; i < count; i++) {
-    VirtAddr entry(address + i * sizeof(abi::PollFd));
-    abi::PollFd one = TRY(read_user<abi::PollFd>(entry));
-    const Watched& watched = list.all()[i];
-    one.ready = watched.file ? to_ready(watched.ready, one.events) : uint16_t(watched.ready);
-    TRY(write_user(entry + offsetof(abi::PollFd, ready), one.ready));
+  for (uint64_t i = 0; i < count; i += kPiece) {
+    uint16_t ready[kPiece];
+    uint64_t piece = std::min(count - i, kPiece);
+    for (uint64_t j = 0; j < piece; j++) ready[j] = to_ready(list.all()[i + j]);
+    // The answers alone: the rest is the program's, and another thread may have changed it.
+    VirtAddr first(address + i * sizeof(abi::PollFd) + offsetof(abi::PollFd, ready));
+    TRY(copy_fields_to_user(first, sizeof(abi::PollFd), ready, sizeof(ready[0]), piece));
   }
   return found;
 }
