@@ -1,7 +1,7 @@
 """The command `grading/grade`: builds a lab, runs its rubric, reports points.
 
 Exit status: 0 at full score, 1 when points are lost, 2 when the grader itself failed or was
-called wrongly; then no results are written.
+called wrongly; then there are no results, not even those of an earlier grading.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from grading.grader.reports.junit import junit
 from grading.grader.reports.terminal import WIDTH, terminal
 from grading.grader.results import Results, write_atomically
 from grading.grader.run import Run
-from grading.grader.submission import Overlay, Refused
+from grading.grader.submission import Overlay, Refused, fingerprint
 from grading.machine.allowance import FACTOR
 from grading.machine.failures import HarnessFault
 from grading.machine.qemu_command import claim_gdb_socket
@@ -41,6 +41,7 @@ from grading.machine.sandbox import check_available
 from grading.machine.text import printable
 
 FULL, LOST, FAULT = 0, 1, 2
+REPORTS = ("results.json", "junit.xml")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,12 +55,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         lab = load_lab(arguments.lab)
         with locked(arguments.out or ROOT / "build" / "grade" / lab.letter, lab) as out:
+            for name in REPORTS:
+                (out / name).unlink(missing_ok=True)
             results = grade(lab, arguments, out)
             return report(results, out)
     except (LabError, HarnessFault) as error:
         return failed(arguments.lab, str(error))
     except KeyboardInterrupt:
-        return failed(arguments.lab, "interrupted; earlier results are left as they were")
+        return failed(arguments.lab, "interrupted; there are no results")
     except OSError as error:
         return failed(arguments.lab, f"{error.filename or 'the host'}: {error.strerror or error}")
     except Exception:  # noqa: BLE001 - Python's own exit status would be 1, which means lost points
@@ -140,7 +143,7 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
     start = time.monotonic()
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(1_000_000_000)
     references = known_references(lab, arguments.reference)
-    results = Results(lab, seed, choice=arguments.choice)
+    results = Results(lab, seed, choice=arguments.choice, places=[ROOT, out])
     progress = ProgressLine(f"lab {lab.letter}")
     with contextlib.ExitStack() as stack:
         stack.enter_context(progress)
@@ -156,11 +159,16 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
                 check_available()
                 overlay = stack.enter_context(Overlay(arguments.submission, lab, references))
                 tree = overlay.folder
-            for file in lab.student_files() if tree == ROOT else []:
-                if not (lab.folder / file).exists():
-                    raise HarnessFault(f"labs/{lab.folder.name}/{file} is missing: take it back with git checkout")
-            changed = given.changed() if tree == ROOT else []
-            results.warnings += [given.warning(changed)] if changed else []
+                results.places += [tree, arguments.submission]
+                results.warnings += overlay.warnings
+                results.fingerprint = fingerprint(overlay.taken)
+            if tree == ROOT:
+                missing = [f"labs/{lab.folder.name}/{file}" for file in lab.student_files() if not (lab.folder / file).exists()]
+                if missing:
+                    raise HarnessFault(f"missing: {' '.join(missing)}: take back with git checkout")
+                changed = given.changed()
+                results.warnings += [given.warning(changed)] if changed else []
+                results.fingerprint = fingerprint({str(file): (lab.folder / file).read_bytes() for file in lab.student_files()})
             progress.show("building")
             build_own_tree(lab, references, out / "logs" / "build.log", trusted=tree == ROOT)
             if tree != ROOT:

@@ -78,6 +78,11 @@ def correct_kernel(run: Run) -> Path:
     return reference if reference.exists() and mutants.load_mutants(run.lab) else run.kernel
 
 
+def correct_in_words(run: Run) -> str:
+    """What that kernel is to the student."""
+    return "your own kernel" if correct_kernel(run) == run.kernel else "a correct kernel"
+
+
 def complaints(run: Run, boot: Boot, item: str) -> list[str]:
     """What is wrong with the tests on a correct kernel; [] if nothing. Tests that say they aren't written don't count.
 

@@ -24,6 +24,14 @@ def item(item_id: str, points: int = 1) -> Callable[[F], F]:
     return pytest.mark.rubric(item=item_id, weight=points)
 
 
+HIDDEN = "hidden"  # how the names of tests on kernels begin that students don't get to see
+
+
+def hidden_names(kernels: Sequence[object]) -> list[str]:
+    """Names for tests on hidden kernels, which tell nothing of these; one if there are none, as in a student's tree."""
+    return [f"{HIDDEN}{number}" for number in range(1, len(kernels) + 1)] or [HIDDEN]
+
+
 def share_out(points: int, weights: Sequence[int]) -> list[int]:
     """Shares `points` out in proportion to `weights`; in tenths, the sum is exactly 10 * points.
 

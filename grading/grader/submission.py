@@ -12,12 +12,13 @@ import contextlib
 import errno
 import fcntl
 import fnmatch
+import hashlib
 import os
 import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from grading import ROOT
@@ -25,6 +26,11 @@ from grading.course.lab import GLOB_CHARACTERS, Lab, all_labs
 from grading.grader.build import BuildFailed, build, folder_of, last_error
 from grading.machine.failures import HarnessFault
 from grading.machine.sandbox import Cell, Limits, new_uid, temporary_folder
+
+try:
+    from grading.course import markers
+except ImportError:  # a student's tree has no starters to fall back on
+    markers = None  # type: ignore[assignment]
 
 SIZE_LIMIT = 1 << 20  # bytes a file
 FILES_LIMIT = 32
@@ -46,26 +52,66 @@ class Refused(Exception):
     """The submission can't be taken; the text is one line that names the file and what is wrong with it."""
 
 
-def take_files(folder: Path, lab: Lab) -> dict[str, bytes]:
-    """The lab's files in a submission, by their names relative to the lab's folder. Raises Refused.
+def fingerprint(files: Mapping[str, bytes]) -> str:
+    """A hash of a lab's files and their names: the same for the same submission, whatever else is in its tree."""
+    digest = hashlib.sha256()
+    for name, data in sorted(files.items()):
+        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()
 
-    `folder` is a tree with labs/<lab>/ in it, or the lab's folder itself.
+
+def take_files(folder: Path, lab: Lab) -> tuple[dict[str, bytes], list[str]]:
+    """The lab's files in a submission, by their names relative to the lab's folder, and the names of those that
+    are missing. Raises Refused, also when all are.
+
+    `folder` is a tree with labs/<lab>/ in it, perhaps one folder further down, or labs/ or the lab's folder itself.
     """
     try:
         top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise Refused(f"{folder}: {error.strerror}: SUBMISSION must be a folder with a student's tree") from None
     try:
-        inside = ("labs", lab.folder.name) if _exists(top, "labs") else ()
+        inside = _find(top, lab)
         shown = "/".join((*inside, ""))
         found: dict[str, bytes] = {}
+        missing: list[str] = []
         for name in _listed(top, inside, lab.files, shown):
             if len(found) == FILES_LIMIT:
                 raise Refused(f"more than {FILES_LIMIT} files match what lab {lab.letter} takes: remove some")
-            found[name] = _read(top, (*inside, *name.split("/")), shown + name)
-        return found
+            data = _read(top, (*inside, *name.split("/")), shown + name)
+            if data is None:
+                missing.append(name)
+            else:
+                found[name] = data
+        if missing and not any(name in lab.files for name in found):
+            raise Refused(f"none of lab {lab.letter}'s files is there ({', '.join(missing)}): "
+                          f"SUBMISSION must be the folder that has labs/{lab.folder.name} in it")
+        return found, missing
     finally:
         os.close(top)
+
+
+def _find(top: int, lab: Lab) -> tuple[str, ...]:
+    """Where the lab's folder is below the submission's. Raises Refused."""
+    for inside in (("labs", lab.folder.name), (lab.folder.name,)):
+        if _is_folder(top, inside):
+            return inside
+    if _exists(top, "labs") or any(_exists(top, name) for name in lab.files if not GLOB_CHARACTERS.search(name)):
+        return ("labs", lab.folder.name) if _exists(top, "labs") else ()
+    nested = [(name, "labs", lab.folder.name) for name in _names(top, (), "") if not name.startswith(".")]
+    nested = [inside for inside in nested if _is_folder(top, inside)]
+    if len(nested) > 1:
+        raise Refused(f"several trees with labs/{lab.folder.name} in them ({', '.join(names[0] for names in nested)}): "
+                      "SUBMISSION must be one of them")
+    return nested[0] if nested else ()
+
+
+def _is_folder(top: int, parts: tuple[str, ...]) -> bool:
+    try:
+        os.close(_open_folder(top, parts, ""))
+        return True
+    except (FileNotFoundError, Refused):
+        return False
 
 
 def _listed(top: int, inside: tuple[str, ...], patterns: tuple[str, ...], shown: str) -> Iterator[str]:
@@ -117,7 +163,8 @@ def _open_folder(top: int, parts: tuple[str, ...], shown: str) -> int:
     return current
 
 
-def _read(top: int, parts: tuple[str, ...], shown: str) -> bytes:
+def _read(top: int, parts: tuple[str, ...], shown: str) -> bytes | None:
+    """A file's content; None when there is none. Raises Refused."""
     try:
         folder = _open_folder(top, parts[:-1], shown)
         try:
@@ -125,7 +172,7 @@ def _read(top: int, parts: tuple[str, ...], shown: str) -> bytes:
         finally:
             os.close(folder)
     except FileNotFoundError:
-        raise Refused(f"{shown} is missing: the submission must have it") from None
+        return None
     except OSError as error:
         what = "is a link: put the file itself in its place" if error.errno == errno.ELOOP else error.strerror
         raise Refused(f"{shown} {what}") from None
@@ -158,7 +205,9 @@ class Overlay:
     def __init__(self, submission: Path, lab: Lab, references: tuple[str, ...] = ()) -> None:
         """`references`: earlier labs that come as objects from this tree, not from the submission."""
         wanted = [other for other in all_labs() if other.letter <= lab.letter]
-        self._taken = [(other, take_files(submission, other)) for other in wanted if other.letter not in references]
+        self.warnings: list[str] = []  # what the grader had to make up for
+        self._taken = [(other, self._take(submission, other)) for other in wanted if other.letter not in references]
+        self.taken = self._taken[-1][1]  # the lab's files, by name
         self._references = [other for other in wanted if other.letter in references]
         self._lab = lab
         self._own = submission == ROOT
@@ -168,6 +217,18 @@ class Overlay:
         self._lock = os.open(new, os.O_RDONLY)  # held as long as this process lives
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.folder = new.rename(new.with_name(PREFIX + new.name.removeprefix(NEW_PREFIX))).resolve()
+
+    def _take(self, submission: Path, lab: Lab) -> dict[str, bytes]:
+        """A lab's files, with the starter's in place of missing ones: these cost their items and no others."""
+        files, missing = take_files(submission, lab)
+        if missing:
+            names = ", ".join(f"labs/{lab.folder.name}/{name}" for name in missing)
+            if markers is None:
+                raise Refused(f"missing: {names}: the submission must have them")
+            self.warnings.append(f"the submission lacks {names}: graded with the starter's in their place")
+        for name in missing:
+            files[name] = markers.starter_text((lab.folder / name).read_text(), name).encode()
+        return files
 
     def __enter__(self) -> Overlay:
         return self

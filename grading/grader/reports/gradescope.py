@@ -1,4 +1,8 @@
-"""Gradescope's results.json (https://gradescope-autograders.readthedocs.io, "Autograder Specifications")."""
+"""Gradescope's results.json (https://gradescope-autograders.readthedocs.io, "Autograder Specifications").
+
+Students read it. So it names nothing of the host, which the terminal's report does, and what the grader
+prints is not shown to them. Tests on hidden kernels are shown when the grades are published.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import json
 
 from grading.grader.reports.plain import failure_text
 from grading.grader.results import PASSED, Results
-from grading.grader.rubric import TENTHS
+from grading.grader.rubric import HIDDEN, TENTHS
 from grading.machine.text import quoted
 
 
@@ -25,7 +29,7 @@ def gradescope(results: Results) -> str:
                     "output": test.title if test.failure is None else failure_text(test.failure),
                     "output_format": "text",
                     "tags": [test.item],
-                    "visibility": "visible",
+                    "visibility": "after_published" if f"[{HIDDEN}" in test.name else "visible",
                 }
             )
     document = {
@@ -38,9 +42,10 @@ def gradescope(results: Results) -> str:
             ]
         ),
         "visibility": "visible",
-        "stdout_visibility": "visible",
+        "stdout_visibility": "hidden",
         "tests": tests,
         "leaderboard": [],
-        "extra_data": {"lab": results.lab.letter, "seed": results.seed, "possible": results.possible() / TENTHS},
+        "extra_data": {"lab": results.lab.letter, "seed": results.seed, "submission": results.fingerprint,
+                       "possible": results.possible() / TENTHS},
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json.dumps(results.without_places(document), indent=2) + "\n"

@@ -15,7 +15,7 @@ from grading.grader.rubric import show_points
 def junit(results: Results) -> str:
     """The file's text."""
     suite = TestSuite(f"cairn-lab-{results.lab.letter}")
-    suite.append(_properties({"seed": str(results.seed), "score": results.score}))
+    suite.append(_properties({"seed": str(results.seed), "score": results.score, "submission": results.fingerprint}))
     suite.add_testcases([_case(test, results.lab.letter) for test in results.tests or [_build(results)]])
     suite.time = round(results.seconds, 3)  # of the grading, whose tests ran side by side
     document = JUnitXml()

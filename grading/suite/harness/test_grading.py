@@ -49,7 +49,7 @@ def test_lost_points_can_be_repeated(course: Course) -> None:
 
 def test_choosing(course: Course) -> None:
     assert last_line(course.grade("-k", "A1")) == "lab a: 60/60"
-    assert last_line(course.grade("-k", "test_sizes[2]")) == "lab a: 15/15"
+    assert last_line(course.grade("-k", "test_sizes[hidden2]")) == "lab a: 15/15"
     wrong = course.grade("-k", "A7")
     assert (
         wrong.returncode == 2
@@ -63,7 +63,7 @@ def test_wrong_calls_are_told_in_a_line(course: Course) -> None:
     assert done.returncode == 2 and done.stderr == "grade: there is no lab 'z'; labs in this tree: a\n"
     (course.root / "labs" / "a-paging" / "walk.cc").unlink()
     done = course.grade()
-    assert done.returncode == 2 and done.stderr.startswith("grade: labs/a-paging/walk.cc is missing")
+    assert done.returncode == 2 and done.stderr.startswith("grade: missing: labs/a-paging/walk.cc: take back")
     (course.root / "labs" / "a-paging" / "lab.toml").write_text("lab = ")
     assert course.grade().returncode == 2
 
@@ -75,11 +75,49 @@ def test_a_flaky_host_costs_nothing(course: Course) -> None:
 
 def test_a_broken_host_gives_no_grade(course: Course) -> None:
     assert course.grade().returncode == 0
-    before = (course.out / "results.json").read_bytes()
+    assert reports(course) == ["junit.xml", "results.json"]
     done = course.grade(MADE_UP="host")
     assert (done.returncode, last_line(done)) == (2, "lab a: not graded")
     assert "no memory left on the host" in done.stdout
-    assert (course.out / "results.json").read_bytes() == before
+    assert reports(course) == []
+
+
+def test_a_run_that_fails_early_leaves_no_earlier_results(course: Course) -> None:
+    for arguments in (("-k", "A7"), ("--submission", course.root / "nowhere"), ("-k", "A1", "--gdb")):
+        assert course.grade("-k", "test_echo").returncode == 0 and reports(course)
+        assert course.grade(*arguments).returncode == 2 and reports(course) == []
+
+
+def test_results_say_which_submission_they_are_for(course: Course) -> None:
+    seen = []
+    for text in ("// one\n", "// another\n", "// one\n"):
+        assert course.grade("-k", "test_echo", "--submission", course.submission(text)).returncode == 0
+        document = json.loads((course.out / "results.json").read_text())
+        junit = ElementTree.parse(course.out / "junit.xml").find("testsuite/properties/property[@name='submission']")
+        assert junit is not None and junit.get("value") == document["extra_data"]["submission"] != ""
+        seen.append(document["extra_data"]["submission"])
+    assert seen[0] == seen[2] != seen[1]
+
+
+def test_students_reports_name_nothing_of_the_host(course: Course) -> None:
+    """Where the grader's tree, the submission and the cell lie, and which hidden kernel has which mistake."""
+    out = course.root.parent / "reports"
+    for text in ("// ASK wrong\n", "int walk() { return }\n"):
+        folder = course.submission(text)
+        assert course.grade("--submission", folder, "--out", out).returncode == 1
+        document = json.loads((out / "results.json").read_text())
+        assert document["stdout_visibility"] == "hidden"
+        written = (out / "results.json").read_text() + (out / "junit.xml").read_text()
+        assert "labs/a-paging/walk.cc" in written or "test_asked" in written
+        for place in (course.root.parent, temporary_folder(), "SUBMISSION="):
+            assert str(place) not in written
+    course.grade("--submission", course.submission("// ASK wrong\n"), "--out", out)
+    shown = {test["name"]: test["visibility"] for test in json.loads((out / "results.json").read_text())["tests"]}
+    assert shown["A1: test_echo"] == "visible" and shown["A1: test_sizes[hidden1]"] == "after_published"
+
+
+def reports(course: Course) -> list[str]:
+    return sorted(path.name for path in course.out.glob("*.*") if path.suffix in (".json", ".xml"))
 
 
 def test_a_mistake_in_the_lab_is_the_compilers_to_tell(course: Course) -> None:
@@ -197,6 +235,9 @@ def test_a_refused_submission(course: Course) -> None:
     done = course.grade("--submission", folder)
     assert (done.returncode, last_line(done)) == (1, "lab a: 0/100")
     assert "labs/a-paging/walk.cc is a link" in done.stdout
+    (folder / "labs" / "a-paging" / "walk.cc").unlink()
+    done = course.grade("--submission", folder)
+    assert (done.returncode, last_line(done)) == (1, "lab a: 0/100") and "none of lab a's files is there (walk.cc)" in done.stdout
     assert course.grade("--submission", course.root / "nowhere").returncode == 2
 
 
@@ -233,7 +274,6 @@ def default_action(number: signal.Signals) -> Iterator[None]:
 @pytest.mark.parametrize("boxed", [False, True], ids=["bare", "boxed"])
 def test_killed_half_way(course: Course, number: signal.Signals, boxed: bool) -> None:
     assert course.grade("-k", "test_echo").returncode == 0
-    before = (course.out / "results.json").read_bytes()
     text = f"// ASK spin {course.root}\n"
     (course.root / "labs" / "a-paging" / "walk.cc").write_text(text)
     submission = ["--submission", course.submission(text)] if boxed else []
@@ -247,7 +287,7 @@ def test_killed_half_way(course: Course, number: signal.Signals, boxed: bool) ->
     if number != signal.SIGKILL:
         assert grader.returncode == 2 and "interrupted" in complaint and output.endswith("lab a: not graded\n")
     wait_until(lambda: not processes_of(course))
-    assert (course.out / "results.json").read_bytes() == before
+    assert reports(course) == []
     assert not [path for path in course.out.iterdir() if path.name.startswith(".results")]
     sweep()  # as the next grading does
     for tree in Path(temporary_folder()).glob(f"{PREFIX}*"):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from grading.course.lab import Lab
-from grading.grader.submission import FILES_LIMIT, SIZE_LIMIT, Refused, take_files
+from grading.grader.submission import FILES_LIMIT, SIZE_LIMIT, Refused, fingerprint, take_files
 
 
 @pytest.fixture
@@ -31,23 +33,23 @@ def test_only_the_listed_files(files: Path, tmp_path: Path, lab: Lab) -> None:
     for name in ("extra.cc", "lab.toml", "tests/other.c", "tests/isolation_x.h"):
         (files / name).write_text("no")
     (tmp_path / "Makefile").write_text("all:\n\trm -rf /")
-    assert take_files(tmp_path, lab) == {"walk.cc": b"walk", "tests/isolation_one.c": b"one"}
+    assert take_files(tmp_path, lab) == ({"walk.cc": b"walk", "tests/isolation_one.c": b"one"}, [])
 
 
 def test_the_lab_folder_itself_will_do(files: Path, lab: Lab) -> None:
-    assert take_files(files, lab)["walk.cc"] == b"walk"
+    assert take_files(files, lab)[0]["walk.cc"] == b"walk"
 
 
 def test_a_link_to_the_submission_is_the_graders_own(files: Path, tmp_path: Path, lab: Lab) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    assert "walk.cc" in take_files(tmp_path / "link", lab)
+    assert "walk.cc" in take_files(tmp_path / "link", lab)[0]
 
 
 def test_globs_may_match_nothing(files: Path, tmp_path: Path, lab: Lab) -> None:
     (files / "tests" / "isolation_one.c").unlink()
-    assert list(take_files(tmp_path, lab)) == ["walk.cc"]
+    assert list(take_files(tmp_path, lab)[0]) == ["walk.cc"]
     (files / "tests").rmdir()
-    assert list(take_files(tmp_path, lab)) == ["walk.cc"]
+    assert list(take_files(tmp_path, lab)[0]) == ["walk.cc"]
 
 
 def refused(folder: Path, lab: Lab) -> str:
@@ -57,9 +59,39 @@ def refused(folder: Path, lab: Lab) -> str:
     return str(caught.value)
 
 
-def test_a_missing_file(files: Path, tmp_path: Path, lab: Lab) -> None:
+def test_missing_files_are_told_all_at_once(files: Path, tmp_path: Path, lab: Lab) -> None:
+    three = replace(lab, files=("walk.cc", "map.cc", "answers.toml", "tests/isolation_*.c"))
+    found, missing = take_files(tmp_path, three)
+    assert sorted(found) == ["tests/isolation_one.c", "walk.cc"] and missing == ["map.cc", "answers.toml"]
     (files / "walk.cc").unlink()
-    assert refused(tmp_path, lab).startswith("labs/a-paging/walk.cc is missing")
+    for wrong in (tmp_path, files, files / "tests"):
+        line = refused(wrong, three)
+        assert "(walk.cc, map.cc, answers.toml)" in line and "the folder that has labs/a-paging in it" in line
+
+
+def test_a_tree_in_a_folder_is_found(files: Path, tmp_path: Path, lab: Lab) -> None:
+    """As archives hold them; and labs/ or the lab's folder alone."""
+    expected = take_files(tmp_path, lab)
+    for folder in (tmp_path / "labs", files):
+        assert take_files(folder, lab) == expected
+    (tmp_path / "upload").mkdir()
+    (tmp_path / "labs").rename(tmp_path / "upload" / "work-labs")
+    tree = tmp_path / "upload" / "handed-in"
+    tree.mkdir()
+    (tmp_path / "upload" / "work-labs").rename(tree / "labs")
+    assert take_files(tmp_path / "upload", lab) == expected
+    (tmp_path / "upload" / "again" / "labs" / "a-paging").mkdir(parents=True)
+    assert "several trees with labs/a-paging in them (again, handed-in)" in refused(tmp_path / "upload", lab)
+    shutil.rmtree(tmp_path / "upload" / "again")
+    (tree / "labs").rename(tmp_path / "elsewhere")
+    (tree / "labs").symlink_to(tmp_path / "elsewhere")
+    assert "none of lab a's files" in refused(tmp_path / "upload", lab)  # links are not followed
+
+
+def test_the_fingerprint_is_of_names_and_contents() -> None:
+    one = fingerprint({"a": b"1", "b": b"2"})
+    assert fingerprint({"b": b"2", "a": b"1"}) == one
+    assert len({one, fingerprint({"a": b"12", "b": b""}), fingerprint({"a": b"1", "c": b"2"}), fingerprint({})}) == 4
 
 
 def test_no_folder(tmp_path: Path, lab: Lab) -> None:
@@ -99,7 +131,7 @@ def test_special_files(files: Path, tmp_path: Path, lab: Lab) -> None:
 
 def test_large_files(files: Path, tmp_path: Path, lab: Lab) -> None:
     (files / "walk.cc").write_bytes(b" " * SIZE_LIMIT)
-    assert len(take_files(tmp_path, lab)["walk.cc"]) == SIZE_LIMIT
+    assert len(take_files(tmp_path, lab)[0]["walk.cc"]) == SIZE_LIMIT
     with open(files / "walk.cc", "ab") as file:
         file.truncate(1 << 40)
     assert "larger than 1024 KiB" in refused(tmp_path, lab)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from grading.course.mutants import Mutant, visible_mutants
-from grading.grader.own_tests import catch, complaints, notice_anything
 from grading.grader.foundations import stands_on
-from grading.grader.rubric import item
+from grading.grader.own_tests import catch, complaints, correct_in_words, notice_anything
+from grading.grader.rubric import hidden_names, item
 from grading.grader.run import Run
 from grading.judge.check import check, check_that
 from grading.machine.machine import Machine
@@ -98,19 +98,19 @@ def test_the_processor_uses_each_process_table(machine: Machine, rng: random.Ran
 @item("A5", points=2)
 def test_isolation_tests_accept_a_correct_kernel(cairn_run: Run, boot: Callable[..., Machine]) -> None:
     """Your tests in tests/isolation_*.c exit with 0 on a correct kernel, three times, and not on every kernel."""
-    check(expected=[], seen=complaints(cairn_run, boot, "A5"), what="your isolation tests that fail on a correct kernel",
+    check(expected=[], seen=complaints(cairn_run, boot, "A5"), what=f"your isolation tests that fail on {correct_in_words(cairn_run)}",
           hint="a test exits with 0 when memory is isolated as it should be, otherwise with 1")
     check_that(not visible_mutants("a") or notice_anything(cairn_run, boot), expected="a failure on at least one",
                seen="success on all", what="your isolation tests on the hidden kernels, each of which has a mistake")
 
 
-@pytest.mark.parametrize("mutant", visible_mutants("a") or [None], ids=lambda mutant: mutant.name if mutant else "hidden")
+@pytest.mark.parametrize("mutant", visible_mutants("a") or [None], ids=hidden_names(visible_mutants("a")))
 @stands_on()
 @item("A5", points=1)
 def test_isolation_tests_catch(mutant: Mutant | None, cairn_run: Run, boot: Callable[..., Machine]) -> None:
     """Your isolation tests fail on a kernel with a known mistake (which they may find by any symptom)."""
-    check(expected=[], seen=complaints(cairn_run, boot, "A5"), what="your isolation tests that fail on a correct kernel, where they must pass")
+    check(expected=[], seen=complaints(cairn_run, boot, "A5"), what=f"your isolation tests that fail on {correct_in_words(cairn_run)}, where they must pass")
     if mutant is None:
         return  # the hidden kernels are the instructor's; there your tests meet them
     check_that(catch(cairn_run, boot, mutant) and notice_anything(cairn_run, boot), expected="at least one test exits with 1",
-               seen="all exit with 0", what=f"your isolation tests on a kernel with this mistake: {mutant.description}")
+               seen="all exit with 0", what="your isolation tests on this hidden kernel")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from grading.course.mutants import Mutant, visible_mutants
-from grading.grader.own_tests import catch, complaints, notice_anything
-from grading.grader.rubric import item
+from grading.grader.own_tests import catch, complaints, correct_in_words, notice_anything
+from grading.grader.rubric import hidden_names, item
 from grading.grader.run import Run
 from grading.judge.check import check, check_that
 from grading.machine.machine import Machine
@@ -19,13 +19,13 @@ Boot = Callable[..., Machine]
 def hidden(item_id: str) -> pytest.MarkDecorator:
     """A test for each kernel with a mistake in that item; in a student's tree, which has none, one in all."""
     chosen = [mutant for mutant in visible_mutants("b") if mutant.item == item_id]
-    return pytest.mark.parametrize("mutant", chosen or [None], ids=lambda mutant: mutant.name if mutant else "hidden")
+    return pytest.mark.parametrize("mutant", chosen or [None], ids=hidden_names(chosen))
 
 
 @item("B2", points=2)
 def test_own_tests_accept_a_correct_kernel(cairn_run: Run, boot: Boot) -> None:
     """Your tests in tests/files_*.c exit with 0 on a correct kernel, three times, and not on every kernel."""
-    check(expected=[], seen=complaints(cairn_run, boot, "B2"), what="your tests that fail on a correct kernel",
+    check(expected=[], seen=complaints(cairn_run, boot, "B2"), what=f"your tests that fail on {correct_in_words(cairn_run)}",
           hint="a test exits with 0 when files behave as they should, otherwise with 1")
     check_that(not visible_mutants("b") or notice_anything(cairn_run, boot), expected="a failure on at least one",
                seen="success on all", what="your tests on the hidden kernels, each of which has a mistake")
@@ -53,8 +53,8 @@ def test_own_tests_catch_mistakes_of_b3(mutant: Mutant | None, cairn_run: Run, b
 
 
 def judge(mutant: Mutant | None, run: Run, boot: Boot, item_id: str) -> None:
-    check(expected=[], seen=complaints(run, boot, item_id), what="your tests that fail on a correct kernel, where they must pass")
+    check(expected=[], seen=complaints(run, boot, item_id), what=f"your tests that fail on {correct_in_words(run)}, where they must pass")
     if mutant is None:
         return  # the hidden kernels are the instructor's; there your tests meet them
     check_that(catch(run, boot, mutant) and notice_anything(run, boot), expected="at least one test exits with 1",
-               seen="all exit with 0", what=f"your tests on a kernel with this mistake: {mutant.description}")
+               seen="all exit with 0", what="your tests on this hidden kernel")

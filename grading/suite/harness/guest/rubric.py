@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.grader.rubric import item
+from grading.grader.rubric import hidden_names, item
 from grading.grader.run import Run
 from grading.judge.check import check
 from grading.machine.failures import HarnessFault
@@ -20,7 +20,7 @@ def test_echo(machine: Machine) -> None:
 
 
 @item("A1", points=1)
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("size", [1, 2], ids=hidden_names([1, 2]))
 def test_sizes(machine: Machine, size: int) -> None:
     machine.channel.command(f"echo {size}")
 
