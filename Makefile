@@ -5,7 +5,7 @@
 
 # ---- What may be set on the command line ----------------------------------------------------------
 
-variables := LAB K TEST SEED GDB SUBMISSION REFERENCE UEFI MEMORY MINUTES SCALE DEBUG V
+variables := LAB K TEST SEED GDB SUBMISSION SANDBOX REFERENCE UEFI MEMORY MINUTES SCALE DEBUG V
 $(foreach v,$(variables),$(if $(filter environment,$(origin $v)),$(eval $v :=)))
 
 LAB ?=#         stage: a lab and those before it; without it every lab is in
@@ -14,6 +14,7 @@ TEST ?=#        grade, test: only tests with this in their name
 SEED ?=#        grade: the random seed, to repeat a run
 GDB ?=#         grade: 1 to run one test under the debugger
 SUBMISSION ?=#  grade: a folder with a student's tree, instead of this one
+SANDBOX ?=#     grade: user or none where a submission can't have a cell (grading/grade --help)
 REFERENCE ?=#   earlier labs to take precompiled instead of your own, such as a or a,b
 UEFI ?=#        image, qemu: 1 to boot with UEFI instead of BIOS
 MINUTES ?=#     soak: how long
@@ -325,7 +326,7 @@ wanted_labs := $(if $(LAB),$(LAB),$(LABS))
 
 grade: ## Grade LAB; K=A2, TEST=name, SEED=n, GDB=1, SUBMISSION=folder, REFERENCE=a
 	@for lab in $(wanted_labs); do grading/grade $$lab $(if $(K)$(TEST),-k '$(or $(K),$(TEST))') \
-	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(references:%=--reference %) $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
+	  $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(SANDBOX:%=--sandbox %) $(references:%=--reference %) $(SEED:%=--seed %) $(if $(GDB),--gdb) || exit; done
 
 bench: image ## Measure the operations of LAB; lab b's beside Linux in the same QEMU, SCALE=1 as N grows
 	@for lab in $(wanted_labs); do $(PYTHON) grading bench $$lab --stage $(STAGE) $(if $(SCALE),--scale) || exit; done

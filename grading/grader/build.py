@@ -55,6 +55,8 @@ def build(root: Path, stage: str, log: Path, cell: Cell | None = None, reference
     environment = None if cell else _own_environment()
     if cell:
         command.append("CCACHE=")  # a cell has none, and may not reach ours
+        # Seen at this tree's own path, or said to be there, so that the objects' flags, which name it, stay the same.
+        command.append(f"CURDIR={cell.inside}")
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "wb") as output:
         process = launch(command, cell, stdout=output, stderr=output, cwd=root, environment=environment)

@@ -34,10 +34,10 @@ from grading.grader.reports.terminal import WIDTH, terminal
 from grading.grader.results import Results, write_atomically
 from grading.grader.run import Run
 from grading.grader.submission import Overlay, Refused, fingerprint
+from grading.machine import sandbox
 from grading.machine.allowance import FACTOR
 from grading.machine.failures import HarnessFault
 from grading.machine.qemu_command import claim_gdb_socket
-from grading.machine.sandbox import check_available
 from grading.machine.text import printable
 
 FULL, LOST, FAULT = 0, 1, 2
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         prog="grading/grade",
         description="Grades one lab: builds it, runs its rubric in QEMU, prints the points.",
         epilog="Exit status: 0 full score, 1 points lost, 2 the grader failed. Submissions are built and run under "
-        "bubblewrap, which needs unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1).",
+        "bubblewrap, which needs unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1); see --sandbox.",
     )
     parser.add_argument("lab", help="the lab's letter, such as a")
     parser.add_argument(
@@ -87,6 +87,13 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--submission", type=Path, metavar="DIR", help="grade the lab's files in DIR instead of this tree's"
+    )
+    parser.add_argument(
+        "--sandbox",
+        choices=sandbox.KINDS,
+        default="cell",
+        help="what a submission is built and run in: `cell`, bubblewrap's (default); where namespaces are refused `user`, "
+        "a user id of its own (for root), or `none`",
     )
     parser.add_argument(
         "--reference",
@@ -156,7 +163,10 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
                     raise HarnessFault(
                         f"{arguments.submission} is no folder: SUBMISSION must be a folder with a student's tree"
                     )
-                check_available()
+                sandbox.use(arguments.sandbox)
+                results.warnings += filter(None, [sandbox.KINDS[arguments.sandbox]])
+                if arguments.sandbox == "cell":
+                    sandbox.check_available()
                 overlay = stack.enter_context(Overlay(arguments.submission, lab, references))
                 tree = overlay.folder
                 results.places += [tree, arguments.submission]
@@ -190,6 +200,7 @@ def grade(lab: Lab, arguments: argparse.Namespace, out: Path) -> Results:
                 references=references,
                 gdb_socket=gdb_socket,
                 cpu_limit_s=FACTOR * lab.cpu_s,
+                sandbox=arguments.sandbox,
             )
             results.tests = runner.run(run, lab, tests, 1 if arguments.gdb else arguments.jobs, progress)
     results.seconds = time.monotonic() - start

@@ -26,6 +26,7 @@ from grading.grader.foundations import require
 from grading.grader.results import FAILED, FAULT, PASSED, Outcome
 from grading.grader.run import Run
 from grading.grader.runner import PROPERTY
+from grading.machine import sandbox
 from grading.machine.machine import Machine
 
 PR_SET_PDEATHSIG = 1
@@ -51,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_lab] = load_lab(run.lab)
         if run.boxed:  # what a submission makes a test keep is bounded, too; QEMU's cells have limits of their own
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        sandbox.use(run.sandbox)
     if hasattr(config, "workerinput"):  # an xdist worker must not outlive its grader, however that ends
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == 1:

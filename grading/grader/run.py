@@ -30,6 +30,7 @@ class Run:
     references: tuple[str, ...] = ()  # the --reference arguments
     gdb_socket: Path | None = None
     cpu_limit_s: float = math.inf  # for all machines together
+    sandbox: str = "cell"  # the --sandbox argument
 
     @property
     def kernel(self) -> Path:

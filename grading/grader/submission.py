@@ -25,7 +25,7 @@ from grading import ROOT
 from grading.course.lab import GLOB_CHARACTERS, Lab, all_labs
 from grading.grader.build import BuildFailed, build, folder_of, last_error
 from grading.machine.failures import HarnessFault
-from grading.machine.sandbox import Cell, Limits, new_uid, temporary_folder
+from grading.machine.sandbox import Cell, Limits, keeps_paths, new_uid, temporary_folder
 
 try:
     from grading.course import markers
@@ -246,9 +246,8 @@ class Overlay:
         except OSError as error:
             raise HarnessFault(f"can't copy the tree to {self.folder}: {error}") from None
         cell = Cell(LIMITS, folder=self.folder, inside=ROOT, writable="build", user=self._user)
-        # Seen at this tree's own path, so that the objects' flags, which name it, stay the same.
         try:
-            build(ROOT, self._lab.letter, log, cell, letters)
+            build(ROOT if keeps_paths() else self.folder, self._lab.letter, log, cell, letters)
         except BuildFailed as failure:
             if not failure.certain and not self._own:
                 self._try_the_host(log, tuple(letters))

@@ -5,6 +5,9 @@ system's programs read-only, a private /tmp and one folder, no /proc and
 no devices that never end. When the grader runs
 as root, each cell gets a user id of its own, since limits on processes don't bind root. Nothing
 in a cell can outlive the grader: the kernel kills it when its parent dies, however that happens.
+
+Some hosts refuse namespaces, such as plain containers. There use() chooses less: `user`, a user id of its own
+and the limits, or `none`, the limits alone.
 """
 
 from __future__ import annotations
@@ -37,7 +40,29 @@ ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LC_ALL":
 # died already, that would come too late; so the command says when it has asked, and waits for an answer.
 GATE = 'echo >&0 && read -r go && exec "$@" </dev/null'
 
+KINDS = {  # what a cell is made of, and what those should know who read a grading's results
+    "cell": "",
+    "user": "graded without namespaces (--sandbox=user): the submission could reach the network, and read and fill what "
+            "every user of the host can",
+    "none": "graded without a sandbox (--sandbox=none): the submission could do whatever the grader can, change these "
+            "results, too",
+}
+
+_kind = "cell"
 _cells = itertools.count()
+
+
+def use(kind: str) -> None:
+    """Chooses one of KINDS for this process. Raises HarnessFault."""
+    global _kind
+    if kind == "user" and os.geteuid() != 0:
+        raise HarnessFault("--sandbox=user gives submissions a user id of their own, which only root can: use --sandbox=none")
+    _kind = kind
+
+
+def keeps_paths() -> bool:
+    """Whether a cell's folder is seen at another path inside, as Cell.inside says."""
+    return _kind == "cell"
 
 
 @dataclass(frozen=True)
@@ -119,8 +144,9 @@ def launch(
     gated = ["/bin/sh", "-c", GATE, "sh", *command]
     try:
         with ours, theirs:
-            if cell is None:
-                bound = [tool("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", *gated]
+            if cell is None or _kind != "cell":
+                bound = [*_user_and_limits(cell), "--pdeathsig", "KILL", "--", *gated]
+                environment = {**ENVIRONMENT, **(environment or {})} if cell else environment
                 popen = subprocess.Popen(bound, pass_fds=pass_fds, cwd=cwd, env=environment, **options)
                 process = Process(popen, popen.pid, boxed=False)
             else:
@@ -165,6 +191,15 @@ def _launch_in_cell(
     except (ValueError, KeyError):
         popen.kill()
         raise _no_cell(popen.communicate()[1]) from None
+
+
+def _user_and_limits(cell: Cell | None) -> list[str]:
+    """The beginning of a command outside of any namespace: setpriv, which takes more options."""
+    command = [*(_limits(cell.limits) if cell else []), tool("setpriv", "util-linux")]
+    if cell and _kind == "user":
+        user = str(cell.user if cell.user is not None else new_uid())
+        command += ["--no-new-privs", "--clear-groups", "--reuid", user, "--regid", user]
+    return command
 
 
 def _limits(limits: Limits) -> list[str]:
@@ -229,7 +264,7 @@ def temporary_folder() -> str:
 
 
 def check_available() -> None:
-    """Tries a cell. Raises HarnessFault with bubblewrap's reason."""
+    """Tries a cell. Raises HarnessFault with bubblewrap's reason and what else there is."""
     popen = launch(["/usr/bin/true"], Cell(Limits(1024, 64, 64, 60)), stderr=subprocess.PIPE).popen
     _, complaint = popen.communicate()
     if popen.returncode != 0:
@@ -240,4 +275,5 @@ def _no_cell(complaint: bytes | None) -> HarnessFault:
     """`complaint`: what was said on standard error, if somebody listens there."""
     lines = (complaint or b"").decode(errors="replace").strip().splitlines()
     reason = f": {lines[-1]}" if lines else ""
-    return HarnessFault(f"bubblewrap can't make a sandbox here{reason} (see `grading/grade --help`)")
+    return HarnessFault(f"bubblewrap can't make a sandbox here{reason}; allow unprivileged user namespaces, or grade with "
+                        "--sandbox=user or none (SANDBOX=… for make), which keep less away from the host")
