@@ -128,6 +128,15 @@ def test_every_c_file_of_a_labs_tests_becomes_a_program(small: Path) -> None:
     assert b"isolation_mine\0" in (small / "build/user/programs.cpio").read_bytes()
 
 
+def test_a_disk_has_the_programs_for_people(small: Path) -> None:
+    """GRUB's time goes by the bytes that it loads; the suite's programs come from the other archive."""
+    built(make(small, "programs"))
+    everything, for_people = ((small / f"build/user/{name}programs.cpio").read_bytes() for name in ("", "disk-"))
+    for name, wanted in (("hello", True), ("isolation_mine", True), ("puppet", False), ("file_open", False)):
+        assert name.encode() + b"\0" in everything and (name.encode() + b"\0" in for_people) == wanted
+    assert len(for_people) < len(everything) / 3
+
+
 @pytest.mark.parametrize("lab", ["q", "aa", "A", "*"])
 def test_an_unknown_lab_is_refused(small: Path, lab: str) -> None:
     assert f"there is no lab {lab}: LAB can be one of: a" in error(make(small, "kernel", f"LAB={lab}"))
