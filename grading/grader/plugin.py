@@ -145,6 +145,7 @@ def boot(request: pytest.FixtureRequest, cairn_run: Run) -> Iterator[Callable[..
             arguments = {"kernel": cairn_run.kernel, "initrd": cairn_run.programs, **arguments}
         else:
             arguments = {
+                "kernel": cairn_run.kernel,
                 "disk": cairn_run.disk,
                 "esp": cairn_run.esp if arguments["boot"] == "uefi" else None,
                 **arguments,

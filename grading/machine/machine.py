@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from grading.machine import qemu
+from grading.machine import qemu, whereabouts
 from grading.machine.allowance import Allowance
 from grading.machine.call_count import CallCount, address_of
 from grading.machine.channel import Channel
@@ -52,7 +52,7 @@ T = TypeVar("T")
 class Machine:
     """A machine; use as a context manager. Any wait may raise GuestFailure or HarnessFault.
 
-    kernel: the ELF (boot="pvh"); disk: the disk image (boot="grub" and "uefi"); esp: the EFI system
+    kernel: the ELF, which is started with boot="pvh" and tells of places otherwise; disk: the disk image (boot="grub" and "uefi"); esp: the EFI system
     partition's image ("uefi"); disks: further disks, written to in place (or as qemu.DataDisk says;
     with boot="pvh" the first is vda); options: kernel command line; icount: see qemu.machine(); sandbox: run
     QEMU in a bubblewrap cell; log_folder: for console.log, channel.log, qemu.stderr (a temporary
@@ -81,9 +81,9 @@ class Machine:
     ) -> None:
         self.memory_mib = memory_mib
         self._options = options
-        self._kernel = kernel
         self._gdb_socket = gdb_socket
         self._allowance = None if gdb_socket else allowance
+        self._kernel = kernel.resolve() if kernel else None
         self._sandbox = sandbox
         self._files = tuple(path.resolve() for path in (kernel, initrd, disk, esp) if path)
         self._disks = tuple(qemu.DataDisk(disk) if isinstance(disk, Path) else disk for disk in disks)
@@ -242,8 +242,19 @@ class Machine:
                 self._allowance.check(self._process.cpu_time())
             watch = watch or Watch(lambda: self._pump.received, self._process.cpu_time, self._halted)
             if trouble := watch.look():
-                raise GuestSilent(f"waited for {what}, but the guest hung: {trouble}")
+                raise GuestSilent(self._hung(f"waited for {what}, but the guest hung: {trouble}"))
             next_look = time.monotonic() + HEARTBEAT_S
+
+    def _hung(self, summary: str) -> str:
+        """The summary with the lab's function that the guest hangs in, if any, and where its processors are."""
+        if self._kernel is None:
+            return summary
+        try:
+            with self.stopped():
+                innermost, places = whereabouts.described(self._qmp.monitor, self._kernel, self._sandbox)
+        except (QmpEnded, GuestFailure):
+            return summary
+        return f"{summary}{f', in {innermost}' if innermost else ''}\n{places}"
 
     def _halted(self) -> bool:
         try:
@@ -283,16 +294,18 @@ class Machine:
 
     def _debug_exit(self, value: int, status: int) -> Exception:
         if value == PANIC_CODE:
-            return GuestPanic(self.console.panic() or "the kernel panicked without a word")
+            return self._panic_or(GuestPanic("the kernel panicked without a word"))
         if value < PANIC_CODE and value & 7:
             return NotImplementedInLab(f"{'ABCDEFGH'[value >> 3]}{value & 7}")
         return self._panic_or(
             GuestExited("debug-exit", status, f"the kernel ended the machine through the debug port with {value}")
         )
 
-    def _panic_or(self, exited: GuestExited) -> GuestFailure:
+    def _panic_or(self, otherwise: GuestFailure) -> GuestFailure:
         text = self.console.panic()
-        return GuestPanic(text) if text else exited
+        if text and self._kernel:
+            text = whereabouts.with_lines(text, self._kernel, self._sandbox)
+        return GuestPanic(text) if text else otherwise
 
     def _complaint(self) -> str:
         text = (self.log_folder / "qemu.stderr").read_text(errors="replace").strip()

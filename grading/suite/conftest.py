@@ -86,3 +86,11 @@ def tree(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
             file.write_text(text)
         return top
     return write
+
+
+@pytest.fixture
+def strict_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short limits on silence, so that tests of hangs are quick."""
+    monkeypatch.setattr("grading.machine.progress.hangs", 0)
+    monkeypatch.setattr("grading.machine.progress.SILENT_CPU_S", 1.0)
+    monkeypatch.setattr("grading.machine.progress.HEARTBEATS", 20)

@@ -91,11 +91,3 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["make", "-C", folder, "-f", HERE / "guest" / "Makefile", "build/a/kernel.elf"], check=True, capture_output=True
     )
     return folder / "build" / "a" / "kernel.elf"
-
-
-@pytest.fixture
-def strict_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short limits on silence, so that tests of hangs are quick."""
-    monkeypatch.setattr("grading.machine.progress.hangs", 0)
-    monkeypatch.setattr("grading.machine.progress.SILENT_CPU_S", 1.0)
-    monkeypatch.setattr("grading.machine.progress.HEARTBEATS", 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -98,9 +99,11 @@ def test_a_signal_that_ends_qemu_is_named(guest: Path, boxed: bool, number: sign
         machine.channel.command("echo again")
 
 
-@pytest.mark.parametrize("command", ["spin", "halt"])
-def test_hangs(guest: Path, boxed: bool, command: str, strict_limits: None) -> None:
-    assert isinstance(ending(guest, command, boxed), GuestSilent)
+@pytest.mark.parametrize(("command", "state"), [("spin", "running"), ("halt", "halted")])
+def test_hangs(guest: Path, boxed: bool, command: str, state: str, strict_limits: None) -> None:
+    failure = ending(guest, command, boxed)
+    assert isinstance(failure, GuestSilent)
+    assert re.search(rf"the guest hung: .*\nprocessor 0, {state}:\n  1\w+ obey \(\S*kernel/guest.c:\d+\)$", str(failure)), failure
 
 
 @pytest.mark.parametrize("port", [1, 2])
