@@ -358,7 +358,7 @@ test-all: image programs lint ## The same without sampling
 soak: image programs ## Power cuts and damaged disks, a new seed each round, for MINUTES=10
 	@grading/suite/soak.py --minutes $(or $(MINUTES),10) $(SEED:%=--seed %)
 
-c_files := git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c'
+c_files := find fs-images grading kernel labs user -name '*.cc' -o -name '*.h' -o -name '*.c'
 lint: $(filter %.tidy,$(kernel_sources:%.cc=$(BUILD)/lint/%.cc.tidy)) ## Check layout, mistakes, locking, the order of the subsystems
 	$(Q)clang-format --dry-run -Werror $$($(c_files))
 	$(Q)$(PYTHON) grading layers --headers

@@ -16,6 +16,7 @@ from pathlib import Path
 from grading import ROOT
 from grading.machine import qemu
 
+LEAST_MIB = 32  # what the kernel asks for; with less than a few MiB not even GRUB could say so
 FIRST_LINE = "Ctrl-A x leaves QEMU (Ctrl-A c switches to QEMU's monitor and back)"
 
 
@@ -59,7 +60,10 @@ def memory_mib(text: str) -> int:
     match = re.fullmatch(r"(\d{1,6})([MG]?)i?B?", text, re.IGNORECASE)
     if not match or int(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 128M or 2G")
-    return int(match[1]) * (1024 if match[2].upper() == "G" else 1)
+    size = int(match[1]) * (1024 if match[2].upper() == "G" else 1)
+    if size < LEAST_MIB:
+        raise argparse.ArgumentTypeError(f"{text} is too little memory: Cairn needs {LEAST_MIB}M")
+    return size
 
 
 def command_line(arguments: argparse.Namespace) -> list[str]:

@@ -83,7 +83,7 @@ def test_unknown_target(root: Path) -> None:
     assert "No rule to make target 'quemu'" in run("make", "quemu", cwd=root).stdout
 
 
-@pytest.mark.parametrize(("variable", "hint"), [("MEMORY=lots", "128M"), ("MEMORY=0", "128M")])
+@pytest.mark.parametrize(("variable", "hint"), [("MEMORY=lots", "128M"), ("MEMORY=0", "128M"), ("MEMORY=1M", "needs 32M")])
 def test_unreadable_memory_size(root: Path, built: Path, variable: str, hint: str) -> None:
     done = run("make", "qemu", "LAB=a", variable, cwd=root)
     assert done.returncode != 0 and hint in done.stdout and "Traceback" not in done.stdout

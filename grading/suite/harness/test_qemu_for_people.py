@@ -100,6 +100,7 @@ def test_missing_parts_are_named(course: Course) -> None:
     for arguments, said in (
         ((), "build/a/kept-disk.img is missing: make fresh-disk LAB=a"),
         (("--memory", "lots"), "is not a size"),
+        (("--memory", "1M"), "1M is too little memory: Cairn needs 32M"),
     ):
         process = start(course, *arguments)
         _, complaint = process.communicate(timeout=60)
