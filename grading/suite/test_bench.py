@@ -16,7 +16,9 @@ from grading.bench import file_calls, file_table, linux_vm, scale
 from grading.bench.file_calls import Comparison, Cost, Row, Sample, samples
 from grading.bench.instruction_count import Mark
 from grading.machine.failures import GuestFailure, HarnessFault
+from grading.machine.machine import Machine
 from grading.suite.conftest import run_make
+from grading.suite.rubric_runs import PROGRAMS
 
 TEXT = ("cairn> files: row=create count=1000 ns=5000000 ticks=9\r\n"
         "files: row=unlink error=No space left on device\r\nfiles: done\r\n")
@@ -34,6 +36,14 @@ def test_lines_and_marks_give_samples() -> None:
     assert samples(TEXT, MARKS) == {"create": Sample(1000, 5_000_000, 70_000),
                                     "unlink": Sample(0, 0, 100, "No space left on device")}
     assert samples(TEXT, None)["create"] == Sample(1000, 5_000_000, 0)
+
+
+@pytest.mark.parametrize(("icount", "unit"), [(0, "instructions"), (None, "ticks")])
+def test_the_program_says_what_it_counts(built: Path, icount: int | None, unit: str) -> None:
+    with Machine(built / "kernel.elf", initrd=PROGRAMS, icount=icount) as machine:
+        machine.channel.command("run bench")
+        units = re.findall(r"bench: name=\w+ (\w+)=\d+", machine.console.text)
+    assert units == [unit] * 5
 
 
 def test_marks_that_do_not_fit_are_the_harnesss_fault() -> None:
