@@ -163,11 +163,17 @@ $(precompiled): kernel/lib/precompiled.h $(OUT)/obj/flags
 	$(Q)CCACHE_SLOPPINESS=pch_defines,time_macros $(CCACHE) $(CXX) $(call kernel_flags,$(CXX)) -x c++-header -c $< -o $(part)
 	$(done)
 
+# Under GDB the labs' own files are compiled for it: -O2 moves and drops what one wants to see there.
+lab_objects := $(lab_sources:%=$(OUT)/obj/%.o)
+$(lab_objects): lab_flags := $(if $(filter qemu-gdb,$(goals)),-Og)
+$(lab_objects): $(OUT)/obj/lab-flags
+$(call stamp,$(OUT)/obj/lab-flags,$(if $(filter qemu-gdb,$(goals)),-Og))
+
 $(OUT)/obj/%.cc.o: %.cc $(precompiled)
 	$(call show,C++,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CCACHE) $(CXX) -I$(OUT)/obj/kernel -include lib/precompiled.h -Winvalid-pch \
-	  $(call kernel_flags,$(CXX)) $(strict) $(depend) -c $< -o $(part)
+	  $(call kernel_flags,$(CXX)) $(lab_flags) $(strict) $(depend) -c $< -o $(part)
 	$(compiled)
 
 $(OUT)/obj/%.S.o: %.S $(OUT)/obj/flags

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 
 def load() -> None:
-    """Registers commands, pretty-printers and the unwinder of the entry code. Inside GDB only."""
-    from grading.gdb import backtrace, command, files, frames, page_tables, printers, ps, regions, stacks
+    """Registers commands, pretty-printers, the unwinder of the entry code, the stop at panics. Inside GDB only."""
+    from grading.gdb import backtrace, command, files, frames, page_tables, panic_stop, printers, ps, regions, stacks
 
     command.Help()
     for module in (ps, page_tables, regions, frames, files, backtrace):
         module.register()
     printers.register()
     stacks.register()
+    panic_stop.register()

@@ -114,6 +114,15 @@ def test_warnings_as_errors_build_nothing_again(small: Path) -> None:
     assert "labs/a-paging/tlb.cc" in built(make(small, *goals))
 
 
+def test_under_gdb_the_labs_files_are_compiled_for_it(small: Path) -> None:
+    built(make(small, "kernel", "LAB=a"))
+    commands = make(small, "-n", "qemu-gdb", "LAB=a", "V=1").stdout.replace("\\\n", "").splitlines()
+    compiled = {line.split(" -c ")[1].split()[0]: "-Og" in line.split() for line in commands if "g++" in line and " -c " in line}
+    assert compiled == {f"labs/a-paging/{name}.cc": True for name in LAB_FILES}
+    assert built(make(small, "kernel", "LAB=a", "V=")) == ["build/a/kernel.elf", *sorted(f"labs/a-paging/{name}.cc" for name in LAB_FILES)]
+    assert built(make(small, "kernel", "LAB=a")) == []
+
+
 def test_a_file_added_or_taken_away_is_noticed(small: Path) -> None:
     built(make(small, "kernel", "LAB=a"))
     (small / "kernel/lib/alone.cc").unlink()

@@ -135,6 +135,16 @@ def test_stops_at_kernel_main(built: Path, tmp_path: Path, boot: str) -> None:
         machine.console.wait_for("cairn> $")
 
 
+def test_stops_at_a_panic(built: Path, tmp_path: Path) -> None:
+    """With a message that the kernel has anyway, and a person's own breakpoints still numbered from 1."""
+    socket = tmp_path / "gdb.sock"
+    with Machine(built / "kernel.elf", options="", gdb_socket=socket):
+        text = debug(built / "kernel.elf", socket, "break kernel_main", "continue", "set $rdi = cairn::nmi_count.name_",
+                     "set $rip = cairn::panic", "continue", "frame", "kill")
+    assert "Breakpoint 1, cairn::kernel_main" in text
+    assert "The kernel panics: interrupts.nmi" in text and re.search(r"^#0 .*cairn::panic ", text, re.MULTILINE)
+
+
 def test_the_two_commands(built: Path) -> None:
     """`make qemu-gdb LAB=a` in one terminal, `make gdb` in another, as a person does it."""
     environment = {name: value for name, value in os.environ.items() if "MAKE" not in name} | {"TERM": "dumb"}
