@@ -46,10 +46,12 @@ def test_a_hang_names_the_students_function(fails: Callable[[str, str], str], li
     assert places[0] == FILE and len(places) >= 3 and any(place.startswith("kernel/") for place in places), rest
 
 
-def test_a_panic_has_lines(fails: Callable[[str, str], str], line: int) -> None:
-    text = fails("null", "(void)*reinterpret_cast<volatile uint64_t*>(8ul);")
+@pytest.mark.parametrize(("name", "address", "hint"), [("null", 8, "a null pointer?"), ("physical", 0x10_0000, "a physical address")])
+def test_a_panic_has_lines_and_a_hint(fails: Callable[[str, str], str], line: int, name: str, address: int, hint: str) -> None:
+    text = fails(name, f"(void)*reinterpret_cast<volatile uint64_t*>({address:#x}ul);")
+    assert hint in text.split("\n")[0]
     assert re.search(rf"#0 +0x\w+ .*walk_page_table.* \({FILE}:{line}\)$", text, re.MULTILINE), text
-    assert "end of panic" in text
+    assert "switch to/from" not in text and "end of panic" in text
 
 
 def test_an_idle_processor(built: Path) -> None:

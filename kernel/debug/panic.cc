@@ -39,9 +39,10 @@ void begin_panic(Writer& out, const char* message) {
 
 [[noreturn]] void end_panic(Writer& out) {
   print_held_locks(out);
-  print_trace(out, 16);
+  print_trace(out, 16, /*scheduling=*/false);
   print(out, "end of panic\n");
   if (is_graded_run()) debug_exit(kExitPanic);
+  print(out, "Ctrl-A x leaves QEMU. `make qemu-gdb` and `make gdb` stop where it happens.\n");
   halt_forever();
 }
 

@@ -32,6 +32,10 @@ const char* event_name(TraceEvent event) {
   return "?";
 }
 
+bool is_scheduling(TraceEvent event) {
+  return event == TraceEvent::kSwitch || event == TraceEvent::kInterrupt;
+}
+
 }  // namespace
 
 void trace(TraceEvent event, uint64_t first, uint64_t second) {
@@ -39,11 +43,17 @@ void trace(TraceEvent event, uint64_t first, uint64_t second) {
   entries[index % kTraceEntries] = {read_tsc(), event, first, second};
 }
 
-void print_trace(Writer& out, unsigned count) {
+void print_trace(Writer& out, unsigned count, bool scheduling) {
+  auto wanted = [&](uint64_t i) {
+    return scheduling || !is_scheduling(entries[i % kTraceEntries].event);
+  };
   uint64_t end = next_entry.load(std::memory_order_relaxed);
-  uint64_t begin = end - std::min<uint64_t>({end, count, kTraceEntries});
+  uint64_t oldest = end - std::min<uint64_t>(end, kTraceEntries);
+  uint64_t begin = end;
+  for (unsigned found = 0; begin > oldest && found < count; begin--) found += wanted(begin - 1);
   if (begin != end) print(out, "last events:\n");
   for (uint64_t i = begin; i < end; i++) {
+    if (!wanted(i)) continue;
     const TraceEntry& entry = entries[i % kTraceEntries];
     print(out, "  tsc {} {} {:x} {:x}\n", entry.tsc, event_name(entry.event), entry.first,
           entry.second);

@@ -20,7 +20,7 @@ enum class TraceEvent : uint16_t {
 /// Records an event with two values. Interrupts on or off, no locks; about ten instructions.
 void trace(TraceEvent event, uint64_t first, uint64_t second);
 
-/// Prints the newest `count` events, oldest first.
-void print_trace(Writer& out, unsigned count);
+/// Prints the newest `count` events, oldest first; without those of `scheduling` only what processes did.
+void print_trace(Writer& out, unsigned count, bool scheduling = true);
 
 }  // namespace cairn

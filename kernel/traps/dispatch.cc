@@ -69,10 +69,18 @@ const char* reason(FaultOutcome outcome, const PageFault& fault) {
   die_of_fault(outcome == FaultOutcome::kOutOfMemory ? kSigKill : signal, text);
 }
 
+/// What an address looks like that the kernel had no business with.
+const char* address_hint(VirtAddr address) {
+  if (address < VirtAddr(kPageSize)) return " (a null pointer?)";
+  if (!is_user_address(address)) return "";
+  return " (a physical address, or a user's? direct_map() and user_copy.h reach those)";
+}
+
 [[noreturn]] void panic_for_page_fault(const TrapFrame& frame, const PageFault& fault) {
-  char text[160];
+  char text[200];
   BufferWriter out(text);
-  print(out, "the kernel's {} {} faulted at {:x}", access_name(fault), fault.address, frame.rip);
+  print(out, "the kernel's {} {} faulted at {:x}{}", access_name(fault), fault.address, frame.rip,
+        address_hint(fault.address));
   panic_at(frame, text);
 }
 
