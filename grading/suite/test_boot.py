@@ -91,11 +91,11 @@ def test_every_command_of_help_is_explained(with_channel: Machine) -> None:
         assert with_channel.channel.command(f"help {name}").lines
 
 
-def test_help_stands_in_columns_and_the_console_is_not_waited_for(complete: Path) -> None:
+def test_help_stands_in_80_columns_and_the_console_is_not_waited_for(complete: Path) -> None:
     with start(complete, "grub") as machine:
         for escaped in machine.channel.command("help").lines:  # \xe2 and so on for what isn't ASCII
             line = escaped.encode().decode("unicode_escape").encode("latin-1").decode()
-            assert re.fullmatch(r"\S+ +(?<=^.{13})(\S.*|) +(?<=^.{38})\S.*", line), line
+            assert re.fullmatch(r"\S+ +(?<=^.{13})(\S.*|) +(?<=^.{38})\S.*", line) and len(line) <= 80, line
         reply = machine.channel.try_command("cat /dev/console")
         assert reply.errno == "EAGAIN" and "doesn't wait" in reply.message
         reply = machine.channel.try_command("mv a")
@@ -129,6 +129,8 @@ def test_monitor_follows_a_program(built: Path) -> None:
     ("run nothing", "ENOENT", "there are"),
     ("pt 99999", "ESRCH", "'ps'"),
     ("x " * 100, "E2BIG", "too many words"),
+    ("exit", "EINVAL", "'halt'"),
+    ("quit", "EINVAL", "'halt'"),
 ])
 def test_a_wrong_command_gets_a_hint(with_channel: Machine, line: str, errno: str, hint: str) -> None:
     reply = with_channel.channel.try_command(line)
@@ -148,6 +150,9 @@ def test_a_wrong_command_gets_a_hint(with_channel: Machine, line: str, errno: st
     "elp\x1b[Hh",  # Home
     "help me\x1b[D\x1b[D\x1b[D\x0b",  # ^K: the rest away
     "helpX\x1b[D\x1b[3~",  # Delete
+    "help me too\x17 \x17\x17help",  # ^W: a word away, and blanks after it
+    "hel\t",  # Tab: the rest of the only command that begins so
+    "h\tel\t",  # several: none is taken
 ])
 def test_line_editing(at_the_prompt: Machine, keys: str) -> None:
     console = at_the_prompt.console

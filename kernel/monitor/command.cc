@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace cairn {
 
@@ -45,7 +46,19 @@ size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+/// What people type for a command that has another name here.
+constexpr std::array<std::pair<std::string_view, const char*>, 5> kOtherNames{{{"exit", "halt"},
+                                                                               {"quit", "halt"},
+                                                                               {"shutdown", "halt"},
+                                                                               {"poweroff", "halt"},
+                                                                               {"?", "help"}}};
+
 Errno unknown_command(Session& session, std::string_view name) {
+  for (auto [other, command] : kOtherNames) {
+    if (name == other) {
+      return session.fail(Errno::kEINVAL, "{}: no such command; did you mean '{}'?", name, command);
+    }
+  }
   const char* nearest = nullptr;
   size_t best = 3;
   for_each_command([&](const Command& command) {

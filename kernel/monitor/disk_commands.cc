@@ -186,7 +186,7 @@ Result<void> disk_bench(Session& session, Arguments words) {
 }
 
 constexpr Command kCommands[] = {
-    {"disks", "", "disks and their partitions: size, requests, errors", disks, 0, 0},
+    {"disks", "", "disks, partitions: size, requests, errors", disks, 0, 0},
     {"sectors", "DISK FIRST COUNT", "read sectors; prints the CRC-32 of each", sectors, 3, 3},
     {"fill-sectors", "DISK FIRST COUNT SEED", "overwrite sectors with random bytes", fill_sectors,
      4, 4},

@@ -7,10 +7,20 @@ namespace cairn {
 
 namespace {
 constexpr char kEscape = 27;
+constexpr std::string_view kBell = "\a";
 constexpr char control(char letter) { return char(letter & 0x1f); }
 }  // namespace
 
+void Completion::offer(std::string_view candidate) {
+  if (!candidate.starts_with(word_)) return;
+  if (list_ != nullptr) print(*list_, "{}{}", count_ == 0 ? "" : " ", candidate);
+  if (count_++ == 0) common_ = candidate;
+  auto [end, _] = std::ranges::mismatch(common_, candidate);
+  common_ = common_.substr(0, size_t(end - common_.begin()));
+}
+
 std::string_view LineEditor::read_line(std::string_view prompt, Writer& out) {
+  prompt_ = prompt;
   out.write(prompt);
   line_ = {};
   cursor_ = 0;
@@ -45,6 +55,8 @@ bool LineEditor::handle(char c, Writer& out) {
     case control('P'): recall(1, out); break;
     case control('N'): recall(-1, out); break;
     case control('U'): replace({}, out); break;
+    case control('W'): erase_word(out); break;
+    case '\t': complete(out); break;
     case control('K'):
       line_.length = cursor_;
       out.write("\x1b[K");
@@ -92,7 +104,7 @@ void LineEditor::redraw_tail(Writer& out) {
 }
 
 void LineEditor::insert(char c, Writer& out) {
-  if (line_.length == kMaxLine) return;
+  if (line_.length == kMaxLine) return out.write(kBell);
   std::copy_backward(line_.text + cursor_, line_.text + line_.length,
                      line_.text + line_.length + 1);
   line_.text[cursor_++] = c;
@@ -112,6 +124,36 @@ void LineEditor::erase_before(Writer& out) {
   if (cursor_ == 0) return;
   move_to(cursor_ - 1, out);
   erase_at(out);
+}
+
+void LineEditor::erase_word(Writer& out) {
+  auto is_blank = [&] { return line_.text[cursor_ - 1] == ' '; };
+  while (cursor_ > 0 && is_blank()) erase_before(out);
+  while (cursor_ > 0 && !is_blank()) erase_before(out);
+}
+
+/// Adds what all candidates have in common, and a blank after the only one; what can't be told apart is listed.
+void LineEditor::complete(Writer& out) {
+  std::string_view before(line_.text, cursor_);
+  size_t start = before.find_last_of(' ') + 1;  // 0 without a blank
+  auto offered = [&](Writer* list) {
+    Completion completion(before.substr(start), list);
+    offer_(before.substr(0, start), completion);
+    return completion;
+  };
+  Completion completion = offered(nullptr);
+  if (completion.count() == 0) return out.write(kBell);
+  for (char c : completion.rest()) insert(c, out);
+  if (completion.count() == 1) return insert(' ', out);
+  if (!completion.rest().empty()) return;
+  out.write("\n");
+  offered(&out);
+  out.write("\n");
+  out.write(prompt_);
+  size_t cursor = cursor_;
+  cursor_ = 0;
+  move_to(line_.length, out);
+  move_to(cursor, out);
 }
 
 void LineEditor::move_to(size_t position, Writer& out) {

@@ -1,4 +1,4 @@
-// Editing a line on a serial terminal: arrows, Home and End, erase, history.
+// Editing a line on a serial terminal: arrows, Home and End, erase, history, completion by Tab.
 #pragma once
 
 #include <cstddef>
@@ -8,10 +8,30 @@
 
 namespace cairn {
 
+/// A word that Tab is to complete. Whoever knows candidates offers all of them.
+class Completion {
+ public:
+  Completion(std::string_view word, Writer* list) : word_(word), list_(list) {}
+
+  /// `candidate` must outlive the completion. One that the word begins is counted, and listed if asked for.
+  void offer(std::string_view candidate);
+
+  unsigned count() const { return count_; }
+  /// What all candidates go on with after the word.
+  std::string_view rest() const { return common_.substr(word_.size()); }
+
+ private:
+  std::string_view word_, common_;
+  Writer* list_;
+  unsigned count_ = 0;
+};
+
 class LineEditor {
  public:
   using ReadByte = char (*)();
-  constexpr LineEditor(ReadByte read_byte) : read_byte_(read_byte) {}
+  using Offer = void (*)(std::string_view before, Completion& completion);
+  /// `offer` is told what stands before the word that is completed.
+  constexpr LineEditor(ReadByte read_byte, Offer offer) : read_byte_(read_byte), offer_(offer) {}
 
   /// Shows the prompt and returns the line entered, without its end; valid until the next call.
   std::string_view read_line(std::string_view prompt, Writer& out);
@@ -28,7 +48,9 @@ class LineEditor {
   bool handle(char c, Writer& out);
   void handle_escape(Writer& out);
   void insert(char c, Writer& out);
+  void complete(Writer& out);
   void erase_before(Writer& out);
+  void erase_word(Writer& out);
   void erase_at(Writer& out);
   void move_to(size_t position, Writer& out);
   void replace(const Line& line, Writer& out);
@@ -37,6 +59,8 @@ class LineEditor {
   void remember();
 
   ReadByte read_byte_;
+  Offer offer_;
+  std::string_view prompt_;
   Line line_;
   size_t cursor_ = 0;
   Line history_[kHistory];

@@ -69,10 +69,9 @@ Result<void> frames(Session& session, Arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"pt", "PID [ADDRESS]",
-     "walk a process's page table to an address, level by level; all pages without", pt, 1, 2},
+    {"pt", "PID [ADDRESS]", "walk to an address; without: all pages", pt, 1, 2},
     {"vm", "PID", "list a process's regions", vm, 1, 1},
-    {"frames", "", "physical memory: free, used by whom, shared", frames, 0, 0},
+    {"frames", "", "memory: free, used by whom, shared", frames, 0, 0},
 };
 
 }  // namespace

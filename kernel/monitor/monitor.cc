@@ -11,7 +11,13 @@ namespace cairn {
 
 namespace {
 
-constinit LineEditor editor{read_console_byte};
+/// Commands stand at the start of a line and after `help`.
+void offer_commands(std::string_view before, Completion& completion) {
+  if (!before.empty() && before != "help ") return;
+  for_each_command([&](const Command& command) { completion.offer(command.name); });
+}
+
+constinit LineEditor editor{read_console_byte, offer_commands};
 
 /// Background programs that ended since the last prompt.
 void report_finished_jobs(Session& session) {

@@ -120,7 +120,7 @@ Result<void> kill(Session& session, Arguments arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"run", "NAME [ARGUMENTS] [&]", "run a program; & leaves it in the background", run, 1},
+    {"run", "NAME [ARGUMENTS] [&]", "run a program; &: in the background", run, 1},
     {"wait", "PID", "wait for a program run with &", wait, 1, 1},
     {"ps", "", "list processes", ps, 0, 0},
     {"kill", "PID [SIGNAL]", "send a signal, 9 (KILL) unless told", kill, 1, 2},

@@ -82,11 +82,10 @@ Result<void> halt(Session& session, Arguments) {
 
 constexpr Command kCommands[] = {
     {"help", "[COMMAND]", "this list", help, 0, 1},
-    {"metrics", "[PREFIX]", "all counters, or those that start with PREFIX", metrics, 0, 1},
+    {"metrics", "[PREFIX]", "counters, all or those with PREFIX", metrics, 0, 1},
     {"log", "[trace]", "the kernel's log, or the last events", log_command, 0, 1},
     {"syscalls", "", "the system calls that there are", syscalls, 0, 0},
-    {"fail", "allocation N", "make the N-th frame allocation from now fail (0: none)", fail_command,
-     2, 2},
+    {"fail", "allocation N", "make the N-th from now fail (0: none)", fail_command, 2, 2},
     {"ktest", "", "run the kernel's own tests", kernel_tests, 0, 0},
     {"reboot", "", "start again", reboot, 0, 0},
     {"halt", "", "switch off", halt, 0, 0},

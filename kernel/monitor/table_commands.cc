@@ -339,12 +339,10 @@ Result<void> tlb_command(Session& session, Arguments words) {
 Result<void> bench_command(Session& session, Arguments) { return run_page_bench(session); }
 
 constexpr Command kCommands[] = {
-    {"table", "new|list|map|unmap|…", "page tables by hand; 'table' alone lists the forms",
-     table_command},
-    {"frame", "alloc|zero|get|put|…", "frames by hand: allocate, free, count references",
-     frame_command},
-    {"tlb", "single|range|all", "call the flush functions on the table in use", tlb_command},
-    {"bench", "", "instructions per page-table operation (under -icount)", bench_command, 0, 0},
+    {"table", "new|list|map|unmap|…", "page tables by hand; 'table' lists forms", table_command},
+    {"frame", "alloc|zero|get|put|…", "frames by hand: allocate, free, count", frame_command},
+    {"tlb", "single|range|all", "flush translations of the table in use", tlb_command},
+    {"bench", "", "cost of page-table operations (-icount)", bench_command, 0, 0},
 };
 
 }  // namespace

@@ -58,7 +58,7 @@ Result<void> sync(Session& session, Arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"write", "[-a] PATH [WORD…]", "make a file of these words; -a: append them", write_command, 1},
+    {"write", "[-a] PATH [WORD…]", "write words to a file; -a: append", write_command, 1},
     {"mkdir", "PATH", "make a directory", mkdir, 1, 1},
     {"rm", "PATH", "remove a file or an empty directory", rm, 1, 1},
     {"mv", "OLD NEW", "rename", mv, 2, 2},

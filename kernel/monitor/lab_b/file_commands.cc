@@ -209,9 +209,8 @@ constexpr Command kCommands[] = {
     {"ls", "[PATH]", "list a directory", ls, 0, 1},
     {"cat", "PATH", "print a file", cat, 1, 1},
     {"stat", "PATH", "a file's attributes", stat, 1, 1},
-    {"inode", "N [DIRECTORY]", "an inode in memory, of the file system there", inode_command, 1, 2},
-    {"cache", "[drop]", "pages, inodes and names in memory; drop what isn't used", cache_command, 0,
-     1},
+    {"inode", "N [DIRECTORY]", "an inode in memory, of what is there", inode_command, 1, 2},
+    {"cache", "[drop]", "what is in memory; drop the unused", cache_command, 0, 1},
 };
 
 }  // namespace

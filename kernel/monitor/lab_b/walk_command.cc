@@ -132,7 +132,7 @@ Result<void> walk(Session& session, Arguments arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"walk", "DIRECTORY", "list everything below, read files (of large ones a part)", walk, 1, 1},
+    {"walk", "DIRECTORY", "list all below, read (parts of) files", walk, 1, 1},
 };
 
 }  // namespace
