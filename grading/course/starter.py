@@ -29,6 +29,7 @@ COURSE_ONLY = (
     ".github/",
     "CONTRIBUTING.md",
     "grading/alternatives/",
+    "grading/contracts/",
     "grading/course/branches.py",
     "grading/course/markers.py",
     "grading/course/starter.py",

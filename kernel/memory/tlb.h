@@ -52,7 +52,7 @@ void flush_tlb_all();
 /// An empty range flushes nothing. Counts one call of its own kind and nothing else.
 void flush_tlb_range(VirtRange range);
 
-/// Pages from which on one full flush is cheaper than INVLPG for each.
+/// Pages up to which INVLPG for each is cheaper than one full flush.
 inline constexpr uint64_t kFlushRangeLimit = 32;
 
 // ---- Provided --------------------------------------------------------------------------------

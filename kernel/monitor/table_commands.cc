@@ -26,8 +26,9 @@ Result<PageTable*> parse_table(Session& session, std::string_view text) REQUIRES
   return tables[id - 1];
 }
 
-/// Letters r w x u; without x the page is not executable.
+/// Letters r w x u; without x the page is not executable. Or a number: these bits, whatever they are.
 Result<Pte> parse_flags(Session& session, std::string_view text) {
+  if (text.starts_with("0x")) return Pte(TRY(parse_number(session, text, "flags")));
   Pte flags = Pte::kNoExecute;
   for (char c : text) {
     switch (c) {

@@ -11,9 +11,10 @@ from grading.machine.machine import Machine
 from grading.tests.a import outside
 from grading.tests.a.census import Census
 from grading.tests.a.pattern import PAGE
-from grading.tests.a.tables import LARGE, permissions_of, span
+from grading.tests.a.tables import HUGE, LARGE, permissions_of, span
 
 SHOWN = 4  # differences that one failure lists
+STRAY = 1 << 3 | 1 << 4 | 1 << 8  # write-through, cache-disable, global
 COPY_HINT = "handle_page_fault(): a write to a shared frame copies all 4096 bytes of it for the writer, nobody else"
 
 
@@ -46,6 +47,8 @@ def difference(address: int, page: Page, seen: page_walk.Mapping | None) -> tupl
         return f"the size of the page at {address:#x}", f"{page.size // 1024} KiB", f"{seen.size // 1024} KiB"
     if seen.physical != page.frame:
         return f"the frame of page {address:#x}", f"{page.frame:#x}", f"{seen.physical:#x}"
+    if stray := seen.entry & (STRAY | (HUGE if page.size == PAGE else 0)):
+        return f"the entry of page {address:#x}", "no bit that nobody asked for", f"{stray:#x}: global, write-through, uncached, or size on level 1"
     expected = permissions_of(page.flags)
     found = (seen.writable, seen.user, seen.executable)
     if expected != found:

@@ -7,9 +7,26 @@ import random
 from grading.grader.rubric import item
 from grading.judge.check import check, check_errno
 from grading.machine.machine import Machine
-from grading.tests.a.census import Census
-from grading.tests.a.layout import Layout, Page, check_census, check_layout, split
-from grading.tests.a.tables import ENTRIES, LARGE, PAGE, PERMISSIONS, Table, address_of, draw_frame, draw_large_page
+from grading.tests.a.census import Census, counters
+from grading.tests.a.layout import Layout, Page, check_census, check_layout, entry_place, split
+from grading.tests.a.tables import (
+    ACCESSED,
+    DIRTY,
+    ENTRIES,
+    IGNORED,
+    LARGE,
+    PAGE,
+    PERMISSIONS,
+    USER_END,
+    Table,
+    address_of,
+    draw_frame,
+    draw_large_page,
+    draw_page,
+    read_word,
+    use_kernel_table,
+    write_word,
+)
 
 SPLIT_HINT = "split first: a table of 512 pages with the old frames and access takes the place of the 2 MiB page"
 
@@ -99,6 +116,44 @@ def test_split_without_memory(machine: Machine, rng: random.Random) -> None:
         machine.channel.command("fail allocation 0")
         check_layout(machine, table.root, layout, f"after {operation} failed", "split into a new table before changing anything")
         check_census(before, Census.take(machine), f"after {operation} failed")
+
+
+@item("A2", points=1)
+def test_split_by_itself(machine: Machine, rng: random.Random) -> None:
+    """split_page() takes a 2 MiB page apart at any address in it, tells of it, and refuses what it can't split."""
+    table = Table.new(machine)
+    layout: Layout = {}
+    large = map_large(table, rng, layout, "rwu")
+    neighbour = map_large(table, rng, layout)
+    census = Census.take(machine)
+    hole = next(page for page in iter(lambda: draw_page(rng), None) if page & -LARGE not in layout)
+    for what, address, errno in (("a hole", hole, "ENOENT"), ("the end of the user half", USER_END, "EINVAL"),
+                                 ("the kernel half", 0xFFFF_8000_0000_0000, "EINVAL")):
+        check_errno(table.attempt("split", address), errno, f"splitting {what} ({address:#x})")
+    machine.channel.command("fail allocation 1")
+    check_errno(table.attempt("split", large), "ENOMEM", "a split with no frame free")
+    machine.channel.command("fail allocation 0")
+    check_layout(machine, table.root, layout, "after splits that were refused")
+    check_census(census, Census.take(machine), "after splits that were refused")
+    place, marks = entry_place(machine, table.root, large), rng.getrandbits(64) & IGNORED | ACCESSED | rng.choice([0, DIRTY])
+    write_word(machine, place, read_word(machine, place) & ~(IGNORED | ACCESSED | DIRTY) | marks)
+    table.use()
+    before = counters(machine, "tlb")
+    check_errno(table.attempt("split", large + rng.randrange(PAGE, LARGE)), None, "splitting a 2 MiB page")
+    flushed = {name: count - before[name] for name, count in counters(machine, "tlb").items() if count != before[name]}
+    check(expected=1, seen=sum(flushed.values()), what="flushes counted for splitting a page of the loaded table",
+          hint="the old translation is told to the TlbGather, once")
+    use_kernel_table(machine)
+    layout = split(layout, large)
+    check_layout(machine, table.root, layout, "after splitting a 2 MiB page", SPLIT_HINT)
+    for page in (large, large + LARGE - PAGE, large + rng.randrange(0, LARGE, PAGE)):
+        seen = read_word(machine, entry_place(machine, table.root, page)) & (IGNORED | ACCESSED | DIRTY)
+        check(expected=marks, seen=seen, what=f"bits 9-11 and 52-58, accessed and dirty of page {page:#x} after the split")
+    pieces = Census.take(machine)
+    check_errno(table.attempt("split", large + PAGE), None, "splitting a 4 KiB page: nothing to do")
+    check_layout(machine, table.root, layout, "after splitting a 4 KiB page")
+    check_census(pieces, Census.take(machine), "after splitting a 4 KiB page")
+    check(expected=layout.pop(neighbour).frame, seen=table.unmap(neighbour, large=True), what="the memory that another 2 MiB page had")
 
 
 @item("A2", points=3)

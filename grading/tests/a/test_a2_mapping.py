@@ -14,8 +14,10 @@ from grading.tests.a.layout import Layout, Page, check_census, check_layout, ent
 from grading.tests.a.tables import (
     IGNORED,
     LARGE,
+    NO_EXECUTE,
     PAGE,
     PERMISSIONS,
+    USER,
     USER_END,
     Table,
     draw_frame,
@@ -125,6 +127,10 @@ def test_map_refuses(machine: Machine, rng: random.Random) -> None:
     for what, page, frame, is_large, errno in cases:
         reply = table.attempt("map", page, frame, "rwu", large=is_large)
         check_errno(reply, errno, f"mapping {what} ({page:#x} to {frame:#x})")
+    for bit in (3, 4, 5, 6, 7, 8, rng.choice([9, 10, 11]), rng.randrange(52, 59), rng.randrange(59, 63)):
+        for operation, page in (("map", free_page), ("remap", small)):
+            reply = table.attempt(operation, page, draw_frame(rng), NO_EXECUTE | USER | 1 << bit)
+            check_errno(reply, "EINVAL", f"{operation} with bit {bit} among the flags", "flags are of kPermissionBits")
     check_layout(machine, table.root, layout, "after mappings that were refused")
     check_census(census, Census.take(machine), "after mappings that were refused")
 

@@ -141,7 +141,7 @@ def test_all_flushes_everything(machine: Machine, rng: random.Random) -> None:
 def test_range_flushes_the_range(machine: Machine, rng: random.Random) -> None:
     """flush_tlb_range() flushes every page that overlaps the range; a small one costs no full flush."""
     pages = Pages(machine, rng, 48)
-    sizes = [1, 2, rng.randrange(3, RANGE_LIMIT), RANGE_LIMIT, RANGE_LIMIT + rng.randrange(2, 14)]
+    sizes = [1, 2, rng.randrange(3, RANGE_LIMIT), RANGE_LIMIT, RANGE_LIMIT + 1, RANGE_LIMIT + rng.randrange(2, 14)]
     for size in sizes:
         pages.make_stale()
         first = rng.randrange(0, pages.count - size + 1)
@@ -157,6 +157,9 @@ def test_range_flushes_the_range(machine: Machine, rng: random.Random) -> None:
         if size <= RANGE_LIMIT:
             check(expected=before, seen=after, hint="up to kFlushRangeLimit pages go one by one, with INVLPG",
                   what=f"QEMU's counts of flushes of the whole TLB around a flush_tlb_range() of {size} pages")
+        else:
+            check_that(before != after, expected="a full flush (CR3 written)", seen="none", hint="beyond kFlushRangeLimit pages all go at once",
+                       what=f"QEMU's counts of flushes of the whole TLB around a flush_tlb_range() of {size} pages")
         machine.channel.command("tlb all")
     pages.make_stale()
     before = full_flushes(machine)
@@ -173,6 +176,7 @@ def test_flushes_are_counted_by_kind(machine: Machine, rng: random.Random) -> No
     expected = {SINGLE: rng.randrange(3, 9), ALL: rng.randrange(3, 9), RANGE: len(sizes)}
     commands = [f"single {address:#x}"] * expected[SINGLE] + ["all"] * expected[ALL]
     commands += [f"range {address:#x} {address + size * PAGE:#x}" for size in sizes]
+    commands += [f"range {address:#x} {address:#x}"] * 2  # empty: no request at all
     for command in rng.sample(commands, len(commands)):
         machine.channel.command(f"tlb {command}")
     check(expected=expected, seen=deltas(machine, before), what="the counters of flushes",

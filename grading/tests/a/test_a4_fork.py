@@ -18,7 +18,7 @@ from grading.tests.a.census import Census, counters, references
 from grading.tests.a.layout import COPY_HINT, check_content
 from grading.tests.a.pattern import PAGE, area_sum, page_bytes, pattern_word
 from grading.tests.a.puppets import FORK, MAP_HUGETLB, PROCESS, PROT_RW, Puppets
-from grading.tests.a.tables import LARGE, draw_word
+from grading.tests.a.tables import ENTRIES, LARGE, address_of, draw_word
 
 pytestmark = stands_on(PROCESS, FORK)
 
@@ -294,7 +294,12 @@ def test_large_pages_of_processes(machine: Machine, rng: random.Random) -> None:
     puppets = Puppets(machine)
     parent = puppets.start()
     seed, count = draw_word(rng), LARGE // PAGE
+    used = puppets.do(parent, "mmap", count, PROT_RW, 0, MAP_HUGETLB)
+    puppets.do(parent, "fill", used, count, draw_word(rng))  # so that 2 MiB that are free have something in them
+    puppets.do(parent, "munmap", used, count)
     area = puppets.do(parent, "mmap", count, PROT_RW, 0, MAP_HUGETLB)
+    check(expected=0, seen=puppets.do(parent, "peek", area + 8 * rng.randrange(LARGE // 8)), what="a word of a new 2 MiB page")
+    check(expected=0, seen=puppets.do(parent, "sum", area, count), what="the sum over a new 2 MiB page")
     puppets.do(parent, "fill", area, count, seed)
     memory = outside.user_half(machine, puppets.root(parent)).get(area)
     check(expected=LARGE, seen=memory.size if memory else "not mapped", what=f"the size of the page at {area:#x} (bytes)",
@@ -321,3 +326,79 @@ def test_large_pages_of_processes(machine: Machine, rng: random.Random) -> None:
     puppets.leave(child)
     puppets.reap(parent, child)
     check(expected=before, seen=Census.take(machine).user, what="frames of user memory after the child exited")
+
+
+@item("A4", points=1)
+def test_large_pages_where_they_do_not_fit(machine: Machine, rng: random.Random) -> None:
+    """Where a region has no room for 2 MiB, or memory no run or no table for one, it gets 4 KiB pages, and nothing is lost."""
+    puppets = Puppets(machine)
+    pid = puppets.start()
+    count = LARGE // PAGE
+    area = puppets.do(pid, "mmap", 2 * count, PROT_RW, 0, MAP_HUGETLB)
+    kept = count + rng.randrange(1, count)
+    puppets.do(pid, "munmap", area + kept * PAGE, 2 * count - kept)
+    for number in (0, count):  # so that there are tables for both
+        puppets.do(pid, "poke", area + number * PAGE, 1)
+    sizes = {page - area: mapping.size for page, mapping in outside.user_half(machine, puppets.root(pid)).items() if area <= page < area + 2 * LARGE}
+    check(expected={0: LARGE, LARGE: PAGE}, seen=sizes, what=f"the pages of a region of 2 MiB pages, {kept * PAGE:#x} bytes long, two of them touched",
+          hint="a 2 MiB page must lie in its region as a whole")
+    for failing in (1, 2, 3):  # the run itself, a table for it, or one for the 4 KiB page
+        start = address_of(rng.randrange(1, 200), rng.randrange(ENTRIES), rng.randrange(ENTRIES), 0)
+        puppets.do(pid, "mmap", count, PROT_RW, start, MAP_HUGETLB)
+        before = Census.take(machine)
+        machine.channel.command(f"fail allocation {failing}")
+        answer = puppets.ask(pid, "clock", start)  # the kernel writes: out of memory isn't the end of the process
+        machine.channel.command("fail allocation 0")
+        page = puppets.pages(pid).get(start)
+        if failing < 3:
+            check(expected=(0, PAGE), seen=(answer.result, page.size if page else None), hint="4 KiB pages need no run of 512 frames",
+                  what=f"clock_gettime() into a region of 2 MiB pages with allocation {failing} failing, and the page's size")
+        check(expected=before.user + (page.size // PAGE if page else 0), seen=Census.take(machine).user,
+              what=f"frames of user memory after allocation {failing} failed", hint="give back the run that can't be mapped")
+        puppets.do(pid, "munmap", start, count)
+        check(expected=before.user, seen=Census.take(machine).user, what="frames of user memory after munmap")
+
+
+@item("A4", points=1)
+def test_pages_are_counted_by_kind(machine: Machine, rng: random.Random) -> None:
+    """The counters of copy_on_write.h tell what became of pages: shared, copied, used in place, zeros filled and mapped."""
+    puppets = Puppets(machine)
+    parent = puppets.start()
+    for _ in range(2):  # so that the puppet's own pages are there, and fork's have been separated
+        puppets.leave(child := puppets.fork(parent))
+        puppets.reap(parent, child)
+    count = rng.randrange(12, 24)
+    read, area = puppets.area(parent, count), puppets.area(parent, count)
+    puppets.do(parent, "peek", read)
+    puppets.do(parent, "poke", area, 1)
+
+    def counted(*operations: tuple[int, str, int]) -> dict[str, int]:
+        """How far the counters move; what the puppet itself does is done before."""
+        before = {**counters(machine, "cow"), **counters(machine, "faults.zero")}
+        for operation in operations:
+            puppets.do(*operation, *([1] if operation[1] == "poke" else []))
+        now = {**counters(machine, "cow"), **counters(machine, "faults.zero")}
+        return {name: now[name] - before[name] for name in now}
+
+    pages = [area + number * PAGE for number in range(1, count)]
+    expected = dict.fromkeys(("cow.shared", "cow.copied", "cow.reused", "faults.zero_filled", "faults.zero_mapped"), 0)
+    check(expected={**expected, "faults.zero_mapped": count - 1}, seen=counted(*((parent, "peek", page - area + read) for page in pages)),
+          what=f"the counters around reads of {count - 1} untouched pages")
+    check(expected={**expected, "faults.zero_filled": count - 1}, seen=counted(*((parent, "poke", page) for page in pages)),
+          what=f"the counters around writes to {count - 1} untouched pages")
+    writable = sum(page.writable for page in puppets.pages(parent).values())
+    before = counters(machine, "cow")["cow.shared"]
+    child = puppets.fork(parent)
+    shared = counters(machine, "cow")["cow.shared"] - before
+    check_that(count - 1 <= shared <= writable + OWN_PAGES, expected=f"about {writable}, the writable pages before", seen=shared,
+               what="cow.shared around fork")
+    puppets.wait_meanwhile(parent, child)
+    puppets.do(child, "poke", area, 1)
+    check(expected={**expected, "cow.copied": count - 1}, seen=counted(*((child, "poke", page) for page in pages)),
+          what=f"the counters around writes of the child's to {count - 1} shared pages")
+    grandchild = puppets.fork(child)
+    puppets.leave(grandchild)
+    puppets.reap(child, grandchild)
+    puppets.do(child, "poke", area, 1)
+    check(expected={**expected, "cow.reused": count - 1}, seen=counted(*((child, "poke", page) for page in pages)),
+          what=f"the counters around writes to {count - 1} pages whose other sharer is gone")

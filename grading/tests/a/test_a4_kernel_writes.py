@@ -150,6 +150,9 @@ def test_zero_page(machine: Machine, rng: random.Random) -> None:
                 check(expected=(zero, False), seen=(pages[page].physical, pages[page].writable),
                       what=f"frame and writability of page {page:#x} in process {pid}, which didn't write to it")
     check_content(machine, zero, bytes(PAGE), "the shared zero page")
-    fresh = puppets.do(parent, "mmap", 1, PROT_RW)
-    puppets.do(parent, "poke", fresh + 8, 1)
-    check_content(machine, puppets.pages(parent)[fresh].physical, page_bytes(0, {8: 1}), "a page whose first access is a write")
+    used = puppets.area(parent, 64, draw_word(rng))  # so that what is free has something in it
+    puppets.do(parent, "munmap", used, 64)
+    fresh = puppets.do(parent, "mmap", 16, PROT_RW)
+    for page in range(fresh, fresh + 16 * PAGE, PAGE):
+        puppets.do(parent, "poke", page + 8, 1)
+        check_content(machine, puppets.pages(parent)[page].physical, page_bytes(0, {8: 1}), "a page whose first access is a write")

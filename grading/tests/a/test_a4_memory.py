@@ -242,6 +242,22 @@ def test_permissions_survive_fork(machine: Machine, rng: random.Random) -> None:
     check(expected=SIGSEGV, seen=puppets.reap(child, victim) & 0x7F,
           what="the signal that ended a process for writing to a read-only area after fork",
           hint="copy-on-write makes a page writable only if its region permits writing")
+    # What nobody may touch is kept through a fork, and stays so: no access at all, in either.
+    closed = puppets.area(parent, count, seed + 7)
+    puppets.do(parent, "mprotect", closed, count, 0)
+    heir = puppets.fork(parent)
+    victim = puppets.fork(heir)
+    puppets.crash(victim, "peek", closed + rng.randrange(count) * PAGE)
+    check(expected=SIGSEGV, seen=puppets.reap(heir, victim) & 0x7F, what="the signal for reading where mprotect took all access, after fork")
+    for pid, whose in ((parent, "the parent"), (heir, "the child")):
+        for page in range(closed, closed + count * PAGE, PAGE):
+            mapping = puppets.pages(pid).get(page)
+            check(expected=False, seen=bool(mapping and mapping.user), what=f"whether {whose} may use page {page:#x}, after fork")
+        puppets.do(pid, "mprotect", closed, count, READ)
+        check(expected=area_sum(seed + 7, count), seen=puppets.do(pid, "sum", closed, count), hint="fork shares whatever is mapped",
+              what=f"the sum over an area that was closed during fork, opened again in {whose}")
+    puppets.leave(heir)
+    puppets.reap(parent, heir)
     # Opened in the child alone: writing separates it there; the parent's stays shut and as it was.
     page, word = shut + rng.randrange(count) * PAGE, draw_word(rng)
     puppets.do(child, "mprotect", shut, count, PROT_RW)
