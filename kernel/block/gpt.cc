@@ -2,6 +2,7 @@
 // copy of both at the disk's end, which serves when the first are damaged.
 // Source: UEFI Specification, "GUID Partition Table (GPT) Disk Layout".
 #include <algorithm>
+#include <bit>
 
 #include "block/partition.h"
 #include "debug/log.h"
@@ -42,8 +43,6 @@ struct [[gnu::packed]] GptEntry {
 };
 static_assert(sizeof(GptEntry) == 128);
 
-constexpr bool is_power_of_two(uint32_t value) { return value != 0 && (value & (value - 1)) == 0; }
-
 uint64_t entry_bytes(const GptHeader& header) {
   return uint64_t(header.entry_count) * header.entry_size;
 }
@@ -69,7 +68,7 @@ const char* fault_in(const GptHeader& header, const uint8_t* bytes, uint64_t sec
   if (header.first_usable > header.last_usable || header.last_usable >= disk_sectors) {
     return "usable sectors beyond the disk";
   }
-  if (!is_power_of_two(header.entry_size) || header.entry_size < sizeof(GptEntry) ||
+  if (!std::has_single_bit(header.entry_size) || header.entry_size < sizeof(GptEntry) ||
       header.entry_count == 0 || entry_bytes(header) > kMostEntryBytes) {
     return "impossible or too many entries";
   }

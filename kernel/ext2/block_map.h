@@ -30,4 +30,12 @@ Result<BlockNumber> map_block(Ext2Inode& inode, uint64_t file_block)
 Result<BlockNumber> map_or_allocate_block(Ext2Inode& inode, uint64_t file_block, bool& created)
     REQUIRES(inode.map_lock) REQUIRES_SHARED(running_operation);
 
+// ---- Provided (ext2/block_pointers.cc) -------------------------------------------------------
+
+/// The block that a pointer other than 0 leads to; EUCLEAN if that isn't a data block.
+Result<BlockNumber> check_pointer(Ext2FileSystem& fs, uint32_t pointer);
+/// Where a new block should go: behind what this file got last, else behind the block before; 0: anywhere.
+/// What map_block() gives. May sleep.
+Result<uint64_t> allocation_goal(Ext2Inode& inode, uint64_t file_block) REQUIRES(inode.map_lock);
+
 }  // namespace cairn::ext2

@@ -14,4 +14,14 @@ namespace cairn::ext2 {
 /// Geometry::writable. Locks: none.
 Result<Geometry> check_superblock(const Superblock& raw, uint64_t device_sectors);
 
+// ---- Provided (ext2/superblock.cc) -----------------------------------------------------------
+
+/// What the superblock says in so many words, unchecked. Revision 0 has no fields for some of it, which then
+/// is as it always was with that. Not there yet is what has to be computed or judged: block_size,
+/// group_count, descriptor_block, clean, writable.
+Geometry told_geometry(const Superblock& raw);
+/// Whether the counts of a geometry that is complete, and whose sizes are sound, fit each other and a device
+/// of so many sectors.
+bool are_counts_sound(const Geometry& geometry, uint64_t device_sectors);
+
 }  // namespace cairn::ext2

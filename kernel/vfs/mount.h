@@ -81,6 +81,9 @@ class MountWalk {
 /// A mount of the file system's root, in no table yet. EIO, ENOMEM.
 Result<RefPtr<Mount>> make_mount(const Place& covered, RefPtr<FileSystem> file_system,
                                  std::string_view source, bool read_only);
+/// If the table has no mount of it any more: forgets its names, lets its inodes go and shuts it down. EIO if
+/// the last write-back failed. May sleep.
+Result<void> shut_down_unless_mounted(FileSystem& file_system) REQUIRES(mount_lock);
 /// The root of the tree; no inode before the first mount.
 Place root_place();
 /// `place`, or the root of what covers it, and covers that…

@@ -1,6 +1,7 @@
 // What the rest of the kernel does with the mount table (labs/b-files/mount.cc).
 #include "debug/log.h"
 #include "memory/heap.h"
+#include "vfs/dentry_cache.h"
 #include "vfs/mount.h"
 
 namespace cairn {
@@ -54,6 +55,15 @@ Result<RefPtr<Mount>> make_mount(const Place& covered, RefPtr<FileSystem> file_s
   made->read_only = read_only;
   source.copy(made->source, sizeof(made->source) - 1);  // the rest is zero
   return RefPtr<Mount>::adopt(made);
+}
+
+Result<void> shut_down_unless_mounted(FileSystem& file_system) {
+  for (RefPtr<Mount> mount = next_mount(nullptr); mount; mount = next_mount(mount.get())) {
+    if (mount->file_system.get() == &file_system) return {};
+  }
+  dentry_cache_forget_file_system(file_system);
+  file_system.inodes.shrink(UINT64_MAX);
+  return file_system.shut_down();
 }
 
 Place root_place() {

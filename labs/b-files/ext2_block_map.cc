@@ -13,19 +13,6 @@ namespace {
 
 constexpr unsigned kMaxDepth = 4;
 
-/// A pointer that isn't 0, once it is known to lead to a data block.
-Result<BlockNumber> check_pointer(Ext2FileSystem& fs, uint32_t pointer) {
-  if (!fs.geometry.is_data_block(pointer)) return fs.damaged("block pointer", pointer);
-  return BlockNumber(pointer);
-}
-
-/// Where a new block should go: behind what this file got last, else behind its block before.
-Result<uint64_t> allocation_goal(Ext2Inode& inode, uint64_t file_block) REQUIRES(inode.map_lock) {
-  if (inode.allocation_goal != 0 || file_block == 0) return inode.allocation_goal;
-  BlockNumber before = TRY(map_block(inode, file_block - 1));
-  return before.value == 0 ? 0 : before.value + 1;
-}
-
 }  // namespace
 // END SOLUTION
 

@@ -4,7 +4,6 @@
 
 #include "lib/not_implemented.h"
 #include "memory/heap.h"
-#include "vfs/dentry_cache.h"
 
 namespace cairn {
 
@@ -50,12 +49,6 @@ struct MountTable {
     while (*at != &entry) at = &(*at)->next_in_bucket;
     *at = entry.next_in_bucket;
     entry.mount->covered.inode->mount_count.fetch_sub(1);
-  }
-  bool uses(const FileSystem& file_system) REQUIRES(lock) {
-    for (Entry& entry : entries) {
-      if (entry.mount->file_system.get() == &file_system) return true;
-    }
-    return false;
   }
 };
 
@@ -119,15 +112,7 @@ Result<void> umount(Place& where) {
   RefPtr<FileSystem> file_system = where.mount->file_system;
   where = {};
   delete entry;  // and with it the mount, its root and what it covered
-  bool still_used;
-  {
-    Guard guard(mount_table.lock);
-    still_used = mount_table.uses(*file_system);
-  }
-  if (still_used) return {};
-  dentry_cache_forget_file_system(*file_system);
-  file_system->inodes.shrink(UINT64_MAX);
-  return file_system->shut_down();
+  return shut_down_unless_mounted(*file_system);
   // END SOLUTION
 }
 

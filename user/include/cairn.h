@@ -24,6 +24,11 @@ static inline _Noreturn void die(const char* what) {
   exit(1);
 }
 
+// Exits with status 1 unless `right`: how a test says that the kernel isn't.
+static inline void require(int right) {
+  if (!right) exit(1);
+}
+
 // `count` fresh, zeroed, private pages that can be written; exits where there is no memory.
 static inline volatile char* new_pages(size_t count) {
   void* pages =

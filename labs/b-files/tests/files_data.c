@@ -12,46 +12,42 @@
 // STARTER: int main(void) {
 // STARTER:   return 2;  // not implemented
 // STARTER: }
-static void expect(int right) {
-  if (!right) exit(1);
-}
-
 static void expect_content(int fd, const char* text) {
   char seen[64];
   size_t length = strlen(text);
-  expect(pread(fd, seen, sizeof(seen), 0) == (ssize_t)length && memcmp(seen, text, length) == 0);
+  require(pread(fd, seen, sizeof(seen), 0) == (ssize_t)length && memcmp(seen, text, length) == 0);
 }
 
 static void creation(void) {
-  expect(open("/data", O_RDONLY) < 0 && errno == ENOENT);
+  require(open("/data", O_RDONLY) < 0 && errno == ENOENT);
   int fd = open("/data", O_RDWR | O_CREAT | O_EXCL, 0644);
-  expect(fd >= 0 && write(fd, "0123456789", 10) == 10);
-  expect(open("/data", O_RDWR | O_CREAT | O_EXCL, 0644) < 0 && errno == EEXIST);
+  require(fd >= 0 && write(fd, "0123456789", 10) == 10);
+  require(open("/data", O_RDWR | O_CREAT | O_EXCL, 0644) < 0 && errno == EEXIST);
   int same = open("/data", O_RDWR | O_CREAT, 0644);
   expect_content(same, "0123456789");
   close(same);
   int cut = open("/data", O_RDWR | O_TRUNC);
   expect_content(cut, "");
-  expect(write(cut, "abc", 3) == 3);
+  require(write(cut, "abc", 3) == 3);
   expect_content(fd, "abc");
 }
 
 static void positions(void) {
   int fd = open("/positions", O_RDWR | O_CREAT, 0644);
   char piece[8];
-  expect(write(fd, "0123", 4) == 4 && write(fd, "456789", 6) == 6);
-  expect(lseek(fd, 0, SEEK_CUR) == 10 && lseek(fd, -3, SEEK_END) == 7);
-  expect(read(fd, piece, 2) == 2 && memcmp(piece, "78", 2) == 0);
-  expect(pread(fd, piece, 2, 1) == 2 && memcmp(piece, "12", 2) == 0);
-  expect(read(fd, piece, 8) == 1 && piece[0] == '9' && read(fd, piece, 8) == 0);
-  expect(lseek(fd, -11, SEEK_END) < 0 && errno == EINVAL && lseek(fd, 0, SEEK_CUR) == 10);
+  require(write(fd, "0123", 4) == 4 && write(fd, "456789", 6) == 6);
+  require(lseek(fd, 0, SEEK_CUR) == 10 && lseek(fd, -3, SEEK_END) == 7);
+  require(read(fd, piece, 2) == 2 && memcmp(piece, "78", 2) == 0);
+  require(pread(fd, piece, 2, 1) == 2 && memcmp(piece, "12", 2) == 0);
+  require(read(fd, piece, 8) == 1 && piece[0] == '9' && read(fd, piece, 8) == 0);
+  require(lseek(fd, -11, SEEK_END) < 0 && errno == EINVAL && lseek(fd, 0, SEEK_CUR) == 10);
 }
 
 static void appending(void) {
   int fd = open("/log", O_RDWR | O_CREAT | O_APPEND, 0644);
   int other = open("/log", O_WRONLY | O_APPEND);
-  expect(write(fd, "one ", 4) == 4 && write(other, "two ", 4) == 4 && write(fd, "three", 5) == 5);
-  expect(lseek(fd, 0, SEEK_CUR) == 13);
+  require(write(fd, "one ", 4) == 4 && write(other, "two ", 4) == 4 && write(fd, "three", 5) == 5);
+  require(lseek(fd, 0, SEEK_CUR) == 13);
   expect_content(fd, "one two three");
 }
 

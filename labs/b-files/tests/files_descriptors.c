@@ -12,36 +12,32 @@
 // STARTER: }
 enum { kMany = 100 };
 
-static void expect(int right) {
-  if (!right) exit(1);
-}
-
 static void lowest_is_taken(int file) {
   int fds[4];
   for (int i = 0; i < 4; i++) fds[i] = dup(file);
-  for (int i = 1; i < 4; i++) expect(fds[i] == fds[0] + i);
+  for (int i = 1; i < 4; i++) require(fds[i] == fds[0] + i);
   close(fds[1]);
-  expect(dup(file) == fds[1]);
+  require(dup(file) == fds[1]);
   for (int i = 0; i < 4; i++) close(fds[i]);
-  expect(close(fds[0]) < 0 && errno == EBADF);
+  require(close(fds[0]) < 0 && errno == EBADF);
 }
 
 static void flags_belong_to_descriptors(int file) {
   int plain = dup(file);
   int closing = fcntl(file, F_DUPFD_CLOEXEC, 0);
-  expect(fcntl(plain, F_GETFD) == 0 && fcntl(closing, F_GETFD) == FD_CLOEXEC);
-  expect(dup2(plain, closing) == closing && fcntl(closing, F_GETFD) == 0);
-  expect(fcntl(plain, F_SETFD, FD_CLOEXEC) == 0);
+  require(fcntl(plain, F_GETFD) == 0 && fcntl(closing, F_GETFD) == FD_CLOEXEC);
+  require(dup2(plain, closing) == closing && fcntl(closing, F_GETFD) == 0);
+  require(fcntl(plain, F_SETFD, FD_CLOEXEC) == 0);
   pid_t child = fork();
   if (child == 0) exit(fcntl(plain, F_GETFD) == FD_CLOEXEC && fcntl(closing, F_GETFD) == 0 ? 0 : 1);
-  expect(wait_for(child) == 0);
+  require(wait_for(child) == 0);
 }
 
 static void fork_shares_open_files(int file) {
   int fds[kMany];
   char byte = 0;
-  for (int i = 0; i < kMany; i++) expect((fds[i] = dup(file)) >= 0);
-  expect(lseek(file, 2, SEEK_SET) == 2);
+  for (int i = 0; i < kMany; i++) require((fds[i] = dup(file)) >= 0);
+  require(lseek(file, 2, SEEK_SET) == 2);
   pid_t child = fork();
   if (child == 0) {
     if (read(fds[kMany - 1], &byte, 1) != 1 || byte != '2') exit(1);
@@ -50,12 +46,12 @@ static void fork_shares_open_files(int file) {
     }
     exit(0);
   }
-  expect(wait_for(child) == 0 && read(fds[0], &byte, 1) == 1 && byte == '3');
+  require(wait_for(child) == 0 && read(fds[0], &byte, 1) == 1 && byte == '3');
 }
 
 int main(void) {
   int file = open("/descriptors", O_RDWR | O_CREAT, 0644);
-  expect(file >= 0 && write(file, "0123456789", 10) == 10);
+  require(file >= 0 && write(file, "0123456789", 10) == 10);
   lowest_is_taken(file);
   flags_belong_to_descriptors(file);
   fork_shares_open_files(file);

@@ -14,10 +14,6 @@
 // STARTER: }
 enum { kFiles = 40 };
 
-static void expect(int right) {
-  if (!right) exit(1);
-}
-
 static int exists(const char* path) { return access(path, F_OK) == 0; }
 
 static const char* name(int number) {
@@ -29,36 +25,37 @@ static const char* name(int number) {
 // Every name once, and none that isn't there.
 static void listing(void) {
   int seen[kFiles] = {0}, number, entries = 0;
-  for (int i = 0; i < kFiles; i++) expect(mknod(name(i), S_IFREG | 0644, 0) == 0);
+  for (int i = 0; i < kFiles; i++) require(mknod(name(i), S_IFREG | 0644, 0) == 0);
   DIR* directory = opendir("/names");
-  expect(directory != NULL);
+  require(directory != NULL);
   for (struct dirent* entry; (entry = readdir(directory)) != NULL;
-       expect(++entries <= kFiles + 2)) {
+       require(++entries <= kFiles + 2)) {
     if (sscanf(entry->d_name, "f%d", &number) == 1 && number < kFiles) seen[number]++;
   }
   closedir(directory);
-  expect(entries == kFiles + 2);  // "." and ".."
-  for (int i = 0; i < kFiles; i++) expect(seen[i] == 1 && unlink(name(i)) == 0 && !exists(name(i)));
+  require(entries == kFiles + 2);  // "." and ".."
+  for (int i = 0; i < kFiles; i++)
+    require(seen[i] == 1 && unlink(name(i)) == 0 && !exists(name(i)));
 }
 
 // What was asked for before must not be what is answered after a change.
 static void changes(void) {
-  expect(!exists("/names/a") && mknod("/names/a", S_IFREG | 0644, 0) == 0 && exists("/names/a"));
-  expect(!exists("/names/b") && rename("/names/a", "/names/b") == 0);
-  expect(exists("/names/b") && !exists("/names/a"));
-  expect(unlink("/names/b") == 0 && !exists("/names/b"));
-  expect(!exists("/names/d") && mkdir("/names/d", 0755) == 0 && exists("/names/d"));
+  require(!exists("/names/a") && mknod("/names/a", S_IFREG | 0644, 0) == 0 && exists("/names/a"));
+  require(!exists("/names/b") && rename("/names/a", "/names/b") == 0);
+  require(exists("/names/b") && !exists("/names/a"));
+  require(unlink("/names/b") == 0 && !exists("/names/b"));
+  require(!exists("/names/d") && mkdir("/names/d", 0755) == 0 && exists("/names/d"));
   int removed = open("/names/d", O_RDONLY | O_DIRECTORY);
-  expect(rmdir("/names/d") == 0 && !exists("/names/d"));
+  require(rmdir("/names/d") == 0 && !exists("/names/d"));
   char entries[256];
-  expect(getdents(removed, (struct dirent*)entries, sizeof(entries)) <= 0);
+  require(getdents(removed, (struct dirent*)entries, sizeof(entries)) <= 0);
 }
 
 int main(void) {
-  expect(mkdir("/names", 0755) == 0);
+  require(mkdir("/names", 0755) == 0);
   listing();
   changes();
-  expect(rmdir("/names") == 0);
+  require(rmdir("/names") == 0);
   return 0;
 }
 // END SOLUTION
