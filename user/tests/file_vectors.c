@@ -104,4 +104,74 @@ static void vectors_at(void) {
   show_content("a");
 }
 
-SECTIONS({"vectors", vectors}, {"vectorsat", vectors_at})
+// Pieces are one transfer: of a pipe what is there, and whole or not at all below PIPE_BUF.
+static void one_transfer(void) {
+  static char bytes[65536];
+  char a[8] = "", b[8] = "";
+  int ends[2], waiting = 0;
+  need(pipe(ends) == 0, "pipe");
+  struct iovec in[2] = {{a, 4}, {b, 4}}, out[2] = {{"head", 4}, {"tail", 4}},
+               half[2] = {{"head", 4}, {(void*)8, 4}}, large[2] = {{bytes, 60}, {bytes, 60}};
+  CALL(write, ends[1], "abcd", 4);
+  CALL(readv, ends[0], in, 2);  // doesn't wait for more
+  CALL(write, ends[1], "abcdef", 6);
+  CALL(readv, ends[0], in, 2);
+  fact("read \"%.4s\" \"%.2s\"", a, b);
+  CALL(writev, ends[1], half, 2);
+  CALL(ioctl, ends[0], FIONREAD, &waiting);
+  CALL(writev, ends[1], out, 2);
+  CALL(ioctl, ends[0], FIONREAD, &waiting);
+  in[0].iov_len = 8;
+  int seen = 0;
+  while (ioctl(ends[0], FIONREAD, &waiting) == 0 && waiting != 0) {
+    seen += (int)readv(ends[0], in, 1);
+  }
+  fact("%d bytes were in the pipe", seen);
+  // Room for 96 bytes, not for 120.
+  CALL(fcntl, ends[1], F_SETFL, O_NONBLOCK);
+  for (int i = 0; i < 15; i++) need(write(ends[1], bytes, 4096) == 4096, "write");
+  need(write(ends[1], bytes, 4000) == 4000, "write");
+  CALL(writev, ends[1], large, 2);
+  CALL(ioctl, ends[0], FIONREAD, &waiting);
+  fact("%d bytes wait", waiting);
+}
+
+// Of processes that write to one file, or read from one, each call's pieces stay together.
+static void together(void) {
+  enum { kCalls = 1500, kSize = 8 };
+  char text[kSize], more[kSize];
+  struct iovec both[2] = {{text, kSize}, {more, kSize}};
+  int appended = open("appended", O_WRONLY | O_CREAT | O_APPEND, 0644);
+  int shared = open("shared", O_RDWR | O_CREAT, 0644);
+  for (int process = 0; process < 3; process++) {
+    if (fork() != 0) continue;
+    memset(text, 'a' + process, kSize);
+    memset(more, 'A' + process, kSize);
+    for (int i = 0; i < kCalls; i++) {
+      if (writev(appended, both, 2) != 2 * kSize) fact("a short write");
+      if (writev(shared, both, 2) != 2 * kSize) fact("a short write");
+    }
+    _exit(0);
+  }
+  for (int process = 0; process < 3; process++) wait(NULL);
+  for (int which = 0; which < 2; which++) {
+    int fd = open(which == 0 ? "appended" : "shared", O_RDONLY), torn = 0, count = 0;
+    for (; readv(fd, both, 2) == 2 * kSize; count++) {
+      torn += text[0] < 'a' || more[0] != text[0] - 'a' + 'A';
+    }
+    fact("%d pairs, torn %d", count, torn);
+  }
+  lseek(shared, 0, SEEK_SET);
+  for (int process = 0; process < 3; process++) {
+    if (fork() != 0) continue;
+    int torn = 0;
+    while (readv(shared, both, 2) == 2 * kSize) torn += more[0] != text[0] - 'a' + 'A';
+    _exit(torn != 0);
+  }
+  int torn = 0, status;
+  for (int process = 0; process < 3; process++) torn |= wait(&status) > 0 ? status : -1;
+  fact("torn while read: %d", torn);
+}
+
+SECTIONS({"vectors", vectors}, {"vectorsat", vectors_at}, {"onetransfer", one_transfer},
+         {"together", together})

@@ -63,10 +63,6 @@ struct DirectoryRecord {
 } __attribute__((packed));
 static_assert(sizeof(DirectoryRecord) == 19);
 
-struct IoVector {
-  uint64_t start, size;
-};
-
 struct PollFd {
   int32_t fd;
   uint16_t events, ready;

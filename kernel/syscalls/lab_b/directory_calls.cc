@@ -30,11 +30,6 @@ Result<uint64_t> put_record(const DirectoryEntry& entry, VirtAddr to, uint64_t r
   return size;
 }
 
-uint64_t position_of(File& file) {
-  MutexGuard guard(file.position_lock);
-  return file.position;
-}
-
 Result<uint64_t> read_directory(uint64_t fd, uint64_t address, uint64_t size) {
   RefPtr<File> file = TRY(usable_file(fd));
   if (file->inode().type != FileType::kDirectory) return Errno::kENOTDIR;

@@ -77,7 +77,7 @@ class VectorList {
   Result<void> read(uint64_t address, uint64_t count) {
     if (count > abi::kMaxVectors) return Errno::kEINVAL;
     if (count > std::size(short_)) {
-      vectors_ = static_cast<abi::IoVector*>(heap_allocate(count * sizeof(abi::IoVector)));
+      vectors_ = static_cast<IoPiece*>(heap_allocate(count * sizeof(IoPiece)));
       if (vectors_ == nullptr) {
         vectors_ = short_;
         return Errno::kENOMEM;
@@ -85,7 +85,7 @@ class VectorList {
     }
     if (count != 0) TRY(copy_from_user(vectors_, VirtAddr(address), count * sizeof(*vectors_)));
     count_ = count;
-    for (abi::IoVector& vector : all()) {
+    for (IoPiece& vector : all()) {
       if (int64_t(vector.size) < 0) return Errno::kEINVAL;
       TRY(check_memory(vector.start, vector.size));
       vector.size = std::min(vector.size, abi::kMaxTransfer - total_);
@@ -93,13 +93,13 @@ class VectorList {
     }
     return {};
   }
-  std::span<abi::IoVector> all() { return {vectors_, count_}; }
+  std::span<IoPiece> all() { return {vectors_, count_}; }
   /// Bytes that will move at most.
   uint64_t total() const { return total_; }
 
  private:
-  abi::IoVector short_[8];
-  abi::IoVector* vectors_ = short_;
+  IoPiece short_[8];
+  IoPiece* vectors_ = short_;
   uint64_t count_ = 0;
   uint64_t total_ = 0;
 };
@@ -111,16 +111,9 @@ Result<uint64_t> transfer_vectors(TrapFrame& call, bool write, uint64_t offset) 
   TRY(list.read(argument1(call), argument2(call)));
   TRY(check_open_for(*file, write));
   if (offset != kAtPosition && list.total() != 0) TRY(check_offset(offset, list.total()));
-  uint64_t done = 0;
-  for (const abi::IoVector& vector : list.all()) {
-    if (vector.size == 0) continue;
-    IoBuffer buffer = IoBuffer::user(VirtAddr(vector.start), vector.size);
-    auto part = transfer(*file, write, buffer, offset == kAtPosition ? offset : offset + done);
-    if (!part.ok()) return done != 0 ? Result<uint64_t>(done) : part.error();
-    done += *part;
-    if (*part < vector.size) break;
-  }
-  return done;
+  if (list.total() == 0) return uint64_t(0);
+  IoBuffer buffer = IoBuffer::user(list.all(), list.total());
+  return transfer(*file, write, buffer, offset);
 }
 
 Result<uint64_t> transfer_vectors_at(TrapFrame& call, bool write) {
@@ -165,6 +158,8 @@ Result<uint64_t> send_file(TrapFrame& call) {
   if (!in->readable) return Errno::kEBADF;
   if (offset_address != 0 && !in->inode().seekable()) return Errno::kESPIPE;
   if (offset_address != 0 && int64_t(offset) < 0) return Errno::kEINVAL;
+  if (argument3(call) > uint64_t(INT64_MAX)) return Errno::kEINVAL;
+  TRY(check_offset(offset_address != 0 ? offset : position_of(*in), argument3(call)));
   RefPtr<File> out = TRY(usable_file(argument0(call)));
   if (!out->writable) return Errno::kEBADF;
   if (!in->inode().seekable() || out->append()) return Errno::kEINVAL;

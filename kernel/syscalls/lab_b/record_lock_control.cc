@@ -14,10 +14,7 @@ enum Kind : int16_t { kShared = 0, kExclusive = 1, kUnlocked = 2 };
 Result<uint64_t> origin_of(File& file, int16_t whence) {
   switch (Whence(uint16_t(whence))) {
     case Whence::kSet: return uint64_t(0);
-    case Whence::kCurrent: {
-      MutexGuard guard(file.position_lock);
-      return file.position;
-    }
+    case Whence::kCurrent: return position_of(file);
     case Whence::kEnd: return file.inode().size.load();
     default: return Errno::kEINVAL;
   }

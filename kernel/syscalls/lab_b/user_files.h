@@ -43,6 +43,12 @@ inline Result<RefPtr<File>> usable_file(uint64_t fd) {
   return file;
 }
 
+/// May sleep.
+inline uint64_t position_of(File& file) {
+  MutexGuard guard(file.position_lock);
+  return file.position;
+}
+
 /// A path that a program passed. Short ones, as nearly all are, need no memory from the heap.
 class UserPath {
  public:
