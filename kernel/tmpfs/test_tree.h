@@ -32,7 +32,10 @@ class TestTree {
   }
   Errno make_directory(std::string_view path) { return make(path, FileType::kDirectory); }
   Errno move(std::string_view from, std::string_view to, uint32_t flags = 0) {
-    return vfs_rename(context_, from, context_, to, flags).error();
+    auto source = resolve_last(context_, from, LastLink::kLeave);
+    auto target = resolve_last(context_, to, LastLink::kLeave);
+    if (!source.ok() || !target.ok()) return source.ok() ? target.error() : source.error();
+    return rename_last(*source, *target, context_.who, flags).error();
   }
   bool is_there(std::string_view path) { return resolve_path(context_, path).ok(); }
   uint32_t links(std::string_view path) {

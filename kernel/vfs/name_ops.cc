@@ -35,6 +35,7 @@ bool is_read_only(const Place& place) {
 }
 
 Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name) {
+  if (name.size() > kMaxNameLength) return Errno::kENAMETOOLONG;
   if (auto known = dentry_cache_find(directory, name)) return std::move(known->inode);
   if (directory.links.load() == 0) return RefPtr<Inode>();  // removed, and empty
   auto found = directory.lookup(name);
@@ -50,7 +51,7 @@ Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name) {
 Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile file) {
   file.owner = context.who.user;
   file.group = context.who.group;
-  LastComponent last = TRY(resolve_last(context, path, LastLink::kKeep));
+  LastComponent last = TRY(resolve_last(context, path, LastLink::kLeave));
   if (last.kind != LastComponent::kName) return Errno::kEEXIST;
   Inode& directory = *last.directory.inode;
   RefPtr<Inode> made;  // dropped with no locks held
@@ -66,7 +67,7 @@ Result<void> vfs_make(const PathContext& context, std::string_view path, NewFile
 }
 
 Result<void> vfs_link(const Place& target, const PathContext& context, std::string_view path) {
-  LastComponent last = TRY(resolve_last(context, path, LastLink::kKeep));
+  LastComponent last = TRY(resolve_last(context, path, LastLink::kLeave));
   if (last.kind != LastComponent::kName) return Errno::kEEXIST;
   Inode& directory = *last.directory.inode;
   ExclusiveGuard guard(directory.lock);
@@ -84,7 +85,7 @@ Result<void> vfs_link(const Place& target, const PathContext& context, std::stri
 }
 
 Result<void> vfs_unlink(const PathContext& context, std::string_view path) {
-  LastComponent last = TRY(resolve_last(context, path, LastLink::kKeep));
+  LastComponent last = TRY(resolve_last(context, path, LastLink::kLeave));
   if (last.kind != LastComponent::kName) return Errno::kEISDIR;
   if (is_read_only(last.directory)) return Errno::kEROFS;
   Inode& directory = *last.directory.inode;
@@ -101,7 +102,7 @@ Result<void> vfs_unlink(const PathContext& context, std::string_view path) {
 }
 
 Result<void> vfs_rmdir(const PathContext& context, std::string_view path) {
-  LastComponent last = TRY(resolve_last(context, path, LastLink::kKeep));
+  LastComponent last = TRY(resolve_last(context, path, LastLink::kLeave));
   switch (last.kind) {
     case LastComponent::kName: break;
     case LastComponent::kDot: return Errno::kEINVAL;

@@ -41,8 +41,10 @@ inline constexpr uint32_t kNoReplace = 1, kExchange = 2, kWhiteout = 4;
 /// Moves a name; what has the new one goes, if it is of the same kind (EISDIR, ENOTDIR) and an empty
 /// directory if it is one (ENOTEMPTY). Nothing happens if both are names of one file. EINVAL: a
 /// directory into itself, and all flags but kNoReplace (EEXIST), which no file system here knows.
-Result<void> vfs_rename(const PathContext& from_context, std::string_view from,
-                        const PathContext& to_context, std::string_view to, uint32_t flags = 0);
+Result<void> vfs_rename(const PathContext& context, std::string_view from, std::string_view to);
+/// The same from where the paths led (LastLink::kLeave).
+Result<void> rename_last(const LastComponent& from, const LastComponent& to, const Credentials& who,
+                         uint32_t flags);
 
 /// Whether nothing may be changed here.
 bool is_read_only(const Place& place);
@@ -54,7 +56,7 @@ Result<void> vfs_set_attributes(const Place& place, const AttributeChange& chang
 
 // For name_ops.cc, rename.cc and open().
 
-/// What `name` is in a directory that the caller has locked; null: there is no such name. EIO.
+/// What `name` is in a directory that the caller has locked; null: there is no such name. ENAMETOOLONG, EIO.
 Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name)
     REQUIRES_SHARED(directory.lock);
 

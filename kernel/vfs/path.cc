@@ -55,7 +55,9 @@ class Walk {
     std::string_view name = rest_.substr(0, length);
     rest_.remove_prefix(name.size());
     bool slash = strip_slashes(rest_);
-    if (name.size() > kMaxNameLength) return Errno::kENAMETOOLONG;
+    const bool leave = rest_.empty() && last == LastLink::kLeave;
+    if (leave) name = name.substr(0, kMaxNameLength + 1);
+    if (name.size() > kMaxNameLength && !leave) return Errno::kENAMETOOLONG;
     if (!rest_.empty()) {
       at_ = TRY(down(name, true));
       return false;
@@ -68,6 +70,7 @@ class Walk {
     result.kind = name == "."    ? LastComponent::kDot
                   : name == ".." ? LastComponent::kDotDot
                                  : LastComponent::kName;
+    if (leave) return true;
     unsigned before = links_;
     auto found = down(name, last == LastLink::kFollow);
     if (!found.ok() && found.error() == Errno::kENOENT && links_ == before) {
@@ -100,14 +103,12 @@ class Walk {
 
   Result<Place> expand(Inode& link) {
     if (++links_ > kMaxLinks) return Errno::kELOOP;
-    auto* text = static_cast<char*>(heap_allocate(kMaxPathLength));
+    // The path and each target are bounded by themselves; what is left of them all, by the number of links.
+    auto* text = static_cast<char*>(heap_allocate(kMaxPathLength + 1 + rest_.size()));
     if (text == nullptr) return Errno::kENOMEM;
     auto length = link.read_link({text, kMaxPathLength});
     Errno error = length.ok() ? Errno::kOk : length.error();
     if (error == Errno::kOk && *length == 0) error = Errno::kENOENT;
-    if (error == Errno::kOk && *length + 1 + rest_.size() >= kMaxPathLength) {
-      error = Errno::kENAMETOOLONG;
-    }
     if (error != Errno::kOk) {
       heap_free(text);
       return error;

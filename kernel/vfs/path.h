@@ -16,7 +16,8 @@ struct PathContext {
   Credentials who{};  // root, unless said otherwise
 };
 
-enum class LastLink { kFollow, kKeep };  // what to do when the last component is a symbolic link
+/// What to do with the last component if it is a symbolic link; kLeave: it isn't even looked up.
+enum class LastLink { kFollow, kKeep, kLeave };
 
 /// The file at `path`. ENOENT (also for an empty path), ENOTDIR, EACCES (a directory that may not be
 /// searched), ELOOP, ENAMETOOLONG, EIO, ENOMEM.
@@ -31,13 +32,14 @@ struct LastComponent {
   Kind kind = kName;
   bool trailing_slash = false;
   uint16_t length = 0;
-  char bytes[kMaxNameLength + 1] = {};
+  char bytes[kMaxNameLength + 2] = {};
   std::string_view name() const { return {bytes, length}; }
   Place found;  // the file, mounts crossed; no inode: there is none of that name yet
 };
 /// With LastLink::kFollow a symbolic link at the end is followed to *its* last component, which need
 /// not exist: open(O_CREAT) makes the target of a dangling link. Errors as above, but a missing last
-/// component is none.
+/// component is none. With LastLink::kLeave nothing of it is an error, and `found` stays empty: for callers
+/// that look it up themselves, its directory locked. Of a name that is too long one byte too many is kept.
 Result<LastComponent> resolve_last(const PathContext& context, std::string_view path,
                                    LastLink last);
 

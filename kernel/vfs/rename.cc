@@ -13,7 +13,7 @@ struct Move {
   LastComponent from, to;
   uint32_t flags = 0;
   Credentials who;
-  RefPtr<Inode> moved, victim;       // null: no such name
+  RefPtr<Inode> moved, victim;       // victim may be null: no such name
   bool into_itself = false;          // the target directory is `moved` or below it
   bool victim_holds_source = false;  // the source directory is `victim` or below it
 
@@ -25,7 +25,6 @@ bool is_directory(const RefPtr<Inode>& inode) { return inode->type == FileType::
 
 /// Errors in the order in which Linux finds them.
 Result<void> check_names(const Move& move) {
-  if (!move.moved) return Errno::kENOENT;
   if (move.victim && (move.flags & rename_flag::kNoReplace) != 0) return Errno::kEEXIST;
   if (!move.victim && (move.flags & rename_flag::kExchange) != 0) return Errno::kENOENT;
   if (!is_directory(move.moved) && (move.from.trailing_slash || move.to.trailing_slash)) {
@@ -83,6 +82,7 @@ Result<void> carry_out(const Move& move, Inode& source, Inode& target)
 Result<void> rename_within(Move& move) NO_THREAD_SAFETY_ANALYSIS {
   ExclusiveGuard guard(move.source().lock);
   move.moved = TRY(look_up_locked(move.source(), move.from.name()));
+  if (!move.moved) return Errno::kENOENT;  // before anything is wrong with the other name
   move.victim = TRY(look_up_locked(move.target(), move.to.name()));
   return carry_out(move, move.source(), move.target());
 }
@@ -113,6 +113,7 @@ Result<RefPtr<Inode>> look_up_or_null(Inode& directory, std::string_view name) {
 /// The directory to lock first is the one above.
 Result<Inode*> survey(Move& move) {
   move.moved = TRY(look_up_or_null(move.source(), move.from.name()));
+  if (!move.moved) return Errno::kENOENT;
   move.victim = TRY(look_up_or_null(move.target(), move.to.name()));
   move.into_itself = TRY(is_at_or_above(move.moved.get(), move.to.directory.inode));
   move.victim_holds_source = TRY(is_at_or_above(move.victim.get(), move.from.directory.inode));
@@ -136,13 +137,19 @@ Result<void> rename_across(Move& move) NO_THREAD_SAFETY_ANALYSIS {
 
 }  // namespace
 
-Result<void> vfs_rename(const PathContext& from_context, std::string_view from,
-                        const PathContext& to_context, std::string_view to, uint32_t flags) {
+Result<void> vfs_rename(const PathContext& context, std::string_view from, std::string_view to) {
+  LastComponent source = TRY(resolve_last(context, from, LastLink::kLeave));
+  LastComponent target = TRY(resolve_last(context, to, LastLink::kLeave));
+  return rename_last(source, target, context.who, 0);
+}
+
+Result<void> rename_last(const LastComponent& from, const LastComponent& to, const Credentials& who,
+                         uint32_t flags) {
   Move move;
-  move.from = TRY(resolve_last(from_context, from, LastLink::kKeep));
-  move.to = TRY(resolve_last(to_context, to, LastLink::kKeep));
+  move.from = from;
+  move.to = to;
   move.flags = flags;
-  move.who = from_context.who;
+  move.who = who;
   if (move.from.directory.mount.get() != move.to.directory.mount.get()) return Errno::kEXDEV;
   bool no_replace = (flags & rename_flag::kNoReplace) != 0;
   if (move.from.kind != LastComponent::kName) return Errno::kEBUSY;

@@ -47,8 +47,7 @@ Result<void> rm(Session& session, Arguments arguments) {
 
 Result<void> mv(Session& session, Arguments arguments) {
   PathContext context = TRY(monitor_context(session));
-  return name_error(session, arguments[0],
-                    vfs_rename(context, arguments[0], context, arguments[1], 0));
+  return name_error(session, arguments[0], vfs_rename(context, arguments[0], arguments[1]));
 }
 
 Result<void> sync(Session& session, Arguments) {

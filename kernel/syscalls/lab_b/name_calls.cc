@@ -43,11 +43,14 @@ Result<void> rename(uint64_t from_dirfd, uint64_t from_path, uint64_t to_dirfd, 
   using namespace rename_flag;
   if ((flags & ~uint64_t(kNoReplace | kExchange | kWhiteout)) != 0) return Errno::kEINVAL;
   if ((flags & (kNoReplace | kWhiteout)) != 0 && (flags & kExchange) != 0) return Errno::kEINVAL;
-  UserName from, to;
-  TRY(from.read(from_dirfd, from_path));
-  TRY(to.read(to_dirfd, to_path));
-  return vfs_rename(from.context(), from.path.text(), to.context(), to.path.text(),
-                    uint32_t(flags));
+  auto find = [](uint64_t dirfd, uint64_t path) -> Result<LastComponent> {
+    UserName name;
+    TRY(name.read(dirfd, path));
+    return resolve_last(name.context(), name.path.text(), LastLink::kLeave);
+  };
+  LastComponent from = TRY(find(from_dirfd, from_path));  // to its end before the other one
+  LastComponent to = TRY(find(to_dirfd, to_path));
+  return rename_last(from, to, current_files().context().who, uint32_t(flags));
 }
 
 Result<void> link(uint64_t from_dirfd, uint64_t from_path, uint64_t to_dirfd, uint64_t to_path,

@@ -11,32 +11,30 @@ namespace cairn {
 UserPath::~UserPath() { heap_free(long_); }
 
 Result<void> UserPath::read(uint64_t address) {
-  // In small pieces that don't reach into another page: what follows the string may not be there.
+  // In small pieces that don't reach into another page, nor beyond the longest path: what follows the string
+  // may not be there.
   constexpr uint64_t kPiece = 64;
   char* buffer = short_;
   uint64_t capacity = kShort, length = 0;
-  while (true) {
-    uint64_t piece = kPiece - (address + length) % kPiece;
+  while (length < kMaxPathLength) {
+    uint64_t piece =
+        std::min(kPiece - (address + length) % kPiece, uint64_t(kMaxPathLength - length));
     if (length + piece > capacity) {
-      if (length >= kMaxPathLength) return Errno::kENAMETOOLONG;
-      if (long_ == nullptr) {
-        long_ = static_cast<char*>(heap_allocate(kMaxPathLength + kPiece));
-        if (long_ == nullptr) return Errno::kENOMEM;
-        memcpy(long_, short_, length);
-        buffer = long_;
-        capacity = kMaxPathLength + kPiece;
-      }
+      long_ = static_cast<char*>(heap_allocate(kMaxPathLength));
+      if (long_ == nullptr) return Errno::kENOMEM;
+      memcpy(long_, short_, length);
+      buffer = long_;
+      capacity = kMaxPathLength;
     }
     TRY(copy_from_user(buffer + length, VirtAddr(address + length), piece));
     const void* end = memchr(buffer + length, 0, piece);
     if (end != nullptr) {
-      length = uint64_t(static_cast<const char*>(end) - buffer);
-      if (length >= kMaxPathLength) return Errno::kENAMETOOLONG;
-      text_ = {buffer, length};
+      text_ = {buffer, uint64_t(static_cast<const char*>(end) - buffer)};
       return {};
     }
     length += piece;
   }
+  return Errno::kENAMETOOLONG;
 }
 
 Result<void> PathStart::find(uint64_t dirfd, std::string_view path) {
