@@ -73,6 +73,7 @@ Result<void> meet_other_end(Pipe& pipe, const File& file) {
 }  // namespace
 
 Result<void> open_fifo(Inode& inode, File& file) {
+  if (!file.readable && !file.writable) return Errno::kEINVAL;
   Fifo& fifo = *TRY(get_fifo(inode));
   Pipe& pipe = fifo.pipe;
   bool lonely_writer = file.writable && !file.readable && pipe.readers() == 0;

@@ -14,8 +14,9 @@ Result<RefPtr<File>> open_place(const Place& place, uint32_t flags) {
   auto file = RefPtr<File>::adopt(raw);
   uint32_t access = flags & open_flag::kAccessMask;
   raw->path_only = (flags & open_flag::kPath) != 0;
-  raw->readable = !raw->path_only && access != open_flag::kWriteOnly;
-  raw->writable = !raw->path_only && access != open_flag::kReadOnly;
+  bool both = access == open_flag::kReadWrite;
+  raw->readable = !raw->path_only && (both || access == open_flag::kReadOnly);
+  raw->writable = !raw->path_only && (both || access == open_flag::kWriteOnly);
   raw->flags = flags & ~(open_flag::kCreate | open_flag::kExclusive | open_flag::kTruncate |
                          open_flag::kNoControllingTerminal | open_flag::kCloseOnExec);
   if (!raw->path_only) {

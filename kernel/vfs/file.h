@@ -10,6 +10,7 @@ namespace cairn {
 /// open()'s flags. Source: Linux, include/uapi/asm-generic/fcntl.h.
 namespace open_flag {
 inline constexpr uint32_t kAccessMask = 3, kReadOnly = 0, kWriteOnly = 1, kReadWrite = 2;
+inline constexpr uint32_t kNeither = 3;  // asks for both rights, and is for ioctl() alone
 inline constexpr uint32_t kCreate = 0100, kExclusive = 0200, kNoControllingTerminal = 0400;
 inline constexpr uint32_t kTruncate = 01000, kAppend = 02000, kNonBlocking = 04000;
 inline constexpr uint32_t kDataSync = 010000, kDirect = 040000, kLargeFile = 0100000;

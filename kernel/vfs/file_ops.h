@@ -23,7 +23,8 @@ enum class Whence : uint32_t { kSet = 0, kCurrent = 1, kEnd = 2 };
 /// for a symbolic link, dangling or not); O_TRUNC empties a regular file opened for writing;
 /// O_DIRECTORY wants a directory (ENOTDIR); O_NOFOLLOW no symbolic link at the end (ELOOP; with
 /// O_PATH the link itself). EISDIR: a directory opened for writing, or created; ENOENT, ENOTDIR,
-/// ENAMETOOLONG, EROFS, ENXIO (a device nobody drives), EINVAL (an access mode of 3).
+/// ENAMETOOLONG, EROFS, ENXIO (a device nobody drives). An access mode of 3 needs what reading and writing
+/// need, and opens for neither.
 Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path, uint32_t flags,
                               uint16_t permissions);
 

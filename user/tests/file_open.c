@@ -44,6 +44,13 @@ static void matrix(void) {
       FLAGS(O_PATH),
       FLAGS(O_PATH | O_NOFOLLOW),
       FLAGS(O_PATH | O_DIRECTORY),
+      FLAGS(O_RDONLY | O_CREAT | O_DIRECTORY),
+      FLAGS(O_RDWR | O_CREAT | O_EXCL | O_DIRECTORY),
+      FLAGS(O_PATH | O_CREAT | O_DIRECTORY),
+      FLAGS(3),
+      FLAGS(3 | O_CREAT),
+      FLAGS(3 | O_TRUNC),
+      FLAGS(3 | O_DIRECTORY),
   };
 #undef FLAGS
   build_objects();
@@ -82,11 +89,49 @@ static void effects(void) {
   show("folder/new2");
   CALL(open, "file", O_RDONLY | O_CREAT | O_EXCL, 0600);
   CALL(open, "//////file", O_RDONLY);
-  // Neither reading nor writing is allowed, though both permissions are asked for.
+  // musl's O_ACCMODE has O_PATH in it.
   char byte;
   int fd = (int)CALL(open, "file", O_ACCMODE);
-  report(read(fd, &byte, 1), "read of mode 3");
-  report(write(fd, "x", 1), "write of mode 3");
+  CALL(read, fd, &byte, 1);
+  CALL(write, fd, "x", 1);
+}
+
+// Mode 3 opens for neither reading nor writing, though it asks for both permissions.
+static void neither(void) {
+  char byte;
+  put_file("a", "content");
+  put_folder("d");
+  CALL(mknod, "fifo", S_IFIFO | 0644, 0);
+  int fd = (int)CALL(open, "a", 3);
+  CALL(read, fd, &byte, 1);
+  CALL(write, fd, "x", 1);
+  CALL(pread64, fd, &byte, 1, 0);
+  CALL(pwrite64, fd, &byte, 1, 0);
+  CALL(lseek, fd, 3, SEEK_SET);
+  CALL(lseek, fd, 0, SEEK_CUR);
+  CALL(ftruncate, fd, 0);
+  CALL(fcntl, fd, F_GETFL);
+  CALL(fcntl, fd, F_SETFL, O_APPEND);
+  CALL(fcntl, fd, F_GETFL);
+  CALL(fchmod, fd, 0600);
+  CALL(fsync, fd);
+  CALL(mmap, 0, 4096, 1, 1, fd, 0);
+  CALL(mmap, 0, 4096, 1, 2, fd, 0);
+  show_fd("mode 3", fd);
+  CALL(open, "a", 3 | O_TRUNC);
+  show("a");
+  CALL(open, "b", 3 | O_CREAT, 0600);
+  show("b");
+  CALL(open, "d", 3);
+  CALL(open, "fifo", 3);
+  CALL(open, "fifo", 3 | O_NONBLOCK);
+  CALL(open, "/dev/null", 3);
+  CALL(open, "absent", O_CREAT | O_DIRECTORY, 0600);
+  CALL(open, "absent", O_RDWR | O_CREAT | O_DIRECTORY | O_EXCL, 0600);
+  show("absent");
+  CALL(open, "d", O_CREAT | O_DIRECTORY, 0600);
+  CALL(open, NULL, O_CREAT | O_DIRECTORY, 0600);
+  CALL(openat, 99, "absent", O_CREAT | O_DIRECTORY, 0600);
 }
 
 // Relative to a descriptor.
@@ -269,5 +314,6 @@ static void odd_names(void) {
   for (size_t i = 0; i < COUNT(kNames); i++) report(unlink(kNames[i]), "unlink name %zu", i);
 }
 
-SECTIONS({"open", matrix}, {"effects", effects}, {"openat", at}, {"path", path_only},
-         {"links", many_links}, {"targets", link_targets}, {"long", long_names}, {"odd", odd_names})
+SECTIONS({"open", matrix}, {"effects", effects}, {"neither", neither}, {"openat", at},
+         {"path", path_only}, {"links", many_links}, {"targets", link_targets},
+         {"long", long_names}, {"odd", odd_names})

@@ -16,6 +16,7 @@ from grading.tests.b.structures import flags_text
 pytestmark = stands_on(PROCESS)
 
 RDONLY, WRONLY, RDWR = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
+NEITHER = 3  # an access mode that opens for neither
 CREAT, EXCL, TRUNC, APPEND = os.O_CREAT, os.O_EXCL, os.O_TRUNC, os.O_APPEND
 DIRECTORY, NOFOLLOW, PATH = os.O_DIRECTORY, os.O_NOFOLLOW, os.O_PATH
 
@@ -111,7 +112,8 @@ def test_access_modes(process: Process, rng: random.Random) -> None:
     name, text = "/" + draw_name(rng), draw_text(rng, 40)
     both = process.open(name, RDWR | CREAT)
     process.write(both, text)
-    for flags, readable, writable in ((RDONLY, 1, 0), (WRONLY, 0, 1), (RDWR, 1, 1), (WRONLY | APPEND, 0, 1), (PATH, 0, 0)):
+    for flags, readable, writable in ((RDONLY, 1, 0), (WRONLY, 0, 1), (RDWR, 1, 1), (WRONLY | APPEND, 0, 1), (NEITHER, 0, 0),
+                                      (PATH, 0, 0)):
         fd = process.open(name, flags)
         shown = f"after open() with {flags_text(flags)}"
         if readable:

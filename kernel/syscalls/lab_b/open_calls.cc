@@ -37,6 +37,8 @@ Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uin
     flags &=
         open_flag::kDirectory | open_flag::kNoFollow | open_flag::kPath | open_flag::kCloseOnExec;
   }
+  constexpr uint32_t kMakeDirectory = open_flag::kCreate | open_flag::kDirectory;
+  if ((flags & kMakeDirectory) == kMakeDirectory) return Errno::kEINVAL;  // open() makes files
   UserName name;
   TRY(name.path.read(path_address));
   // Before the path is looked at: a file that nobody could have must not be made.

@@ -77,7 +77,6 @@ Errno refuses(File& file, bool allowed, bool positioned, uint64_t offset) {
 Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path, uint32_t flags,
                               uint16_t permissions) {
   Wish wish(flags);
-  if ((flags & 3) == 3 && !wish.path_only) return Errno::kEINVAL;
   bool slash = !path.empty() && path.back() == '/';
   LastLink end = LastLink::kFollow;
   if (wish.only_new || (!slash && wish.has(open_flag::kNoFollow)) || (slash && wish.make)) {
