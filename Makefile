@@ -137,9 +137,11 @@ strict := $(if $(WERROR),-Werror)
 language_flags := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics
 # As if it had been included: <atomic> reads 200 more files for waiting on an atomic, which a kernel can't use.
 language_flags += -D_GLIBCXX_ATOMIC_WAIT_H
+# What the language leaves undefined is an invalid instruction there: a panic with its place.
+undefined_traps := -fsanitize=signed-integer-overflow,shift-exponent -fsanitize-undefined-trap-on-error
 kernel_flags = $(language_flags) $(call machine_flags,$(1)) -fno-pic -fno-pie -fno-stack-protector \
   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. -O2 -g \
-  $(if $(DEBUG),-DCAIRN_DEBUG=1) $(warning_flags) -Ikernel
+  $(if $(DEBUG),-DCAIRN_DEBUG=1 $(undefined_traps)) $(warning_flags) -Ikernel
 assembly_flags := -g -ffile-prefix-map=$(CURDIR)=. -Ikernel
 link_flags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --no-warn-rwx-segments -T kernel/boot/kernel.ld
 

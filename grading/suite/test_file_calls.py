@@ -172,3 +172,16 @@ def test_the_disk_is_sound_afterwards(cairn: Answers) -> None:
 
 def test_there_are_enough_lines(cairn: Answers) -> None:
     assert sum(len(answer) for answer in cairn.lines.values()) > WANTED_LINES
+
+
+def test_the_largest_numbers_are_defined(folder: Path, pytestconfig: pytest.Config) -> None:
+    """DEBUG=1 panics where C++ leaves a sum, a negation or a shift undefined."""
+    if not pytestconfig.getoption("--all"):
+        pytest.skip("builds one more kernel: make test-all")
+    run_make(ROOT, "programs", "kernel", "LAB=b", "DEBUG=1")
+    disk = make(folder / "disk.img", "empty", size=DISK_MIB << 20, block_size=4096)
+    with Machine(ROOT / "build" / "b-debug" / "kernel.elf", initrd=USER / "programs.cpio", options="channel log=warn",
+                 disks=[disk.path]) as machine:
+        for name in ("file_limits", "file_data", "file_locks", "file_poll", "file_times"):
+            machine.channel.command(f"run {name} /{name} &")
+            machine.console.read_to(rf"calls: \[end\] {name} done\r?\n")

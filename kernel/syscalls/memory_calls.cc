@@ -84,7 +84,7 @@ int64_t sys_msync(TrapFrame& call) {
   constexpr uint64_t kBoth = kSyncAsync | kSyncWait;
   bool known = (flags & ~(kBoth | kSyncInvalidate)) == 0 && (flags & kBoth) != kBoth;
   if (!known || !is_aligned(start, kPageSize)) return failure(Errno::kEINVAL);
-  if (length == 0) return 0;
+  if (align_up(length, kPageSize) == 0) return 0;  // the largest, too, round to 0 on Linux
   auto range = page_range(start, length);
   if (!range.ok()) return failure(Errno::kENOMEM);
   bool wait = (flags & kSyncWait) != 0;

@@ -158,9 +158,9 @@ Result<uint64_t> vfs_seek(File& file, int64_t offset, Whence whence) {
     case Whence::kEnd: from = file.inode().size.load(); break;
     default: return Errno::kEINVAL;
   }
-  // Unsigned sums don't overflow into nonsense: both parts are below 2^63.
+  // Unsigned sums don't overflow into nonsense: both parts are at most 2^63.
   uint64_t target = from + uint64_t(offset);
-  bool below_zero = offset < 0 && from < uint64_t(-offset);
+  bool below_zero = offset < 0 && from < 0 - uint64_t(offset);
   if (below_zero || target > file.inode().max_size()) return Errno::kEINVAL;
   file.position = target;
   return target;

@@ -243,8 +243,11 @@ Result<uint64_t> select_with_timeval(TrapFrame& call) {
   uint64_t deadline = kNoDeadline;
   if (timeout.value != 0) {
     abi::TimeVal time = TRY(read_user<abi::TimeVal>(timeout));
-    int64_t carried = time.microseconds / 1'000'000;
-    deadline = TRY(deadline_of(time.seconds + carried, time.microseconds % 1'000'000 * 1000));
+    int64_t seconds;
+    if (__builtin_add_overflow(time.seconds, time.microseconds / 1'000'000, &seconds)) {
+      return Errno::kEINVAL;
+    }
+    deadline = TRY(deadline_of(seconds, time.microseconds % 1'000'000 * 1000));
   }
   auto found = select_files(TRY(select_arguments(call)), deadline);
   if (timeout.value != 0) {
