@@ -70,8 +70,9 @@ Result<void> carry_out(const Move& move, Inode& source, Inode& target)
   auto renamed =
       source.rename(move.from.name(), *move.moved, target, move.to.name(), move.victim.get());
   if (renamed.ok()) {
-    dentry_cache_add(source, move.from.name(), nullptr);
+    // In this order: who looks meanwhile finds the file by one of its names at any time.
     remember_entry(target, move.to.name(), *move.moved);
+    dentry_cache_add(source, move.from.name(), nullptr);
   } else if (renamed.error() == Errno::kEIO) {
     dentry_cache_remove(source, move.from.name());
     dentry_cache_remove(target, move.to.name());
