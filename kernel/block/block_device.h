@@ -64,6 +64,11 @@ class BlockDevice {
   uint64_t sector_count() const { return sector_count_; }
   bool read_only() const { return read_only_; }
 
+  /// Whether both have sectors in common: one is the other, or a partition of it.
+  bool overlaps(const BlockDevice& other) const {
+    return this == &other || disk_ == &other || other.disk_ == this;
+  }
+
   /// Requests submitted, those to its partitions included, and how many of them failed. Snapshots.
   uint64_t request_count() const { return requests_.load(std::memory_order_relaxed); }
   uint64_t error_count() const { return errors_.load(std::memory_order_relaxed); }

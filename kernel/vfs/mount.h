@@ -89,7 +89,8 @@ Place root_place();
 /// `place`, or the root of what covers it, and covers that…
 Place cross_mounts(Place place);
 /// Opens `device_name` (or none) as `type` and mounts it: what the system call and the monitor do.
-/// ENODEV (no such type), ENOTBLK (no such device), EBUSY, and what opening gives.
+/// ENODEV (no such type), ENOTBLK (no such device), EBUSY (also a disk and a partition of it at once), and
+/// what opening gives.
 Result<void> mount_device(const Place& where, std::string_view device_name, std::string_view type,
                           bool read_only);
 /// umount(), when nobody walks over the mounts: what the system call and the monitor do. Its errors.

@@ -84,13 +84,15 @@ Place cross_mounts(Place place) {
 
 namespace {
 
-/// The file system that is mounted from `device` already.
-RefPtr<FileSystem> mounted_file_system(const BlockDevice* device) REQUIRES(mount_lock) {
+/// The file system that is mounted from `device` already. EBUSY: another one is, from sectors of its.
+Result<RefPtr<FileSystem>> mounted_file_system(const BlockDevice& device) REQUIRES(mount_lock) {
   MountWalk walk;
   while (Mount* mount = walk.next()) {
-    if (mount->file_system->device == device) return mount->file_system;
+    const BlockDevice* other = mount->file_system->device;
+    if (other == &device) return mount->file_system;
+    if (other != nullptr && other->overlaps(device)) return Errno::kEBUSY;
   }
-  return nullptr;
+  return RefPtr<FileSystem>();
 }
 
 /// What the cache holds of a device that nothing is mounted from may be old: the medium may have
@@ -114,7 +116,7 @@ Result<void> mount_device(const Place& where, std::string_view device_name, std:
   if (kind->needs_device) {
     device = find_block_device(device_name);
     if (device == nullptr) return Errno::kENOTBLK;
-    file_system = mounted_file_system(device);
+    file_system = TRY(mounted_file_system(*device));
     if (file_system && file_system->read_only && !read_only) return Errno::kEBUSY;
   }
   if (!file_system && device != nullptr) TRY(forget_device_pages(*device));
