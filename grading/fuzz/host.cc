@@ -18,6 +18,7 @@
 #include "sched/rcu.h"
 #include "special_files/device_file.h"
 #include "time/clock.h"
+#include "vfs/name_memory.h"
 
 namespace cairn {
 
@@ -122,6 +123,8 @@ void note_pages_written() {}
 void balance_dirty_pages() {}
 void flush_soon() {}
 void wake_flusher() {}
+bool shrink_others_by_flusher() { return false; }
+uint32_t max_unused_inodes() { return 4096; }
 
 // ---- There are no users and no devices -------------------------------------------------------------
 

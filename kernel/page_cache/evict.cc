@@ -113,7 +113,9 @@ void start_eviction() {
     if (evicted < kEvictAtOnce) wake_flusher();  // so that more can go next time
     return evicted != 0;
   });
-  set_sleeping_reclaimer([] { return evict_from_all(kEvictAtOnce, Mapped::kMayGo) != 0; });
+  set_sleeping_reclaimer([] {
+    return evict_from_all(kEvictAtOnce, Mapped::kMayGo) != 0 || shrink_others_by_flusher();
+  });
 }
 
 }  // namespace cairn

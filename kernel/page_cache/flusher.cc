@@ -15,13 +15,21 @@ namespace {
 
 constexpr uint64_t kFlushDelayNs = 5'000'000'000;
 constexpr uint64_t kLeastDirtyLimit = 64;  // pages
+constexpr uint64_t kShrinkAtOnce = 512;    // of each kind of others
 
 using WriteBackAll = void (*)();
+using Shrink = uint64_t (*)(uint64_t wanted);
 constinit WriteBackAll write_everything_back = nullptr;
+constinit Shrink shrink_others = nullptr;
 constinit std::atomic<bool> running{false};
+constinit Thread* flusher = nullptr;      // set before it runs
 constinit std::atomic<bool> soon{false};  // something is dirty
 constinit std::atomic<bool> now{false};   // it is to be written at once
 constinit WaitQueue flusher_queue{"dirty pages"};
+
+// Those who wait for what others give back.
+constinit std::atomic<uint32_t> wanting{0};
+constinit std::atomic<uint64_t> shrunk{0};  // how much went
 
 // Writers that wait.
 constinit std::atomic<uint64_t> rounds{0};  // of the flusher, complete
@@ -38,6 +46,7 @@ constinit WaitQueue throttle_queue{"disk"};
     now = false;
     flush_count.increment();
     write_everything_back();
+    if (wanting.load() != 0) shrunk.fetch_add(shrink_others(kShrinkAtOnce));
     if (unwritten_page_count() != 0) soon = true;  // became dirty behind our back
     rounds.fetch_add(1);
     throttle_queue.wake_all();
@@ -52,11 +61,12 @@ uint64_t dirty_page_limit() {
   return std::max(kLeastDirtyLimit, available / 4);
 }
 
-Result<void> start_flusher(void (*write_back_all)()) {
+Result<void> start_flusher(void (*write_back_all)(), uint64_t (*shrink)(uint64_t wanted)) {
   write_everything_back = write_back_all;
-  Thread* thread = TRY(create_thread("flusher", flush_for_ever, nullptr));
+  shrink_others = shrink;
+  flusher = TRY(create_thread("flusher", flush_for_ever, nullptr));
   running = true;
-  make_ready(*thread);
+  make_ready(*flusher);
   return {};
 }
 
@@ -70,6 +80,20 @@ void flush_soon() {
 
 void note_pages_written() {
   if (throttled.load() != 0) throttle_queue.wake_all();
+}
+
+bool shrink_others_by_flusher() {
+  if (!running.load() || current_thread() == flusher) return false;
+  uint64_t before = shrunk.load();
+  wanting.fetch_add(1);
+  uint64_t enough = rounds.load() + 2;  // the second round from now began after this call
+  throttle_queue.wait_until([=] {
+    if (shrunk.load() != before || rounds.load() >= enough) return true;
+    wake_flusher();
+    return false;
+  });
+  wanting.fetch_sub(1);
+  return shrunk.load() != before;
 }
 
 void balance_dirty_pages() {

@@ -206,8 +206,13 @@ PageCacheUsage page_cache_usage();
 /// takes; an inode's may be.
 void balance_dirty_pages();
 /// Starts the thread that writes back, by `write_back_all`: five seconds after something became dirty, or
-/// at wake_flusher(). It sleeps without a timer else. ENOMEM.
-Result<void> start_flusher(void (*write_back_all)());
+/// at wake_flusher(). It sleeps without a timer else. Whoever waits for memory (reclaim_frames()) and finds
+/// no page that can go has it call `shrink_others`, too: what else is kept only for speed, up to so many of
+/// each kind; how many went. ENOMEM.
+Result<void> start_flusher(void (*write_back_all)(), uint64_t (*shrink_others)(uint64_t wanted));
+/// Waits until the thread has called `shrink_others`; whether that gave anything back. For a caller that may
+/// hold an inode's lock, which is why he doesn't do it himself.
+bool shrink_others_by_flusher();
 /// Now. Any context that holds no lock of rank kWaitQueue or below.
 void wake_flusher();
 /// Within five seconds. For changes outside of dirty pages; those see to it themselves.

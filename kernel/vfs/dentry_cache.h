@@ -16,10 +16,9 @@
 #include <optional>
 
 #include "vfs/inode.h"
+#include "vfs/name_memory.h"
 
 namespace cairn {
-
-inline constexpr uint32_t kMaxDentries = 16384;  // then the ones unused for longest go
 
 // ---- LAB B3 (handouts/b-files.md#b3) ---------------------------------------------------------
 
@@ -31,7 +30,8 @@ struct Dentry {
   RefPtr<Inode> inode;  // null: there is no such name
 };
 
-/// Sizes the hash table. Once, at boot. ENOMEM.
+/// Sizes the hash table for max_dentries() entries: with more, the ones unused for longest go. Once, at
+/// boot. ENOMEM.
 Result<void> start_dentry_cache();
 
 /// nullopt if the cache doesn't know, or no longer. O(1): hashed by the directory's Inode::serial (its

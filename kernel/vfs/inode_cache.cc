@@ -5,6 +5,7 @@
 
 #include "memory/heap.h"
 #include "vfs/file_system.h"
+#include "vfs/name_memory.h"
 
 namespace cairn {
 
@@ -87,7 +88,7 @@ void InodeCache::release_last(Inode& inode) {
       victim = &inode;
     } else {
       unused_.push_back(inode);
-      if (unused_count_.fetch_add(1) >= kMaxUnused) {
+      if (unused_count_.fetch_add(1) >= max_unused_inodes()) {
         victim = unused_.pop_front();
         unused_count_.fetch_sub(1);
         victim->going_ = true;

@@ -8,8 +8,6 @@ namespace cairn {
 
 class InodeCache {
  public:
-  static constexpr uint32_t kMaxUnused = 4096;  // inodes kept without a user
-
   /// ENOMEM. `buckets` a power of two.
   Result<void> start(uint32_t buckets = 1024);
 

@@ -32,6 +32,7 @@ class Walk {
   Result<void> run(std::string_view path, LastLink last, LastComponent& result) {
     if (path.empty()) return Errno::kENOENT;
     if (path.size() >= kMaxPathLength) return Errno::kENAMETOOLONG;
+    keep_name_reserve();
     rest_ = path;
     at_ = path.front() == '/' ? context_.root : context_.current;
     strip_slashes(rest_);

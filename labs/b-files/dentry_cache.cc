@@ -54,19 +54,19 @@ uint64_t hash_of(const Inode& directory, std::string_view name) {
   return hash_bytes(name, directory.serial);
 }
 
-constexpr uint32_t kBuckets = kMaxDentries;  // about one entry a bucket
-constexpr uint64_t kBatch = 64;              // that many go when it is full
+constexpr uint64_t kBatch = 64;  // that many go when it is full
 
 }  // namespace
 
 struct DentryCache {
-  std::atomic<Node*>* buckets = nullptr;  // set at boot
+  std::atomic<Node*>* buckets = nullptr;  // set at boot, about one an entry
+  uint32_t bucket_count = 0;
   Spinlock lock{"dentries", LockRank::kDentries};
   NodeList clock GUARDED_BY(lock);  // all entries; the hand is at the front
   std::atomic<uint64_t> entries{0};
   std::atomic<uint64_t> negative{0};
 
-  std::atomic<Node*>& bucket(uint64_t hash) { return buckets[hash % kBuckets]; }
+  std::atomic<Node*>& bucket(uint64_t hash) { return buckets[hash % bucket_count]; }
 
   Node* find(uint64_t hash, const Inode& directory, std::string_view name) {
     if (buckets == nullptr) return nullptr;
@@ -146,11 +146,13 @@ Node* make_node(uint64_t hash, const Inode& directory, std::string_view name, In
 Result<void> start_dentry_cache() {
   // BEGIN SOLUTION B3
   // STARTER: return {};
+  uint32_t count = max_dentries();
   auto* buckets =
-      static_cast<std::atomic<Node*>*>(heap_allocate(kBuckets * sizeof(std::atomic<Node*>)));
+      static_cast<std::atomic<Node*>*>(heap_allocate(count * sizeof(std::atomic<Node*>)));
   if (buckets == nullptr) return Errno::kENOMEM;
-  for (uint32_t i = 0; i < kBuckets; i++) new (&buckets[i]) std::atomic<Node*>(nullptr);
+  for (uint32_t i = 0; i < count; i++) new (&buckets[i]) std::atomic<Node*>(nullptr);
   dentry_cache.buckets = buckets;
+  dentry_cache.bucket_count = count;
   return {};
   // END SOLUTION
 }
@@ -184,7 +186,7 @@ void dentry_cache_add(const Inode& directory, std::string_view name, Inode* inod
     Node* old = dentry_cache.find(hash, directory, name);
     if (old != nullptr) dentry_cache.remove(*old, removed);
     if (node != nullptr) dentry_cache.insert(*node);
-    if (dentry_cache.entries.load() > kMaxDentries) dentry_cache.remove_oldest(kBatch, removed);
+    if (dentry_cache.entries.load() > max_dentries()) dentry_cache.remove_oldest(kBatch, removed);
   }
   let_go(removed);
   // END SOLUTION

@@ -20,10 +20,9 @@ pytestmark = stands_on(PROCESS)
 
 LOOKUP = "_ZN5cairn8TmpInode6lookupESt17basic_string_viewIcSt11char_traitsIcEE"  # TmpInode::lookup()
 FORGET = "who makes, removes or renames an entry tells the cache, under the directory's lock"
-MAX_DENTRIES = 16384  # kMaxDentries
 SMALL_FACTOR, SMALL_EXTRA = 3, 3000  # with many names in the cache one costs at most so many times what it cost before, and instructions
 IN_USE = 64  # entries that may be there again right after all were dropped
-HEAP_LIMIT = 9 << 8  # frames: 9 MiB, nearly twice what MAX_DENTRIES names of 230 bytes take
+ENTRY_LIMIT = 576  # bytes of memory for a cached name of 230 bytes, nearly twice what it takes
 
 
 @item("B3", points=2)
@@ -266,7 +265,7 @@ def test_cached_names_are_cheap(boot: Boot, rng: random.Random) -> None:
 
 @item("B3", points=3)
 def test_the_cache_is_bounded(guest: Guest, rng: random.Random) -> None:
-    """40,000 different names cost no more memory than kMaxDentries entries, and those used all along stay right."""
+    """40,000 different names cost no more memory than max_dentries() entries, and those used all along stay right."""
     process = guest.process()
     folder, tail = "/" + draw_name(rng), "n" * 100
     process.mkdir(folder)
@@ -280,11 +279,13 @@ def test_the_cache_is_bounded(guest: Guest, rng: random.Random) -> None:
         check(expected=inode, seen=process.stat("kept").inode,
               what="the inode of a name that is there, after thousands of others")
     grown = guest.frames()[1] - before
-    check_that(grown < HEAP_LIMIT, expected=f"fewer than {HEAP_LIMIT}", seen=grown,
+    most = guest.machine.channel.command("cache").number("most_dentries")
+    limit = most * ENTRY_LIMIT // 4096
+    check_that(grown < limit, expected=f"fewer than {limit}", seen=grown,
                what="frames by which the kernel's heap grew over lookups of 40,000 names of 200 bytes",
-               hint=f"the cache holds at most kMaxDentries ({MAX_DENTRIES}) entries; then the ones unused for longest go")
+               hint=f"the cache holds at most max_dentries() ({most}) entries; then the ones unused for longest go")
     entries = guest.machine.channel.command("cache").number("dentries")
-    check_that(entries <= MAX_DENTRIES, expected=f"at most {MAX_DENTRIES}", seen=entries,
+    check_that(entries <= most, expected=f"at most {most}", seen=entries,
                what="entries that dentry_cache_usage() reports")
     guest.drop_caches()
     entries = guest.machine.channel.command("cache").number("dentries")

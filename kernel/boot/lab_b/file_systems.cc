@@ -8,10 +8,12 @@
 #include "ext2/file_system.h"
 #include "monitor/lab_b/console_device.h"
 #include "page_cache/page_cache.h"
+#include "sched/rcu.h"
 #include "special_files/anonymous.h"
 #include "special_files/device_file.h"
 #include "tmpfs/tmpfs.h"
 #include "vfs/dentry_cache.h"
+#include "vfs/name_memory.h"
 #include "vfs/name_ops.h"
 
 namespace cairn {
@@ -79,7 +81,12 @@ void start_file_systems() {
   if (!found && !mount_root("none", tmpfs_type.name)) log_error("vfs", "there is no root");
   mount_devices();
   // A failed write is reported to those who sync, and counted.
-  if (!start_flusher([] { (void)sync_all(); }).ok()) {
+  auto shrink = [](uint64_t wanted) {
+    uint64_t count = shrink_names(wanted);
+    rcu_barrier();  // only then is their memory free
+    return count;
+  };
+  if (!start_flusher([] { (void)sync_all(); }, shrink).ok()) {
     log_error("vfs", "no memory for the flusher: files are written by sync only");
   }
 }

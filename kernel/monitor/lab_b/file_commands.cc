@@ -190,7 +190,8 @@ Result<void> cache_command(Session& session, Arguments arguments) {
   DentryCacheUsage dentries = dentry_cache_usage();
   print(session.out, "pages={} dirty={} dirty_limit={}\n", pages.pages, pages.dirty,
         pages.limit_dirty);
-  print(session.out, "dentries={} negative={}\n", dentries.entries, dentries.negative);
+  print(session.out, "dentries={} negative={} most_dentries={}\n", dentries.entries,
+        dentries.negative, max_dentries());
   MountWalk walk;
   while (Mount* mount = walk.next()) {
     FileSystem& file_system = *mount->file_system;

@@ -18,7 +18,6 @@ CAIRN_COUNTER(dentry_miss_count, "dentries.misses");
 namespace {
 
 constexpr uint32_t kWays = 8;
-constexpr uint32_t kSets = kMaxDentries / kWays;
 
 /// A name and what it means. Only `used` changes once it is in a slot.
 struct Known : RcuHead {
@@ -61,12 +60,13 @@ uint32_t sum_of(const Inode& in, std::string_view name) {
 }  // namespace
 
 struct DentryCache {
-  Slot* slots = nullptr;  // kSets times kWays; set at boot
+  Slot* slots = nullptr;  // set at boot
+  uint32_t size = 0;      // of them, kWays a set
   Spinlock writers{"dentries", LockRank::kDentries};
   std::atomic<uint64_t> now{1};
   std::atomic<uint64_t> known{0}, missing{0};
 
-  Slot* set_of(uint32_t sum) const { return slots + uint64_t(sum >> 8) % kSets * kWays; }
+  Slot* set_of(uint32_t sum) const { return slots + uint64_t(sum >> 8) % (size / kWays) * kWays; }
 
   Slot* slot_of(const Inode& in, uint32_t sum, std::string_view name) {
     if (slots == nullptr) return nullptr;
@@ -130,7 +130,7 @@ Known* make(const Inode& in, uint32_t sum, std::string_view name, Inode* meaning
 uint64_t count_older(uint64_t time) {
   RcuReader reader;
   uint64_t count = 0;
-  for (Slot* at = cache.slots; at < cache.slots + kMaxDentries; at++) {
+  for (Slot* at = cache.slots; at < cache.slots + cache.size; at++) {
     Known* entry = at->load(std::memory_order_acquire);
     count += entry != nullptr && entry->used.load() <= time;
   }
@@ -144,7 +144,7 @@ uint64_t take_out(uint64_t most, Predicate fits) {
   Known* dead = nullptr;
   {
     Guard guard(cache.writers);
-    for (uint32_t i = 0; cache.slots != nullptr && i < kMaxDentries && taken < most; i++) {
+    for (uint32_t i = 0; i < cache.size && taken < most; i++) {
       Known* entry = cache.slots[i].load();
       if (entry == nullptr || !fits(*entry)) continue;
       dead = cache.put(cache.slots[i], nullptr, dead);
@@ -158,9 +158,11 @@ uint64_t take_out(uint64_t most, Predicate fits) {
 }  // namespace
 
 Result<void> start_dentry_cache() {
-  void* memory = heap_allocate(sizeof(Slot) * kMaxDentries);
+  uint32_t size = max_dentries() / kWays * kWays;
+  void* memory = heap_allocate(sizeof(Slot) * size);
   if (memory == nullptr) return Errno::kENOMEM;
-  memset(memory, 0, sizeof(Slot) * kMaxDentries);
+  memset(memory, 0, sizeof(Slot) * size);
+  cache.size = size;
   cache.slots = static_cast<Slot*>(memory);
   return {};
 }
@@ -210,14 +212,14 @@ void dentry_cache_remove(const Inode& directory, std::string_view name) {
 }
 
 void dentry_cache_forget_file_system(const FileSystem& file_system) {
-  take_out(kMaxDentries, [&](const Known& entry) { return entry.owner == &file_system; });
+  take_out(cache.size, [&](const Known& entry) { return entry.owner == &file_system; });
 }
 
 uint64_t dentry_cache_shrink(uint64_t wanted) {
   if (cache.slots == nullptr || wanted == 0) return 0;
   // The time up to which as many were found last as are wanted, by halving.
   uint64_t low = 0, high = cache.now.load();
-  while (wanted < kMaxDentries && low + 1 < high) {
+  while (wanted < cache.size && low + 1 < high) {
     uint64_t middle = low + (high - low) / 2;
     (count_older(middle) < wanted ? low : high) = middle;
   }
