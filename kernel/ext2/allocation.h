@@ -51,11 +51,17 @@ struct Group {
 
 class Allocator {
  public:
-  /// Reads the group descriptors. EUCLEAN if they contradict the geometry. EIO, ENOMEM.
-  static Result<Allocator*> create(MetadataStore& metadata, const Geometry& geometry);
+  /// Reads the group descriptors. EUCLEAN if they contradict the geometry or each other; counts of what is
+  /// free only matter to a mount that writes. EIO, ENOMEM.
+  static Result<Allocator*> create(MetadataStore& metadata, const Geometry& geometry,
+                                   bool read_only);
   Allocator(MetadataStore& metadata, const Geometry& geometry)
       : metadata_(metadata), geometry_(geometry) {}  // for create()
   ~Allocator();
+
+  /// Whether the file system itself needs a block that exists: superblocks, descriptors, bitmaps, inode
+  /// tables. O(1); no locks.
+  bool is_system_block(uint64_t block) const;
 
   // Within an Operation. When what is free can't be taken before a commit, the answer is ENOSPC and
   // needs_commit() says so: the caller ends its operation, commits, and tries again once.
@@ -110,9 +116,8 @@ class Allocator {
   Place place_of(uint64_t block) const;
 
   // allocation_groups.cc
-  Result<void> prepare();
-  Result<void> add_group(uint32_t index);
-  bool is_system_block(uint64_t block) const;
+  Result<void> prepare(bool read_only);
+  Result<void> add_group(uint32_t index, bool read_only);
   bool is_sound(const Group& of, const Resource& resource, const uint64_t* words) const;
   /// Reads the bitmap unless it is there.
   Result<void> load(Group& of, Resource& resource) REQUIRES(lock_);

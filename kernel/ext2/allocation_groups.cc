@@ -1,4 +1,6 @@
 // Reading what the device says about its groups, and not believing it.
+#include <algorithm>
+
 #include "debug/log.h"
 #include "ext2/allocation.h"
 #include "ext2/allocation_bits.h"
@@ -17,21 +19,22 @@ uint64_t divide_up(uint64_t bytes, uint64_t size) { return (bytes + size - 1) / 
 
 Resource::~Resource() { heap_free(kept); }
 
-Result<Allocator*> Allocator::create(MetadataStore& metadata, const Geometry& geometry) {
+Result<Allocator*> Allocator::create(MetadataStore& metadata, const Geometry& geometry,
+                                     bool read_only) {
   auto* made = new_object<Allocator>(metadata, geometry);
   if (made == nullptr) return Errno::kENOMEM;
-  auto prepared = made->prepare();
+  auto prepared = made->prepare(read_only);
   if (prepared.ok()) return made;
   delete made;
   return prepared.error();
 }
 
-Result<void> Allocator::prepare() {
+Result<void> Allocator::prepare(bool read_only) {
   const size_t bytes = geometry_.group_count * sizeof(void*);
   groups_ = static_cast<Group**>(heap_allocate(bytes));
   if (groups_ == nullptr) return Errno::kENOMEM;
   memset(groups_, 0, bytes);
-  for (uint32_t i = 0; i < geometry_.group_count; i++) TRY(add_group(i));
+  for (uint32_t i = 0; i < geometry_.group_count; i++) TRY(add_group(i, read_only));
   return {};
 }
 
@@ -45,8 +48,9 @@ Allocator::Place Allocator::place_of(uint64_t block) const {
   return {uint32_t(at / geometry_.blocks_per_group), uint32_t(at % geometry_.blocks_per_group)};
 }
 
-/// As Linux, we want a group's bitmaps and inode table within the group.
-Result<void> Allocator::add_group(uint32_t index) NO_THREAD_SAFETY_ANALYSIS {
+/// As Linux, we want a group's bitmaps and inode table within the group; and that they overlap nothing there,
+/// so they overlap nothing of any group.
+Result<void> Allocator::add_group(uint32_t index, bool read_only) NO_THREAD_SAFETY_ANALYSIS {
   groups_[index] = new_object<Group>();
   if (groups_[index] == nullptr) return Errno::kENOMEM;
   Group& of = group(index);
@@ -68,18 +72,26 @@ Result<void> Allocator::add_group(uint32_t index) NO_THREAD_SAFETY_ANALYSIS {
   of.inodes.free = of.inodes.available = on_disk.free_inodes_count;
   of.directories = on_disk.used_directories_count;
   of.first_after_copies = geometry_.has_superblock(index) ? 1 + geometry_.descriptor_blocks() : 0;
-  of.table = uint32_t(on_disk.inode_table - first);
-  of.table_end = of.table + uint32_t(table_blocks);
   auto within = [&](uint64_t block, uint64_t count) {
-    return block >= first && count <= of.blocks.count && block - first <= of.blocks.count - count &&
-           geometry_.is_data_block(block);
+    return block >= first + of.first_after_copies && count <= of.blocks.count &&
+           block - first <= of.blocks.count - count && geometry_.is_data_block(block);
   };
+  const uint64_t table = on_disk.inode_table, table_end = table + table_blocks;
+  auto is_in_table = [&](uint64_t block) { return block >= table && block < table_end; };
+  of.table = uint32_t(table - first);
+  of.table_end = of.table + uint32_t(table_blocks);
+  const bool counts = of.blocks.free <= of.blocks.count && of.inodes.free <= of.inodes.count;
   const bool sound = within(on_disk.block_bitmap, 1) && within(on_disk.inode_bitmap, 1) &&
-                     within(on_disk.inode_table, table_blocks) &&
-                     of.blocks.free <= of.blocks.count && of.inodes.free <= of.inodes.count;
+                     within(table, table_blocks) && on_disk.block_bitmap != on_disk.inode_bitmap &&
+                     !is_in_table(on_disk.block_bitmap) && !is_in_table(on_disk.inode_bitmap) &&
+                     (counts || read_only);
   if (!sound) {
     log_error("ext2", "group {}: its descriptor contradicts the superblock", index);
     return Errno::kEUCLEAN;
+  }
+  if (!counts) {  // for statfs() alone
+    of.blocks.free = std::min(of.blocks.free, of.blocks.count);
+    of.inodes.free = std::min(of.inodes.free, of.inodes.count);
   }
   free_blocks_ += of.blocks.free;
   free_inodes_ += of.inodes.free;

@@ -36,7 +36,7 @@ class Fixture final : public CommitClient {
     auto made_store = MetadataStore::create(*disk, kBlockSize, kBlocks);
     if (!made_store.ok()) return;
     store = *made_store;
-    auto made = Allocator::create(*store, test_geometry());
+    auto made = Allocator::create(*store, test_geometry(), false);
     if (!made.ok()) return;
     allocator = *made;
     state = new_object<MountState>(*store);

@@ -19,7 +19,7 @@ struct BlockPath {
 Result<BlockPath> block_path(const Geometry& geometry, uint64_t file_block);
 
 /// The device block of `file_block`, 0 for a hole. EUCLEAN if a pointer on the way leads outside the
-/// file system's data blocks; EIO. May sleep.
+/// file system's data blocks (Ext2FileSystem::is_data_block()); EIO. May sleep.
 Result<BlockNumber> map_block(Ext2Inode& inode, uint64_t file_block)
     REQUIRES_SHARED(inode.map_lock);
 

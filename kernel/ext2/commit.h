@@ -17,9 +17,9 @@
 //   home      the copies are written where they belong
 //   hide      the superblock as the transaction has it: there is no journal any more
 //
-// Each is complete on the medium before the next begins. What a transaction frees (blocks, inodes) can
-// be taken again only after its commit, so nothing that a replay needs is overwritten. A commit that
-// fails goes on where it ended when the next one is asked for; until then nothing else is committed.
+// Each is complete on the medium before the next begins. A block that a transaction frees can be taken
+// again only after its commit, so nothing that a replay needs is overwritten. A commit that fails goes
+// on where it ended when the next one is asked for; until then nothing else is committed.
 //
 // The journal has room for so many blocks. An operation says before it begins how many it may change,
 // and waits for a commit if there is no room for them (Operation). Without a journal (journal.h says

@@ -17,6 +17,8 @@ namespace {
 
 constexpr uint64_t kStatfsMagic = 0xef53;
 constexpr uint64_t kLoggedDamage = 20;  // lines a mount, then only the counter
+// Blocks are as large as a page at most; others have larger ones. Source: e2fsprogs, mke2fs(8), -b.
+constexpr uint32_t kMaxLogBlockSize = 2, kLargestLogBlockSize = 6;
 
 Result<Superblock> read_superblock(BlockDevice& device) {
   if (device.sector_count() < kPageSize / kSectorSize) return Errno::kEINVAL;
@@ -82,6 +84,12 @@ Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only) {
     log_warning("ext2", "{}: its last change waits in a journal: run e2fsck -p on it",
                 device->name());
   }
+  if (raw.magic == kMagic && raw.log_block_size > kMaxLogBlockSize &&
+      raw.log_block_size <= kLargestLogBlockSize) {
+    log_warning("ext2", "{}: block size not supported: {} bytes", device->name(),
+                1024u << raw.log_block_size);
+    return Errno::kEINVAL;
+  }
   Geometry geometry = TRY(check_superblock(raw, device->sector_count()));
   const char* reason = reason_to_only_read(*device, geometry);
   if (reason != nullptr && !read_only) {
@@ -91,7 +99,7 @@ Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only) {
 
   MetadataStore* metadata =
       TRY(MetadataStore::create(*device, geometry.block_size, geometry.block_count));
-  auto allocator = Allocator::create(*metadata, geometry);
+  auto allocator = Allocator::create(*metadata, geometry, read_only);
   void* memory = allocator.ok() ? heap_allocate(sizeof(Ext2FileSystem)) : nullptr;
   if (memory == nullptr) {
     if (allocator.ok()) delete *allocator;
@@ -118,7 +126,10 @@ Result<RefPtr<Inode>> Ext2FileSystem::root() {
   auto found = get_inode(InodeNumber(kRootInode));
   if (!found.ok() && found.error() == Errno::kENOENT) return damaged("root", kRootInode);
   RefPtr<Ext2Inode> inode = TRY(std::move(found));
-  if (inode->type != FileType::kDirectory) return damaged("root", kRootInode);
+  if (inode->type != FileType::kDirectory || inode->size.load() == 0 ||
+      inode->attributes().sectors == 0) {
+    return damaged("root", kRootInode);
+  }
   return RefPtr<Inode>(RefPtr<Inode>::share(inode.get()));
 }
 
@@ -149,6 +160,10 @@ Result<void> Ext2FileSystem::shut_down() {
   TRY(metadata.commit());
   state_.mark(true);
   return metadata.commit();
+}
+
+bool Ext2FileSystem::is_data_block(uint64_t block) const {
+  return geometry.is_data_block(block) && !allocator.is_system_block(block);
 }
 
 Errno Ext2FileSystem::damaged(const char* what, uint64_t number) {

@@ -44,7 +44,7 @@ struct Geometry {
   }
   uint32_t sectors_per_block() const { return block_size / 512; }
   uint32_t pointers_per_block() const { return block_size / 4; }
-  /// Whether `block` may belong to a file: it exists and isn't before the first data block.
+  /// Whether `block` exists and isn't before the first data block. Ext2FileSystem::is_data_block() says more.
   bool is_data_block(uint64_t block) const {
     return block > first_data_block && block < block_count;
   }
@@ -130,6 +130,8 @@ class Ext2FileSystem final : public FileSystem, private CommitClient {
   /// error flag. Returns EUCLEAN for the caller to return.
   Errno damaged(const char* what, uint64_t number);
 
+  /// Whether a file may have this block: it exists, and the file system doesn't need it for itself. O(1).
+  bool is_data_block(uint64_t block) const;
   /// A file of this size (bytes) can exist: its pointers reach as far, and its count of sectors.
   uint64_t max_file_size() const;
   /// An inode in memory for what lies at its place on the device: what get_inode() and the making of

@@ -72,7 +72,7 @@ class Cutter {
     if (is_used_up()) return false;
     const BlockNumber block(pointer);
     const bool all = start >= first_;
-    if (!fs_.geometry.is_data_block(pointer)) {
+    if (!fs_.is_data_block(pointer)) {
       Errno damage = fs_.damaged("block pointer", pointer);
       if (!all) return damage;
       pointer = 0;
@@ -131,7 +131,7 @@ Result<void> free_attribute_block(Ext2Inode& inode) REQUIRES(inode.map_lock)
   Ext2FileSystem& fs = inode.fs();
   BlockNumber number(inode.raw.file_acl);
   if (number.value == 0) return {};
-  if (!fs.geometry.is_data_block(number.value)) return fs.damaged("attributes", number.value);
+  if (!fs.is_data_block(number.value)) return fs.damaged("attributes", number.value);
   MetadataBlock block = TRY(fs.metadata.read(number));
   auto& header = *block.as<AttributeHeader>();
   if (header.magic != kAttributeMagic) return fs.damaged("attributes", number.value);

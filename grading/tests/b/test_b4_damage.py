@@ -184,7 +184,7 @@ def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) 
         fd = process.open(path)
         result = process.attempt().read_into(fd, process.buffer(PAGE), 10, at)
         check_that(-result in DAMAGE, expected="EUCLEAN", seen=error_name(-result) if result < 0 else f"{result} bytes",
-                   what=f"pread() through {part}", hint="check each pointer with Geometry::is_data_block()")
+                   what=f"pread() through {part}", hint="check each pointer with Ext2FileSystem::is_data_block()")
         process.close(fd)
     fd = process.open(direct)
     check(expected=100, seen=len(process.pread(fd, 100, PAGE)),

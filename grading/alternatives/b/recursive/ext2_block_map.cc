@@ -31,7 +31,7 @@ Result<BlockPath> block_path(const Geometry& geometry, uint64_t file_block) {
 namespace {
 
 bool leads_outside(Ext2FileSystem& fs, uint32_t number) {
-  return number != 0 && !fs.geometry.is_data_block(number);
+  return number != 0 && !fs.is_data_block(number);
 }
 
 /// The block that `number`, a pointer on level `level` of the path, leads to in the end.
