@@ -29,6 +29,8 @@ BLOCK = 1024
 SIZE = 24 << 20  # bytes: three groups, the second with a copy of superblock and descriptors
 DAMAGE = (errno.EUCLEAN, errno.EIO)  # what comes through the page cache fails as an input or output does
 PLACES = (0, 5, 20, 600, 12 + 256 + 65536 + 10)  # blocks of the file that has every kind of pointer
+IMMUTABLE, APPEND_ONLY = 0x10, 0x20
+F_GETFL, F_SETFL = 3, 4
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +183,83 @@ def check_pointer(station: Station, sound: bytes, pointer: Pointer, what: str, b
     ext2_judge.repair(station.disk)
     assert ext2_judge.read_file(station.disk, "/other") == bytes(range(250)) * 20, case
     assert sorted(ext2_judge.read_tree(station.disk)) == ["/", "/folder", "/folder/inside", "/lost+found", "/new", "/other"], case
+
+
+# ---- Flags -------------------------------------------------------------------------------------
+
+
+def with_flag(sound: bytes, path: str, flag: int) -> bytearray:
+    def change(layout: Layout) -> None:
+        number = layout.paths()[path]
+        layout.set_inode(number, "i_flags", layout.inode(number, "i_flags") | flag)
+    return changed(sound, change)
+
+
+def check_flag(station: Station, path: str, flag: int) -> None:
+    ext2_judge.check_clean(station.disk)
+    layout = Layout(station.disk.read_bytes())
+    assert layout.inode(layout.paths()[path], "i_flags") & flag
+
+
+def test_an_immutable_file_stays_as_it_is(station: Station, sound: bytes) -> None:
+    with station.mounted(with_flag(sound, "/other", IMMUTABLE)) as process:
+        refused, path = process.fails("EPERM"), "/mnt/other"
+        for flags in (os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND, os.O_RDONLY | os.O_TRUNC):
+            refused.open(path, flags)
+        refused.truncate(path, 0)
+        refused.unlink(path)
+        refused.rename(path, "/mnt/moved")
+        refused.rename("/mnt/file", path)
+        refused.link(path, "/mnt/again")
+        refused.chmod(path, 0o600)
+        refused.utimensat(path, process.buffer(4096))
+        fd = process.open(path)
+        assert process.pread(fd, 4, 0) == bytes(range(4))
+        process.close(fd)
+        process.unlink("/mnt/file")
+    check_flag(station, "/other", IMMUTABLE)
+
+
+def test_an_append_only_file_becomes_longer_and_nothing_else(station: Station, sound: bytes) -> None:
+    with station.mounted(with_flag(sound, "/other", APPEND_ONLY)) as process:
+        refused, path = process.fails("EPERM"), "/mnt/other"
+        for flags in (os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND | os.O_TRUNC, os.O_RDONLY | os.O_TRUNC):
+            refused.open(path, flags)
+        refused.truncate(path, 9000)
+        refused.unlink(path)
+        refused.rename(path, "/mnt/moved")
+        refused.rename("/mnt/file", path)
+        refused.link(path, "/mnt/again")
+        refused.chmod(path, 0o600)
+        fd = process.open(path, os.O_WRONLY | os.O_APPEND)
+        process.write(fd, "end")
+        refused.ftruncate(fd, 9000)
+        flags = process.fcntl(fd, F_GETFL)
+        refused.fcntl(fd, F_SETFL, flags & ~os.O_APPEND)
+        process.fcntl(fd, F_SETFL, flags | os.O_NONBLOCK)
+        process.close(fd)
+    check_flag(station, "/other", APPEND_ONLY)
+    assert ext2_judge.read_file(station.disk, "/other") == bytes(range(250)) * 20 + b"end"
+
+
+@pytest.mark.parametrize(("folder", "flag"), [("/folder", IMMUTABLE), ("/folder", APPEND_ONLY), ("/", IMMUTABLE)])
+def test_a_protected_directory_keeps_its_names(station: Station, sound: bytes, folder: str, flag: int) -> None:
+    below = "/mnt" + folder.rstrip("/")
+    inside = below + ("/inside" if folder == "/folder" else "/other")
+    with station.mounted(with_flag(sound, folder, flag)) as process:
+        refused = process.fails("EPERM")
+        refused.unlink(inside)
+        refused.rename(inside, f"{below}/moved")
+        refused.chmod(below or "/mnt", 0o700)
+        adding = process if flag == APPEND_ONLY else refused
+        fd = adding.open(f"{below}/new", os.O_CREAT | os.O_WRONLY)
+        adding.mkdir(f"{below}/made")
+        adding.symlink("target", f"{below}/link")
+        adding.link("/mnt/file" if folder != "/" else inside, f"{below}/again")
+        if flag == APPEND_ONLY:
+            process.close(fd)
+            refused.rmdir(f"{below}/made")
+        fd = process.open(inside, os.O_WRONLY)  # what is in a file is its own affair
+        process.write(fd, "x")
+        process.close(fd)
+    check_flag(station, folder, flag)

@@ -72,6 +72,8 @@ Result<Ext2Inode*> Ext2FileSystem::make_inode(InodeNumber number, const RawInode
   ExclusiveGuard guard(inode->map_lock);
   inode->raw = raw;
   inode->size.store(inode_size(raw));
+  if ((raw.flags & kFlagImmutable) != 0) inode->protection |= Inode::kImmutable;
+  if ((raw.flags & kFlagAppendOnly) != 0) inode->protection |= Inode::kAppendOnly;
   inode->links.store(raw.links_count);
   return inode;
 }

@@ -19,20 +19,28 @@ bool permits(FileType type, const Attributes& file, const Credentials& who, uint
 }  // namespace
 
 Result<void> check_access(Inode& inode, const Credentials& who, uint32_t wanted) {
+  if (inode.protection != 0 && (wanted & kMayWrite) != 0) {
+    const bool appends = (wanted & kMayOverwrite) == 0;
+    if (inode.is_immutable() || !appends) return Errno::kEPERM;
+  }
+  wanted &= ~kMayOverwrite;
   if (who.is_root() && (wanted & kMayExecute) == 0) return {};
   return permits(inode.type, inode.attributes(), who, wanted) ? Errno::kOk : Errno::kEACCES;
 }
 
 Result<void> check_remove(Inode& directory, Inode& victim, const Credentials& who) {
-  if (who.is_root()) return {};
+  if (directory.is_immutable()) return Errno::kEPERM;
   Attributes above = directory.attributes();
   if (!permits(directory.type, above, who, kMayWrite | kMayExecute)) return Errno::kEACCES;
+  if (directory.protection != 0 || victim.protection != 0) return Errno::kEPERM;
+  if (who.is_root()) return {};
   bool sticky = (above.permissions & kSticky) != 0;
   if (!sticky || above.owner == who.user) return {};
   return check_owner(victim, who);
 }
 
 Result<void> check_link(Inode& target, const Credentials& who) {
+  if (target.protection != 0) return Errno::kEPERM;
   Attributes file = target.attributes();
   if (who.is_root() || file.owner == who.user) return {};
   bool set_group =

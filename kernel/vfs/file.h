@@ -48,9 +48,12 @@ struct File final : RefCounted<File>, ObjectKeeper {
 
 /// What must be permitted (check_access()) to whoever opens an existing file so.
 constexpr uint32_t access_of(uint32_t flags) {
-  uint32_t access = flags & open_flag::kAccessMask;
-  bool changes = access != open_flag::kReadOnly || (flags & open_flag::kTruncate) != 0;
-  return (access != open_flag::kWriteOnly ? kMayRead : 0) | (changes ? kMayWrite : 0);
+  const uint32_t access = flags & open_flag::kAccessMask;
+  const bool cuts = (flags & open_flag::kTruncate) != 0;
+  const bool changes = access != open_flag::kReadOnly || cuts;
+  const bool overwrites = cuts || (changes && (flags & open_flag::kAppend) == 0);
+  return (access != open_flag::kWriteOnly ? kMayRead : 0) | (changes ? kMayWrite : 0) |
+         (overwrites ? kMayOverwrite : 0);
 }
 
 /// A file that is open at `place`, on_open() done. For vfs_open(), pipes and the console. ENOMEM, and

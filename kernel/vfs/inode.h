@@ -92,6 +92,10 @@ class Inode : public CacheOwner, private RcuHead {
   const InodeNumber number;
   const FileType type;
   const uint64_t serial;  // of this object: no other inode in memory ever has it
+  /// What nobody may change, root neither (vfs/access.h). Immutable from when others find the inode.
+  enum Protection : uint8_t { kImmutable = 1, kAppendOnly = 2 };
+  uint8_t protection = 0;
+  bool is_immutable() const { return (protection & kImmutable) != 0; }
 
   /// Directories: their entries; regular files: their size and who writes. Readers of data take
   /// nothing. Taken by the VFS around the calls below, as each says.

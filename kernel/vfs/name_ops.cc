@@ -133,6 +133,9 @@ Result<void> vfs_truncate(const Place& place, uint64_t size) {
 
 Result<void> vfs_set_attributes(const Place& place, const AttributeChange& change) {
   if (is_read_only(place)) return Errno::kEROFS;
+  constexpr uint32_t kRights =
+      AttributeChange::kPermissions | AttributeChange::kOwner | AttributeChange::kGroup;
+  if ((change.which & kRights) != 0 && place.inode->protection != 0) return Errno::kEPERM;
   ExclusiveGuard guard(place.inode->lock);
   return place.inode->set_attributes(change);
 }

@@ -37,7 +37,6 @@ Result<void> check_names(const Move& move) {
 
 /// Both names may be taken away, or made, by who asks. A directory that gets another parent changes, too.
 Result<void> check_rights(const Move& move) {
-  if (move.who.is_root()) return {};
   TRY(check_remove(move.source(), *move.moved, move.who));
   TRY(move.victim ? check_remove(move.target(), *move.victim, move.who)
                   : check_make(move.target(), move.who));

@@ -24,6 +24,7 @@ const char* error_words(Errno error) {
     case Errno::kENOTBLK: return "no such disk; `disks` lists them";
     case Errno::kENOTDIR: return "not a directory";
     case Errno::kENOTEMPTY: return "the directory isn't empty";
+    case Errno::kEPERM: return "the file is immutable or append-only, or somebody else's";
     case Errno::kEROFS: return "mounted read-only";
     case Errno::kEUCLEAN: return "the file system is damaged; try e2fsck";
     case Errno::kEXDEV: return "on another file system; it would have to be copied";

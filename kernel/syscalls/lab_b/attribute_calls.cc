@@ -89,9 +89,12 @@ Timestamp to_timestamp(const abi::TimeSpec& time) {
 Result<void> change_times(const Place& place, const NewTimes& wanted) {
   TRY(wanted.check());
   Credentials who = caller();
-  auto theirs = check_owner(*place.inode, who);
+  Inode& inode = *place.inode;
+  // What is append-only can be touched, not given other times.
+  if (inode.is_immutable() || (inode.protection != 0 && !wanted.all_now())) return Errno::kEPERM;
+  auto theirs = check_owner(inode, who);
   // Who may write to a file could have written now.
-  TRY(theirs.ok() || !wanted.all_now() ? theirs : check_access(*place.inode, who, kMayWrite));
+  TRY(theirs.ok() || !wanted.all_now() ? theirs : check_access(inode, who, kMayWrite));
   AttributeChange change;
   if (wanted.times[0].nanoseconds != NewTimes::kOmit) {
     change.which |= AttributeChange::kAccessed;
@@ -155,6 +158,7 @@ Result<void> truncate_file(uint64_t fd, uint64_t size) {
   if (int64_t(size) < 0) return Errno::kEINVAL;
   RefPtr<File> file = TRY(usable_file(fd));
   if (file->inode().type != FileType::kRegular || !file->writable) return Errno::kEINVAL;
+  if (file->inode().protection != 0) return Errno::kEPERM;
   return vfs_truncate(file->place, size);
 }
 
@@ -162,7 +166,7 @@ Result<void> truncate_path(uint64_t path, uint64_t size) {
   if (int64_t(size) < 0) return Errno::kEINVAL;
   Place place = TRY(find_place(kFromCurrent, path, 0));
   bool possible = place.inode->type == FileType::kRegular && !is_read_only(place);
-  if (possible) TRY(check_access(*place.inode, caller(), kMayWrite));
+  if (possible) TRY(check_access(*place.inode, caller(), kMayWrite | kMayOverwrite));
   return vfs_truncate(place, size);
 }
 

@@ -31,6 +31,8 @@ Result<int64_t> set_flags(File& file, uint64_t wanted) {
   constexpr uint32_t kMask =
       open_flag::kAppend | open_flag::kNonBlocking | open_flag::kDirect | open_flag::kNoAccessTime;
   uint32_t flags = file.flags.load();
+  const bool turns_append = ((flags ^ uint32_t(wanted)) & open_flag::kAppend) != 0;
+  if (turns_append && (file.inode().protection & Inode::kAppendOnly) != 0) return Errno::kEPERM;
   while (!file.flags.compare_exchange_weak(flags, (flags & ~kMask) | (uint32_t(wanted) & kMask))) {
   }
   return int64_t(0);

@@ -16,6 +16,7 @@ Result<void> show_file(RegionRequest& request, uint64_t fd, uint64_t offset) {
   // Private pages begin as the file's, so that needs reading, whatever the access.
   if (!file->readable) return Errno::kEACCES;
   if (request.shared && request.access.write && !file->writable) return Errno::kEACCES;
+  if (request.shared && file->writable && file->inode().protection != 0) return Errno::kEACCES;
   if (file->inode().type != FileType::kRegular) return Errno::kENODEV;
   request.may_write = !request.shared || file->writable;
   request.kind = RegionKind::kFile;
