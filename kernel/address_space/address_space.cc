@@ -5,6 +5,7 @@
 #include "address_space/copy_on_write.h"
 #include "memory/frame_allocator.h"
 #include "memory/heap.h"
+#include "memory/page_cursor.h"
 
 namespace cairn {
 
@@ -115,10 +116,11 @@ Result<VirtAddr> AddressSpace::map_region(const RegionRequest& request) {
   return *start;
 }
 
-/// Makes `address` a border between regions.
-Result<void> AddressSpace::split_at(VirtAddr address) {
+/// Makes `address` a border between regions, and so between pages: none lies in two regions.
+Result<void> AddressSpace::split_at(VirtAddr address, TlbGather& gather) {
   Region* region = region_at(address);
   if (region == nullptr || region->range.start == address) return {};
+  if (region->huge && table_.is_mapped(address)) TRY(table_.split_page(address, gather));
   auto* upper = new_object<Region>();
   if (upper == nullptr) return Errno::kENOMEM;
   upper->range = {address, region->range.end};
@@ -140,17 +142,6 @@ Result<void> AddressSpace::split_at(VirtAddr address) {
   return {};
 }
 
-/// Splits the 2 MiB pages that the range's borders run through. It takes memory, so it comes before
-/// anything is changed.
-Result<void> AddressSpace::split_pages_at(VirtRange range, TlbGather& gather) {
-  for (VirtAddr border : {range.start, range.end}) {
-    PageWalk walk = table_.walk_page_table(border);
-    bool inside = walk.is_mapped() && walk.level == 2 && !is_aligned(border.value, kHugePageSize);
-    if (inside) TRY(table_.split_page(border, gather));
-  }
-  return {};
-}
-
 Result<void> AddressSpace::unmap_range(VirtRange range) {
   DetachedRegions detached;
   MutexGuard guard(lock);
@@ -158,10 +149,9 @@ Result<void> AddressSpace::unmap_range(VirtRange range) {
 }
 
 Result<void> AddressSpace::unmap_locked(VirtRange range, DetachedRegions& detached) {
-  TRY(split_at(range.start));
-  TRY(split_at(range.end));
   TlbGather gather(table_);
-  TRY(split_pages_at(range, gather));
+  TRY(split_at(range.start, gather));
+  TRY(split_at(range.end, gather));
   Region* region = regions_.lower_bound(range.start);
   while (region != nullptr && region->range.start < range.end) {
     Region* next = regions_.next(*region);
@@ -175,15 +165,10 @@ Result<void> AddressSpace::unmap_locked(VirtRange range, DetachedRegions& detach
 
 /// Unmaps what is mapped in the range, whole pages of either size.
 void AddressSpace::unmap_pages(VirtRange range, TlbGather& gather) {
-  for (VirtAddr at = range.start; at < range.end;) {
-    PageWalk walk = table_.walk_page_table(at);
-    if (walk.level == 0) return;
-    VirtAddr next = walk.end(at);
-    if (walk.is_mapped()) {
-      auto old = table_.unmap_page(at, gather, walk.page_size());
-      if (old.ok()) gather.put_frame(old->address(), walk.page_size());
-    }
-    at = next;
+  PageCursor pages(table_, range);
+  while (auto page = pages.next()) {
+    auto old = table_.unmap_page(page->start, gather, page->size);
+    if (old.ok()) gather.put_frame(old->address(), page->size);
   }
 }
 
@@ -196,10 +181,9 @@ Result<void> AddressSpace::protect_range(VirtRange range, Access access) {
     if (access.write && !region->may_write) return Errno::kEACCES;
     at = region->range.end;
   }
-  TRY(split_at(range.start));
-  TRY(split_at(range.end));
   TlbGather gather(table_);
-  TRY(split_pages_at(range, gather));
+  TRY(split_at(range.start, gather));
+  TRY(split_at(range.end, gather));
   for (Region* region = regions_.lower_bound(range.start);
        region != nullptr && region->range.start < range.end; region = regions_.next(*region)) {
     if (region->access == access) continue;
@@ -218,15 +202,11 @@ void AddressSpace::narrow_pages(const Region& region, TlbGather& gather) {
     flags = without(flags, Pte::kUser);
     has_hidden_pages_ = true;
   }
-  for (VirtAddr at = region.range.start; at < region.range.end;) {
-    PageWalk walk = table_.walk_page_table(at);
-    if (walk.level == 0) return;
-    VirtAddr next = walk.end(at);
-    if (walk.is_mapped()) {
-      auto changed = table_.remap_page(at, walk.entry().address(), flags, gather, walk.page_size());
-      ASSERT(changed.ok());  // a whole page that is mapped: nothing to allocate
-    }
-    at = next;
+  PageCursor pages(table_, region.range);
+  while (auto page = pages.next()) {
+    auto changed =
+        table_.remap_page(page->start, page->entry->address(), flags, gather, page->size);
+    ASSERT(changed.ok());  // a whole page that is mapped: nothing to allocate
   }
 }
 

@@ -88,10 +88,10 @@ class AddressSpace : public RefCounted<AddressSpace> {
 
   // MemoryObject's walks do these here, where regions in `range` show the pages.
   void unmap_object_pages(const ObjectPages& pages, VirtRange range) EXCLUDES(lock);
-  void unmap_object_frame(const ObjectPages& page, VirtRange range, FrameNumber frame)
+  void unmap_object_frame(const ObjectPages& wanted, VirtRange range, FrameNumber frame)
       EXCLUDES(lock);
   void protect_object_pages(const ObjectPages& pages, VirtRange range) EXCLUDES(lock);
-  bool take_object_accessed(const ObjectPages& page, VirtRange range, FrameNumber frame)
+  bool take_object_accessed(const ObjectPages& wanted, VirtRange range, FrameNumber frame)
       EXCLUDES(lock);
 
   /// Protects everything below, page table included. Held for work on memory only: its holder never
@@ -105,23 +105,22 @@ class AddressSpace : public RefCounted<AddressSpace> {
   struct BroughtPage;                           // page_fault.cc
   class DetachedRegions;                        // address_space.cc
 
-  std::optional<FaultOutcome> resolve_fault(const PageFault& fault, BroughtPage& page)
-      EXCLUDES(lock);
+  std::optional<FaultOutcome> resolve_fault(const PageFault& fault,
+                                            std::optional<BroughtPage>& page) EXCLUDES(lock);
   std::optional<FaultOutcome> resolve_object_fault(Region& region, const PageFault& fault,
-                                                   BroughtPage& page) REQUIRES(lock);
+                                                   std::optional<BroughtPage>& page) REQUIRES(lock);
   FaultOutcome map_shared_page(const Region& region, VirtAddr at, FrameNumber frame, bool write)
       REQUIRES(lock);
   bool regions_permit(VirtAddr start, uint64_t size, bool write) EXCLUDES(lock);
   Region* region_at(VirtAddr address) const REQUIRES(lock);
   Region* grow_stack(VirtAddr address) REQUIRES(lock);
   bool is_free(VirtRange range) const REQUIRES(lock);
-  Result<void> split_at(VirtAddr address) REQUIRES(lock);
+  Result<void> split_at(VirtAddr address, TlbGather& gather) REQUIRES(lock);
   Result<void> unmap_locked(VirtRange range, DetachedRegions& detached) REQUIRES(lock);
   void insert_region(Region& region) REQUIRES(lock);
   Result<RefPtr<AddressSpace>> copy_for_fork() EXCLUDES(lock);
   template <class Use>
   void for_each_object_page(const ObjectPages& wanted, VirtRange range, Use use) REQUIRES(lock);
-  Result<void> split_pages_at(VirtRange range, TlbGather& gather) REQUIRES(lock);
   void unmap_pages(VirtRange range, TlbGather& gather) REQUIRES(lock);
   void narrow_pages(const Region& region, TlbGather& gather) REQUIRES(lock);
   Result<VirtAddr> place(const RegionRequest& request, DetachedRegions& detached) REQUIRES(lock);

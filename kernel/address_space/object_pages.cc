@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "address_space/address_space.h"
-#include "memory/frame_refs.h"
+#include "memory/page_cursor.h"
 
 namespace cairn {
 
-/// Calls `use(region, page, walk)` for each mapped page that shows a page of `wanted`. Regions may have
+/// Calls `use(region, page)` for each mapped page that shows a page of `wanted`. Regions may have
 /// been split or replaced since the walk saw them, so what they show now is looked up.
 template <class Use>
 void AddressSpace::for_each_object_page(const ObjectPages& wanted, VirtRange range, Use use) {
@@ -15,32 +15,27 @@ void AddressSpace::for_each_object_page(const ObjectPages& wanted, VirtRange ran
   if (region == nullptr) region = regions_.lower_bound(range.start);
   for (; region != nullptr && region->range.start < range.end; region = regions_.next(*region)) {
     if (region->object != &wanted.object) continue;
-    VirtRange part = wanted.part_of(*region);
-    for (VirtAddr at = part.start; at < part.end;) {
-      PageWalk walk = table_.walk_page_table(at);
-      if (walk.level == 0) return;
-      VirtAddr next = walk.end(at);
-      if (walk.is_mapped()) use(*region, at, walk);
-      at = next;
-    }
+    PageCursor pages(table_, wanted.part_of(*region));
+    while (auto page = pages.next()) use(*region, *page);
   }
 }
 
 void AddressSpace::unmap_object_pages(const ObjectPages& pages, VirtRange range) {
   MutexGuard guard(lock);
   TlbGather gather(table_);
-  for_each_object_page(pages, range, [&](Region&, VirtAddr at, const PageWalk&) {
-    auto old = table_.unmap_page(at, gather);
+  for_each_object_page(pages, range, [&](Region&, const MappedPage& page) {
+    auto old = table_.unmap_page(page.start, gather);
     if (old.ok()) gather.put_frame(old->address());
   });
 }
 
-void AddressSpace::unmap_object_frame(const ObjectPages& page, VirtRange range, FrameNumber frame) {
+void AddressSpace::unmap_object_frame(const ObjectPages& wanted, VirtRange range,
+                                      FrameNumber frame) {
   MutexGuard guard(lock);
   TlbGather gather(table_);
-  for_each_object_page(page, range, [&](Region&, VirtAddr at, const PageWalk& walk) {
-    if (walk.entry().address() != frame_address(frame)) return;
-    auto old = table_.unmap_page(at, gather);
+  for_each_object_page(wanted, range, [&](Region&, const MappedPage& page) {
+    if (page.entry->address() != frame_address(frame)) return;
+    auto old = table_.unmap_page(page.start, gather);
     if (old.ok()) gather.put_frame(old->address());
   });
 }
@@ -48,22 +43,22 @@ void AddressSpace::unmap_object_frame(const ObjectPages& page, VirtRange range, 
 void AddressSpace::protect_object_pages(const ObjectPages& pages, VirtRange range) {
   MutexGuard guard(lock);
   TlbGather gather(table_);
-  for_each_object_page(pages, range, [&](Region& region, VirtAddr at, const PageWalk& walk) {
-    if (!region.shared || !has(walk.entry().flags(), Pte::kWritable)) return;
-    (void)walk.entry().remove(Pte::kWritable);
-    gather.add(at);
+  for_each_object_page(pages, range, [&](Region& region, const MappedPage& page) {
+    if (!region.shared || !has(page.entry->flags(), Pte::kWritable)) return;
+    (void)page.entry->remove(Pte::kWritable);
+    gather.add(page.start);
   });
 }
 
-bool AddressSpace::take_object_accessed(const ObjectPages& page, VirtRange range,
+bool AddressSpace::take_object_accessed(const ObjectPages& wanted, VirtRange range,
                                         FrameNumber frame) {
   MutexGuard guard(lock);
   bool accessed = false;
-  for_each_object_page(page, range, [&](Region&, VirtAddr, const PageWalk& walk) {
-    if (walk.entry().address() != frame_address(frame)) return;
+  for_each_object_page(wanted, range, [&](Region&, const MappedPage& page) {
+    if (page.entry->address() != frame_address(frame)) return;
     // Not flushed: a processor that keeps the translation doesn't set the bit again, and the page
     // only looks less used than it is.
-    accessed |= has(walk.entry().remove(Pte::kAccessed).flags(), Pte::kAccessed);
+    accessed |= has(page.entry->remove(Pte::kAccessed).flags(), Pte::kAccessed);
   });
   return accessed;
 }

@@ -100,10 +100,10 @@ Region* AddressSpace::grow_stack(VirtAddr address) {
 FaultOutcome AddressSpace::handle_fault(const PageFault& fault) {
   page_fault_count.increment();
   if (!is_user_address(fault.address)) return FaultOutcome::kBadAddress;
-  BroughtPage page;
+  std::optional<BroughtPage> page;
   for (unsigned reclaims = 0;;) {
     auto outcome = resolve_fault(fault, page);
-    if (!outcome) outcome = page.bring();
+    if (!outcome) outcome = page->bring();
     if (!outcome) continue;
     if (*outcome != FaultOutcome::kOutOfMemory) return *outcome;
     // Each time somebody's memory was freed, if perhaps taken by others before us.
@@ -111,8 +111,9 @@ FaultOutcome AddressSpace::handle_fault(const PageFault& fault) {
   }
 }
 
-/// One look, with the lock. No outcome: `page` is to be brought first.
-std::optional<FaultOutcome> AddressSpace::resolve_fault(const PageFault& fault, BroughtPage& page) {
+/// One look, with the lock. No outcome: `page`, which is there then, is to be brought first.
+std::optional<FaultOutcome> AddressSpace::resolve_fault(const PageFault& fault,
+                                                        std::optional<BroughtPage>& page) {
   MutexGuard guard(lock);
   Region* region = region_at(fault.address);
   if (region == nullptr) region = grow_stack(fault.address);
@@ -124,7 +125,7 @@ std::optional<FaultOutcome> AddressSpace::resolve_fault(const PageFault& fault, 
 
 std::optional<FaultOutcome> AddressSpace::resolve_object_fault(Region& region,
                                                                const PageFault& fault,
-                                                               BroughtPage& page) {
+                                                               std::optional<BroughtPage>& page) {
   VirtAddr at(align_down(fault.address.value, kPageSize));
   PageWalk walk = table_.walk_page_table(at);
   const bool mapped = walk.is_mapped();
@@ -133,14 +134,15 @@ std::optional<FaultOutcome> AddressSpace::resolve_object_fault(Region& region,
   if (mapped && (!to_write || has(walk.entry().flags(), Pte::kWritable))) {
     return FaultOutcome::kRetry;  // another thread was faster
   }
-  bool brought = page.is_for(region, at, to_write) &&
-                 region.object->confirm_page(page.offset, page.frame, to_write);
+  bool brought = page && page->is_for(region, at, to_write) &&
+                 region.object->confirm_page(page->offset, page->frame, to_write);
   if (!brought) {
-    page.want(region, at, to_write);
+    if (!page) page.emplace();
+    page->want(region, at, to_write);
     return std::nullopt;
   }
-  if (!region.shared) return handle_page_fault(*this, region, fault, page.take_frame());
-  return map_shared_page(region, at, page.take_frame(), to_write);
+  if (!region.shared) return handle_page_fault(*this, region, fault, page->take_frame());
+  return map_shared_page(region, at, page->take_frame(), to_write);
 }
 
 /// Maps the object's own page, whose reference is handed over, or widens the entry that maps it.

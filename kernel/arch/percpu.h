@@ -87,11 +87,13 @@ std::span<Cpu* const> all_cpus();
 /// time; before it runs anything that counts or allocates. False if there are kMaxCpus already.
 bool add_cpu(Cpu& cpu);
 
-/// Adds to this processor's counter `index` in one instruction, so no interrupt can come in between.
-inline void count_on_this_cpu(uint64_t index, uint64_t by) {
-  asm volatile("addq %1, %%gs:%c2(,%0,8)"
+/// Adds to what this processor counted for `counter`, one of those in [counters_start, counters_end), each 8 bytes
+/// long like its place in `counters`. In one instruction, so no interrupt can come in between; the linker
+/// takes counters_start from the address (boot/kernel.ld).
+inline void count_on_this_cpu(const void* counter, uint64_t by) {
+  asm volatile("addq %1, %%gs:%c2+minus_counters_start(%0)"
                :
-               : "r"(index), "er"(by), "i"(offsetof(Cpu, counters))
+               : "r"(counter), "er"(by), "i"(offsetof(Cpu, counters))
                : "memory", "cc");
 }
 

@@ -2,10 +2,13 @@
 // lab A's (labs/a-paging/page_table.cc).
 #include "memory/page_table.h"
 
+#include <algorithm>
+
 #include "arch/cpu.h"
 #include "lib/assert.h"
 #include "lib/string.h"
 #include "memory/frame_allocator.h"
+#include "memory/page_cursor.h"
 #include "memory/tlb.h"
 
 namespace cairn {
@@ -26,8 +29,6 @@ PageTable::~PageTable() {
   ASSERT(active_cpus().empty());
   free_frame(frame_of(root_));
 }
-
-bool PageTable::is_active() const { return this_cpu().loaded_table == this; }
 
 void PageTable::activate() const {
   Cpu& cpu = this_cpu();
@@ -53,5 +54,23 @@ Result<PhysAddr> allocate_table() {
 }
 
 void free_table(PhysAddr table) { free_frame(frame_of(table)); }
+
+void PageCursor::find(VirtAddr from) {
+  for (; from < end_; from = part_end_) {
+    PageWalk walk = table_.walk_page_table(from);
+    if (walk.level == 0) break;
+    bool large = walk.level > 1;
+    first_ = &walk.entry();
+    first_page_ = from;
+    size_ = walk.page_size();
+    part_end_ =
+        large ? walk.end(from)
+              : std::min(end_, VirtAddr(align_down(from.value, kHugePageSize) + kHugePageSize));
+    stop_ = first_ + (large ? 1 : (part_end_ - from) / kPageSize);
+    entry_ = present_from(first_);
+    if (entry_ != nullptr) return;
+  }
+  entry_ = nullptr;
+}
 
 }  // namespace cairn

@@ -19,6 +19,7 @@
 
 #include "arch/cpu_set.h"
 #include "arch/layout.h"
+#include "arch/percpu.h"
 #include "lib/result.h"
 #include "lib/types.h"
 #include "memory/frame.h"
@@ -65,7 +66,7 @@ class PageTable {
   /// Loads the kernel's own table instead. Preemption disabled.
   static void activate_kernel();
   /// Whether this processor has it loaded. Preemption disabled.
-  bool is_active() const;
+  bool is_active() const { return this_cpu().loaded_table == this; }
   /// The processors that have this table loaded, those included that run a kernel thread on it, which
   /// has no use for any user half: all that may hold translations of it. The order of updates is in
   /// memory/tlb.h.

@@ -42,10 +42,10 @@ void TlbGather::release_memory() {
 
 void flush_tlb_here(const PageTable& table, VirtRange range) {
   if (!table.is_active()) return;
-  if (table.retired_) {
-    PageTable::activate_kernel();
-  } else if (range.size() == kPageSize) {
+  if (range.size() == kPageSize) {
     flush_tlb_single(range.start);
+  } else if (table.retired_) {
+    PageTable::activate_kernel();  // its end flushes the whole user half
   } else {
     flush_tlb_range(range);
   }

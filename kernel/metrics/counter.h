@@ -34,9 +34,8 @@ std::span<Counter> all_counters();
 extern "C" Counter counters_start[];
 extern "C" Counter counters_end[];
 
-inline void Counter::increment(uint64_t by) {
-  count_on_this_cpu(uint64_t(this - counters_start), by);
-}
+inline void Counter::increment(uint64_t by) { count_on_this_cpu(this, by); }
+static_assert(sizeof(Counter) == sizeof(Cpu::counters[0]));
 
 }  // namespace cairn
 

@@ -41,7 +41,6 @@ void rcu_read_unlock() { enable_preemption(); }
 void synchronize_rcu() { ASSERT(this_cpu().preempt_count == 0); }
 
 void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
-  if (table.active_cpus().empty()) return;
   disable_preemption();
   flush_tlb_here(table, range);
   enable_preemption();

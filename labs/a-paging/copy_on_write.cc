@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "memory/frame_allocator.h"
 #include "memory/frame_refs.h"
+#include "memory/page_cursor.h"
 
 namespace cairn {
 
@@ -31,9 +32,10 @@ void copy_page(FrameNumber to, FrameNumber from) {
 
 /// Maps a frame whose reference we hold, or drops that reference.
 FaultOutcome map_or_put(PageTable& table, VirtAddr page, FrameNumber frame, Pte flags) {
-  if (table.map_page(page, frame_address(frame), flags).ok()) return FaultOutcome::kRetry;
+  auto mapped = table.map_page(page, frame_address(frame), flags);
+  if (mapped.ok()) return FaultOutcome::kRetry;
   frame_put(frame);
-  return FaultOutcome::kOutOfMemory;
+  return mapped.error() == Errno::kEEXIST ? FaultOutcome::kRetry : FaultOutcome::kOutOfMemory;
 }
 
 FaultOutcome map_zeros(PageTable& table, const Region& region, VirtAddr page, bool write) {
@@ -77,6 +79,33 @@ FaultOutcome map_object_page(PageTable& table, const Region& region, VirtAddr pa
   return map_or_put(table, page, *copy, region.page_flags());
 }
 
+/// Maps pages in a child that doesn't run yet, in order of address. Most lie in the same table of level 1 as
+/// the one before, and then need no walk.
+class ChildPages {
+ public:
+  explicit ChildPages(PageTable& table) : table_(table) {}
+
+  /// `flags` may have kCopyOnWrite.
+  Result<void> map(const MappedPage& page, PhysAddr frame, Pte flags) {
+    if (last_ != nullptr && page.start.value / kHugePageSize == last_page_.value / kHugePageSize) {
+      last_ += (page.start - last_page_) / kPageSize;
+      last_->set(frame, flags | Pte::kPresent);
+      table_entry_count(physical_of(last_))++;
+    } else {
+      TRY(table_.map_page(page.start, frame, flags & kPermissionBits, page.size));
+      last_ = &table_.walk_page_table(page.start).entry();
+      last_->set(frame, last_->flags() | flags);
+    }
+    last_page_ = page.start;
+    return {};
+  }
+
+ private:
+  PageTable& table_;
+  PageTableEntry* last_ = nullptr;
+  VirtAddr last_page_;
+};
+
 /// A write to a page that is mapped read-only in a region that may be written.
 FaultOutcome make_writable(PageTable& table, const Region& region, PageWalk walk, VirtAddr page) {
   TlbGather gather(table);
@@ -108,7 +137,7 @@ FaultOutcome make_writable(PageTable& table, const Region& region, PageWalk walk
   gather.add(page);
   gather.flush();
   (void)walk.entry().add(Pte::kWritable);
-  gather.put_frame(frame_address(old_frame));
+  frame_put(old_frame);
   return FaultOutcome::kRetry;
 }
 
@@ -119,29 +148,20 @@ FaultOutcome make_writable(PageTable& table, const Region& region, PageWalk walk
 Result<void> share_copy_on_write(AddressSpace& parent, AddressSpace& child, const Region& region,
                                  TlbGather& gather) {
   // BEGIN SOLUTION A4
-  PageTable& from = parent.page_table_locked();
-  PageTable& to = child.page_table_locked();
-  for (VirtAddr page = region.range.start; page < region.range.end;) {
-    PageWalk walk = from.walk_page_table(page);
-    VirtAddr next = walk.end(page);
-    if (walk.is_mapped()) {
-      PageSize size = walk.page_size();
-      PhysAddr frame = walk.entry().address();
-      Pte flags = without(walk.entry().flags() & kPermissionBits, Pte::kWritable);
-      TRY(to.map_page(page, frame, flags, size));
-      for (uint64_t i = 0; i < frames_in(size); i++) frame_get(frame_of(frame) + i);
-      if (has(walk.entry().flags(), Pte::kWritable)) {
-        (void)walk.entry().add(kCopyOnWrite);
-        (void)walk.entry().remove(Pte::kWritable);
-        gather.add(page, size);
-        cow_shared_count.increment(frames_in(size));
-      }
-      if (has(walk.entry().flags(), kCopyOnWrite)) {
-        PageTableEntry& copy = *to.get_page_table_entry(page).take();
-        copy.set(frame, copy.flags() | kCopyOnWrite);
-      }
-    }
-    page = next;
+  PageCursor pages(parent.page_table_locked(), region.range);
+  ChildPages copies(child.page_table_locked());
+  while (auto page = pages.next()) {
+    EntryValue before = page->entry->load();
+    const bool writable = has(before.flags(), Pte::kWritable);
+    Pte flags = without(before.flags(), Pte::kWritable) & (kPermissionBits | kCopyOnWrite);
+    if (writable) flags = flags | kCopyOnWrite;
+    TRY(copies.map(*page, before.address(), flags));
+    for (uint64_t i = 0; i < page->frames(); i++) frame_get(frame_of(before.address()) + i);
+    if (!writable) continue;
+    (void)page->entry->add(kCopyOnWrite);
+    (void)page->entry->remove(Pte::kWritable);
+    gather.add(page->start, page->size);
+    cow_shared_count.increment(page->frames());
   }
   return {};
   // END SOLUTION
@@ -153,7 +173,9 @@ FaultOutcome handle_page_fault(AddressSpace& space, const Region& region, const 
   // BEGIN SOLUTION A4
   PageTable& table = space.page_table_locked();
   VirtAddr at(align_down(fault.address.value, kPageSize));
-  PageWalk walk = table.walk_page_table(at);
+  // Where the processor found no translation there hardly is one by now; map_page() would say so.
+  PageWalk walk;
+  if (fault.present) walk = table.walk_page_table(at);
   if (!walk.is_mapped()) {
     if (page) return map_object_page(table, region, at, *page, fault.write);
     if (region.huge && map_huge_zeros(table, region, at)) return FaultOutcome::kRetry;

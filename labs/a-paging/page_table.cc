@@ -169,9 +169,10 @@ Result<EntryValue> PageTable::remap_page(VirtAddr page, PhysAddr frame, Pte flag
   if (!ends_at(walk, size)) TRY(split_around(*this, page, walk, gather, size));
   EntryValue before = walk.entry().load();
   Pte kept = before.flags() & kSoftwareBits;
-  Pte wanted = leaf_flags(flags, size) | kept;
-  if (before.address() == frame && without(before.flags(), kSeenBits) == wanted) return before;
-  EntryValue old = walk.entry().exchange(frame, wanted);
+  EntryValue wanted(frame, leaf_flags(flags, size) | kept);
+  uint64_t changes = before.bits() ^ wanted.bits();
+  if (without(Pte(changes), kSeenBits) == Pte::kNone) return before;
+  EntryValue old = walk.entry().exchange(wanted.address(), wanted.flags());
   gather.add(page, size);
   return old;
   // END SOLUTION
