@@ -8,7 +8,6 @@
 #include "debug/exit.h"
 #include "debug/log.h"
 #include "debug/panic.h"
-#include "debug/unfinished.h"
 #include "drivers/fw_cfg.h"
 #include "drivers/ram_disk.h"
 #include "drivers/uart.h"
@@ -183,9 +182,7 @@ void add_programs() {
 }
 
 void start_files() {
-  if (start_file_systems == nullptr) return;
-  start_file_systems();
-  (void)take_unfinished_item();  // what lab B lacks has been told, and is no process's fault
+  if (start_file_systems != nullptr) start_file_systems();
 }
 
 void start_monitors() {

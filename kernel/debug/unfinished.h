@@ -1,18 +1,15 @@
 // Interactive runs of starters: which lab item was missing (lib/not_implemented.h).
 #pragma once
 
-#include <atomic>
-
 namespace cairn {
 
-/// The item reached since the last call ("A2"), or null. The trap code asks before it returns to
-/// user mode, the monitor after a command.
-const char* take_unfinished_item();
+/// Upward need, implemented in sched: notes that the running thread reached `item` ("A2"), and has a thread
+/// of a process attend to it before it returns to user mode. Returns the item noted before, null if there is
+/// none. Any context.
+const char* note_unfinished_item(const char* item);
 
-/// Whether take_unfinished_item() would return one. Cheap: asked at every system call.
-extern std::atomic<const char*> unfinished_item;
-inline bool has_unfinished_item() {
-  return unfinished_item.load(std::memory_order_relaxed) != nullptr;
-}
+/// The item that the running thread reached since the last call, or null. The thread of a process asks before it
+/// returns to user mode, the monitor after a command.
+inline const char* take_unfinished_item() { return note_unfinished_item(nullptr); }
 
 }  // namespace cairn

@@ -1,5 +1,6 @@
 // Threads and their process: two lifetimes.
 #include "debug/kernel_test.h"
+#include "lib/not_implemented.h"
 #include "process/process.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
@@ -101,6 +102,53 @@ KERNEL_TEST_WITH(Pair, a_signal_that_a_thread_leaves_behind_goes_to_another) {
   send_signal(*t.process, kUserSignal);
   while (t.interrupted.load() != 3) yield();  // the first was woken, and ended without acting on it
   EXPECT(t.status() == exit_status(1));
+}
+
+/// A process that reaches code which isn't written, and one that comes back to user mode meanwhile.
+struct Unfinished {
+  WaitQueue queue{"test"};
+  std::atomic<bool> reached{false};
+  std::atomic<bool> other_ended{false};
+  explicit operator bool() const { return true; }
+
+  static void go_back_to_user_mode() {
+    {
+      InterruptsOff off;
+      TrapFrame frame{};
+      prepare_return_to_user(frame);
+    }
+    exit_user_thread(exit_status(0));
+  }
+  static void run_unfinished(void* argument) {
+    auto& test = *static_cast<Unfinished*>(argument);
+    (void)not_implemented("A9");
+    test.reached = true;
+    test.queue.wake_all();
+    test.queue.wait_until([&] { return test.other_ended.load(); });
+    go_back_to_user_mode();
+  }
+  static void run_other(void* argument) {
+    auto& test = *static_cast<Unfinished*>(argument);
+    test.queue.wait_until([&] { return test.reached.load(); });
+    go_back_to_user_mode();
+  }
+};
+
+KERNEL_TEST_WITH(Unfinished, an_unfinished_item_ends_the_process_that_reached_it) {
+  auto unfinished = create_process("test");
+  auto other = create_process("test");
+  EXPECT(unfinished.ok() && other.ok());
+  if (!unfinished.ok() || !other.ok()) return;
+  auto first = add_thread(**unfinished, Unfinished::run_unfinished, &t);
+  auto second = add_thread(**other, Unfinished::run_other, &t);
+  EXPECT(first.ok() && second.ok());
+  if (!first.ok() || !second.ok()) return;
+  make_ready(**first);
+  make_ready(**second);
+  EXPECT(*wait_for_process(**other, nullptr) == exit_status(0));
+  t.other_ended = true;
+  t.queue.wake_all();
+  EXPECT(*wait_for_process(**unfinished, nullptr) == int(kSigKill));
 }
 
 KERNEL_TEST(a_process_without_threads_can_be_discarded) {

@@ -142,12 +142,9 @@ void leave_temporary_mask() {
 void prepare_return_to_user(TrapFrame&) {
   UserThread& thread = current_user_thread();
   preempt_if_due();
-  if (take_unfinished_item() != nullptr) {
-    thread.pending_signals.fetch_or(signal_bit(kSigKill));
-    thread.interrupted = true;
-  }
   while (thread.interrupted.load()) {
     thread.interrupted = false;
+    if (take_unfinished_item() != nullptr) thread.pending_signals.fetch_or(signal_bit(kSigKill));
     attend(thread, *thread.process);
     leave_temporary_mask();
     preempt_if_due();

@@ -1,6 +1,7 @@
 #include "sched/thread.h"
 
 #include "arch/trap_frame.h"
+#include "debug/unfinished.h"
 #include "memory/heap.h"
 #include "memory/kernel_stack.h"
 #include "sched/scheduler.h"
@@ -48,6 +49,14 @@ Result<Thread*> create_thread(const char* name, void (*function)(void*), void* a
 void destroy_thread(Thread* thread) {
   if (thread->stack_top.value != 0) free_kernel_stack(thread->stack_top);
   delete thread;
+}
+
+const char* note_unfinished_item(const char* item) {
+  Thread* thread = current_thread();
+  if (thread == nullptr) return nullptr;  // early at boot
+  const char* before = thread->unfinished_item.exchange(item);
+  if (item != nullptr && thread->process != nullptr) thread->interrupted = true;
+  return before;
 }
 
 void exit_thread() {

@@ -41,6 +41,9 @@ struct Thread {
   // Waiting may be cut short: set by whoever interrupts, cleared by the thread itself.
   std::atomic<bool> interrupted{false};
 
+  // A lab's item that it reached and that isn't written yet (debug/unfinished.h); its own, null mostly.
+  std::atomic<const char*> unfinished_item{nullptr};
+
   // User state, switched only for threads of processes.
   const PageTable* page_table = nullptr;  // null: whichever is loaded (it needs no user half)
   uint64_t fs_base = 0;

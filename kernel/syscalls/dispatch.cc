@@ -1,5 +1,4 @@
 #include "arch/cpu.h"
-#include "debug/unfinished.h"
 #include "metrics/counter.h"
 #include "process/signal.h"
 #include "syscalls/arguments.h"
@@ -46,8 +45,7 @@ extern "C" void syscall_dispatch(TrapFrame& call) {
     handler = sys_unknown;
   call.rax = uint64_t(handler(call));
   disable_interrupts();
-  bool attention =
-      this_cpu().need_reschedule || current_thread()->interrupted || has_unfinished_item();
+  bool attention = this_cpu().need_reschedule || current_thread()->interrupted;
   if (attention) [[unlikely]] {
     prepare_return_to_user(call);
     if (!sysret_restores(call)) return_to_user(&call);

@@ -5,7 +5,6 @@
 #include "arch/user_access.h"
 #include "debug/panic.h"
 #include "debug/trace.h"
-#include "debug/unfinished.h"
 #include "interrupts/irq.h"
 #include "metrics/counter.h"
 #include "process/signal.h"
@@ -84,6 +83,8 @@ const char* address_hint(VirtAddr address) {
   panic_at(frame, text);
 }
 
+bool reached_unfinished_item() { return current_thread()->unfinished_item != nullptr; }
+
 /// The kernel touched user memory for a process. It may sleep for it, so it mustn't hold a spinlock.
 void kernel_page_fault(TrapFrame& frame, const PageFault& fault) {
   uint64_t fixup = user_access_fixup(frame.rip);
@@ -96,7 +97,7 @@ void kernel_page_fault(TrapFrame& frame, const PageFault& fault) {
   enable_interrupts();
   AddressSpace* space = current_address_space();
   FaultOutcome outcome = space != nullptr ? space->handle_fault(fault) : FaultOutcome::kBadAddress;
-  bool resolved = outcome == FaultOutcome::kRetry && !has_unfinished_item();
+  bool resolved = outcome == FaultOutcome::kRetry && !reached_unfinished_item();
   disable_interrupts();
   if (resolved) return;
   this_cpu().user_fault_error = frame.error;
@@ -106,7 +107,7 @@ void kernel_page_fault(TrapFrame& frame, const PageFault& fault) {
 void user_page_fault(TrapFrame& frame, const PageFault& fault) {
   enable_interrupts();
   FaultOutcome outcome = current_address_space()->handle_fault(fault);
-  if (outcome != FaultOutcome::kRetry && !has_unfinished_item()) {
+  if (outcome != FaultOutcome::kRetry && !reached_unfinished_item()) {
     kill_for_page_fault(frame, fault, outcome);
   }
   disable_interrupts();
