@@ -126,6 +126,7 @@ Result<void> AddressSpace::split_at(VirtAddr address, TlbGather& gather) {
   upper->range = {address, region->range.end};
   upper->access = region->access;
   upper->kind = region->kind;
+  upper->grows_down = region->grows_down;
   upper->huge = region->huge;
   upper->shared = region->shared;
   upper->may_write = region->may_write;
@@ -245,14 +246,17 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
     if (to > from) {
       if (!is_free({from, to})) return break_;
       Region* heap = from.value == 0 ? nullptr : region_at(from - 1);
-      if (heap != nullptr && heap->kind == RegionKind::kHeap) {
+      constexpr Access kHeapAccess{.read = true, .write = true};
+      bool goes_on =
+          heap != nullptr && heap->kind == RegionKind::kHeap && heap->access == kHeapAccess;
+      if (goes_on) {
         heap->range.end = to;
         regions_.refresh(*heap);
       } else {
         heap = new_object<Region>();
         if (heap == nullptr) return break_;
         heap->range = {from, to};
-        heap->access = {.read = true, .write = true};
+        heap->access = kHeapAccess;
         heap->kind = RegionKind::kHeap;
         insert_region(*heap);
       }
