@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from grading import ROOT
 from grading.machine.machine import Machine
 from grading.suite.conftest import run_make
@@ -18,15 +20,17 @@ def lines(text: str) -> list[str]:
     return re.findall(r"calls: .*?(?=\r?\n)", text)
 
 
-def test_calls_answer_as_linux_does(built: Path) -> None:
+@pytest.mark.parametrize("program, stage, wanted_lines", [("calls", "built", 100), ("jobs", "complete", 35)])
+def test_calls_answer_as_linux_does(request: pytest.FixtureRequest, program: str, stage: str, wanted_lines: int) -> None:
+    folder: Path = request.getfixturevalue(stage)
     run_make(ROOT, "programs")
-    linux = subprocess.run([USER / "calls.elf"], stdin=subprocess.DEVNULL, capture_output=True,
+    linux = subprocess.run([USER / f"{program}.elf"], stdin=subprocess.DEVNULL, capture_output=True,
                            text=True, check=True)
-    with Machine(built / "kernel.elf", initrd=USER / "programs.cpio", options="channel") as machine:
-        machine.channel.command("run calls &")
+    with Machine(folder / "kernel.elf", initrd=USER / "programs.cpio", options="channel") as machine:
+        machine.channel.command(f"run {program} &")
         machine.console.wait_for(r"calls: done\r?\n")
         cairn = lines(machine.console.text)
     expected = lines(linux.stdout)
-    assert len(expected) > 100
+    assert len(expected) >= wanted_lines
     differences = [f"Linux {a!r}\nCairn {b!r}" for a, b in zip(expected, cairn) if a != b]
     assert not differences and len(cairn) == len(expected), "\n".join(differences)

@@ -66,6 +66,14 @@ def test_a_fault_ends_its_process_alone(machine: Machine, kind: str, signal: int
     assert machine.channel.command(f"wait {bystander}").lines[-1].endswith("killed signal=9")
 
 
+def test_the_interrupt_key_ends_the_foreground_process(machine: Machine) -> None:
+    machine.console.send("run spin\n")
+    while not any("spin" in line for line in machine.channel.command("ps").lines):
+        continue
+    machine.console.send("\x03")
+    machine.console.wait_for(r"pid=\d+ killed signal=2")
+
+
 def test_interrupts_that_cannot_be_masked_disturb_nobody(machine: Machine) -> None:
     """They come in user mode, in the kernel, and on the ways between, with the user's GS or the kernel's."""
     before = machine.channel.command("metrics interrupts.nmi").number("interrupts.nmi")

@@ -39,16 +39,14 @@ void Uart::on_interrupt(void* uart) { static_cast<Uart*>(uart)->receive(); }
 
 void Uart::receive() {
   bool any = false;
-  {
+  while (in8(uint16_t(port_ + 5)) & kDataReady) {
+    uint8_t byte = in8(port_);
+    any = true;
+    if (byte_hook_ != nullptr && byte_hook_(byte)) continue;  // no lock held: it may take others
     IrqGuard guard(receive_lock_);
-    while (in8(uint16_t(port_ + 5)) & kDataReady) {
-      uint8_t byte = in8(port_);
-      any = true;
-      if (byte_hook_ != nullptr && byte_hook_(byte)) continue;
-      if (written_ - read_ == kRingSize) {
-        uart_overrun_count.increment();
-        continue;
-      }
+    if (written_ - read_ == kRingSize) {
+      uart_overrun_count.increment();
+    } else {
       ring_[written_++ % kRingSize] = byte;
     }
   }

@@ -41,6 +41,11 @@ void hand_over_children(Process& process, ChildList& orphans) REQUIRES(process_t
   }
 }
 
+/// Whether nobody will wait for the children of a process, because it said so.
+bool reaps_children_at_once(const Process& parent) {
+  return parent.reaps_at_once || (parent.ignored_signals & signal_bit(kSigChild)) != 0;
+}
+
 /// Whether the running thread is its process's last. Then no other can be added; else it leaves the list.
 bool leave_process(Process& process, UserThread& me, int wait_status) {
   IrqGuard guard(process_tree_lock);
@@ -66,10 +71,15 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
   if (last.tid != process.pid) pid_table_remove_thread(last);
   process.wait_status = process.exit_status;
   process.vfork_done = true;
-  reap_now = process.auto_reap;
+  RefPtr<Process> parent = RefPtr<Process>::share(process.parent);
+  reap_now = process.auto_reap || (parent && reaps_children_at_once(*parent));
   process.state = reap_now ? ProcessState::kReaped : ProcessState::kZombie;
-  if (reap_now) ChildList::remove(process);
-  return RefPtr<Process>::share(process.parent);
+  process.change = Process::kNoChange;
+  if (reap_now && parent) {
+    ChildList::remove(process);
+    process.parent = nullptr;
+  }
+  return parent;
 }
 
 /// What ends with the last thread, which has left the address space.

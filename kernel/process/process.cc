@@ -184,6 +184,7 @@ Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
   UserThread& thread = only_thread(*child);
   copy_thread(thread, frame, request);
   child->ignored_signals = parent.ignored_signals.load();
+  child->reaps_at_once = parent.reaps_at_once.load();
   Pid pid = child->pid;
   {
     IrqGuard guard(process_tree_lock);
@@ -195,9 +196,10 @@ Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
   trace(TraceEvent::kFork, parent.pid.value, pid.value);
   make_ready(thread);
   if (request.wait_for_child) {
-    parent.child_events.wait_until([&child] {
+    UserThread& me = current_user_thread();
+    parent.child_events.wait_until([&child, &me] {
       IrqGuard guard(process_tree_lock);
-      return child->vfork_done;
+      return child->vfork_done || will_end(me);
     });
   }
   return pid;

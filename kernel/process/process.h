@@ -42,9 +42,10 @@ struct Process : RefCounted<Process>, Child {
   // Signals, shared by its threads: bit n-1 is signal n.
   std::atomic<uint64_t> pending_signals{0};  // sent to the process: any thread may take them
   std::atomic<uint64_t> ignored_signals{0};
-  std::atomic<bool> stopped{false};  // its threads wait before they return to user mode
-  std::atomic<bool> exiting{false};  // its threads end before they return to user mode; stays
-  WaitQueue continued{"continue"};   // woken when `stopped` falls or `exiting` rises
+  std::atomic<bool> reaps_at_once{false};  // SA_NOCLDWAIT: no child of its becomes a zombie
+  std::atomic<bool> stopped{false};        // its threads wait before they return to user mode
+  std::atomic<bool> exiting{false};        // its threads end before they return to user mode; stays
+  WaitQueue continued{"continue"};         // woken when `stopped` falls or `exiting` rises
 
   // Protected by process_tree_lock.
   ThreadList threads GUARDED_BY(process_tree_lock);  // empty before the first, and in a zombie
@@ -53,7 +54,9 @@ struct Process : RefCounted<Process>, Child {
   ChildList children GUARDED_BY(process_tree_lock);         // each is a Process
   int exit_status GUARDED_BY(process_tree_lock) = 0;        // what it will report at its end
   int wait_status GUARDED_BY(process_tree_lock) = 0;        // as wait4() reports it
-  bool stop_reported GUARDED_BY(process_tree_lock) = true;
+  // What its parent can be told and hasn't been: the last of both counts.
+  enum Change : uint8_t { kNoChange, kStopped, kContinued };
+  Change change GUARDED_BY(process_tree_lock) = kNoChange;
   bool auto_reap GUARDED_BY(process_tree_lock) = false;  // nobody will wait for it
   bool vfork_done GUARDED_BY(process_tree_lock) = true;  // its parent may go on
 
@@ -106,7 +109,8 @@ struct WaitResult {
   int status = 0;
 };
 inline constexpr uint32_t kNoHang = 1;
-inline constexpr uint32_t kUntraced = 2;
+inline constexpr uint32_t kUntraced = 2;   // also children that stopped
+inline constexpr uint32_t kContinued = 8;  // also those that go on
 Result<WaitResult> wait_for_child(int64_t which, uint32_t options);
 
 /// Waits for a process that the kernel started and reaps it; returns its status. EINTR when

@@ -40,26 +40,19 @@ uint64_t deliverable(const UserThread& thread, const Process& process) {
   return (thread.pending_signals | process.pending_signals) & ~thread.blocked_signals;
 }
 
+constexpr uint64_t kStopSignals =
+    signal_bit(kSigStop) | signal_bit(20) | signal_bit(21) | signal_bit(22);
+
+void drop_pending(Process& process, uint64_t signals) REQUIRES(process_tree_lock) {
+  process.pending_signals.fetch_and(~signals);
+  for (UserThread& thread : process.threads) thread.pending_signals.fetch_and(~signals);
+}
+
 /// Sleeps until SIGCONT, or until the process ends.
 void wait_while_stopped(Process& process) {
   enable_interrupts();
   process.continued.wait_until([&process] { return !process.stopped || process.exiting; });
   disable_interrupts();
-}
-
-/// Stops all threads on their way to user mode. The parent is told.
-void stop_process(Process& process, unsigned signal) {
-  RefPtr<Process> parent;
-  {
-    IrqGuard guard(process_tree_lock);
-    if (process.exiting || process.pending_signals & signal_bit(kSigKill)) return;
-    process.stopped = true;
-    process.wait_status = int(signal << 8 | 0x7f);
-    process.stop_reported = false;
-    parent = RefPtr<Process>::share(process.parent);
-    for (UserThread& thread : process.threads) interrupt_thread(thread);
-  }
-  if (parent) parent->child_events.wake_all();
 }
 
 /// Takes a pending signal out of where it is; false if another thread was faster.
@@ -69,14 +62,49 @@ bool take(UserThread& thread, Process& process, unsigned signal) {
          (process.pending_signals.fetch_and(~bit) & bit) != 0;
 }
 
-void act_on(Process& process, unsigned signal) {
-  if (is_ignored(process, signal)) return;
-  switch (default_action(signal)) {
-    case DefaultAction::kTerminate: enable_interrupts(); exit_process(int(signal));
-    case DefaultAction::kStop: return stop_process(process, signal);
-    case DefaultAction::kIgnore:
-    case DefaultAction::kContinue: return;
+/// Stops all threads on their way to user mode, unless the signal was taken back meanwhile (SIGCONT). The
+/// parent is told.
+void stop_process(UserThread& me, Process& process, unsigned signal) {
+  RefPtr<Process> parent;
+  {
+    IrqGuard guard(process_tree_lock);
+    if (!take(me, process, signal) || is_ignored(process, signal)) return;
+    if (process.exiting || process.pending_signals & signal_bit(kSigKill)) return;
+    process.stopped = true;
+    process.wait_status = int(signal << 8 | 0x7f);
+    process.change = Process::kStopped;
+    parent = RefPtr<Process>::share(process.parent);
+    for (UserThread& thread : process.threads) interrupt_thread(thread);
   }
+  if (parent) parent->child_events.wake_all();
+}
+
+/// Lets a stopped process go on; its parent is told if it was SIGCONT that did it.
+void continue_process(Process& process, bool tell) REQUIRES(process_tree_lock) {
+  if (!process.stopped.exchange(false)) return;
+  process.continued.wake_all();
+  process.change = tell ? Process::kContinued : Process::kNoChange;
+  if (!tell) return;
+  process.wait_status = 0xffff;
+  if (process.parent != nullptr) process.parent->child_events.wake_all();
+}
+
+/// Has a thread act on what is pending for the process.
+void find_taker(Process& process) REQUIRES(process_tree_lock) {
+  for (UserThread& thread : process.threads) {
+    if (deliverable(thread, process) == 0) continue;
+    interrupt_thread(thread);
+    return;
+  }
+}
+
+void act_on(UserThread& thread, Process& process, unsigned signal) {
+  DefaultAction action = default_action(signal);
+  if (action == DefaultAction::kStop) return stop_process(thread, process, signal);
+  if (!take(thread, process, signal) || is_ignored(process, signal)) return;
+  if (action != DefaultAction::kTerminate) return;
+  enable_interrupts();
+  exit_process(int(signal));
 }
 
 /// Whatever the running thread was interrupted for.
@@ -94,7 +122,7 @@ void attend(UserThread& thread, Process& process) {
       return;
     } else {
       unsigned signal = killed ? kSigKill : unsigned(std::countr_zero(ready)) + 1;
-      if (take(thread, process, signal)) act_on(process, signal);
+      act_on(thread, process, signal);
     }
   }
 }
@@ -102,20 +130,30 @@ void attend(UserThread& thread, Process& process) {
 }  // namespace
 
 void send_signal(Process& process, unsigned signal) {
-  bool goes_on = signal == kSigCont || signal == kSigKill;
-  if (is_ignored(process, signal) && !goes_on) return;
+  IrqGuard guard(process_tree_lock);
+  // Stops and SIGCONT take each other back, whether or not they are ignored: the later one counts.
+  if (default_action(signal) == DefaultAction::kStop) drop_pending(process, signal_bit(kSigCont));
+  if (signal == kSigCont) drop_pending(process, kStopSignals);
+  if (signal == kSigCont || signal == kSigKill) continue_process(process, signal == kSigCont);
+  if (is_ignored(process, signal)) return;
   process.pending_signals.fetch_or(signal_bit(signal));
-  if (goes_on && process.stopped.exchange(false)) process.continued.wake_all();
-  pass_on_signals(process);
+  find_taker(process);
 }
 
 void pass_on_signals(Process& process) {
   IrqGuard guard(process_tree_lock);
-  for (UserThread& thread : process.threads) {
-    if (deliverable(thread, process) == 0) continue;
-    interrupt_thread(thread);
-    return;
+  find_taker(process);
+}
+
+bool will_end(const UserThread& thread) {
+  const Process& process = *thread.process;
+  if (process.exiting) return true;
+  for (uint64_t ready = deliverable(thread, process); ready != 0; ready &= ready - 1) {
+    unsigned signal = unsigned(std::countr_zero(ready)) + 1;
+    if (default_action(signal) == DefaultAction::kTerminate && !is_ignored(process, signal))
+      return true;
   }
+  return false;
 }
 
 void set_blocked_signals(uint64_t mask) {

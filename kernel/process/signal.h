@@ -37,6 +37,10 @@ void leave_temporary_mask() EXCLUDES(process_tree_lock);
 /// Has another thread act on what is pending for the process: after the running thread left it, or blocks more.
 void pass_on_signals(Process& process) EXCLUDES(process_tree_lock);
 
+/// Whether the thread is going to end before it returns to user mode: its process ends, or a signal that does
+/// that is pending. For waits that nothing else may cut short. Any context.
+bool will_end(const UserThread& thread);
+
 /// Before any return to user mode: reschedules if due, acts on pending signals, ends a thread whose process ends.
 /// Interrupts off, comes back with them off. May sleep (stop).
 void prepare_return_to_user(TrapFrame& frame);

@@ -27,6 +27,10 @@ struct UserThread : Thread {
   uint64_t mask_after_call = 0;
   bool has_mask_after_call = false;
 
+  // A call with a time limit that was interrupted and begins again goes on to this one (syscalls/restart.h); 0:
+  // none. Its own thread only.
+  uint64_t deadline_after_stop_ns = 0;
+
   ListLink process_link;  // in Process::threads; protected by process_tree_lock
 };
 using ThreadList = List<UserThread, &UserThread::process_link>;

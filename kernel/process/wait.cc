@@ -29,8 +29,10 @@ Candidate find_candidate(Process& parent, int64_t which, uint32_t options)
       ChildList::remove(child);
       return found;
     }
-    if ((options & kUntraced) != 0 && child.stopped && !child.stop_reported) {
-      child.stop_reported = true;
+    bool tell = (options & kUntraced) != 0 && child.change == Process::kStopped;
+    tell |= (options & kContinued) != 0 && child.change == Process::kContinued;
+    if (tell) {
+      child.change = Process::kNoChange;
       found.result = {child.pid, child.wait_status};
       found.child = RefPtr<Process>::share(&child);
       return found;

@@ -11,6 +11,8 @@ CAIRN_COUNTER(unknown_syscall_count, "syscalls.not_implemented");
 
 namespace {
 
+constexpr uint64_t kSyscallLength = 2;  // bytes, of the instruction
+
 struct SyscallTable {
   SyscallHandler handlers[kSyscallLimit] = {};
   constexpr SyscallTable() {
@@ -48,6 +50,12 @@ extern "C" void syscall_dispatch(TrapFrame& call) {
   bool attention = this_cpu().need_reschedule || current_thread()->interrupted;
   if (attention) [[unlikely]] {
     prepare_return_to_user(call);
+    // Whoever was interrupted and is still here was stopped and goes on, or the signal did nothing: the call
+    // begins again. Its arguments are where they were.
+    if (call.rax == uint64_t(failure(Errno::kEINTR))) {
+      call.rax = call.error;
+      call.rip -= kSyscallLength;
+    }
     if (!sysret_restores(call)) return_to_user(&call);
   }
 }

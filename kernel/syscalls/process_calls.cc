@@ -55,7 +55,7 @@ int64_t sys_exit_group(TrapFrame& call) { exit_process(exit_status(int(argument0
 int64_t sys_wait4(TrapFrame& call) {
   auto which = int64_t(int32_t(argument0(call)));
   auto options = uint32_t(argument2(call));
-  constexpr uint32_t kKnownOptions = kNoHang | kUntraced | 8 /* continued */;
+  constexpr uint32_t kKnownOptions = kNoHang | kUntraced | kContinued;
   if ((options & ~kKnownOptions) != 0) return failure(Errno::kEINVAL);
   // Process groups come with lab C: 0 and below -1 mean a group.
   if (which == 0) which = -1;

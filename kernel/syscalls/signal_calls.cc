@@ -16,6 +16,7 @@ struct SignalAction {
   uint64_t mask;
 };
 constexpr uint64_t kIgnoreHandler = 1;  // SIG_IGN; 0 is SIG_DFL, all others are functions
+constexpr uint64_t kNoChildWait = 2;    // flag SA_NOCLDWAIT
 constexpr uint64_t kMaskSize = 8;       // bytes
 
 }  // namespace
@@ -39,11 +40,13 @@ int64_t sys_rt_sigaction(TrapFrame& call) {
   uint64_t bit = signal_bit(unsigned(signal));
   SignalAction old{};
   if (process.ignored_signals & bit) old.handler = kIgnoreHandler;
+  if (signal == kSigChild && process.reaps_at_once) old.flags = kNoChildWait;
   if (argument1(call) != 0) {
     auto action = read_user<SignalAction>(VirtAddr(argument1(call)));
     if (!action.ok()) return failure(action.error());
     if (signal == kSigKill || signal == kSigStop) return failure(Errno::kEINVAL);
     if (action->handler > kIgnoreHandler) return failure(Errno::kENOSYS);
+    if (signal == kSigChild) process.reaps_at_once = (action->flags & kNoChildWait) != 0;
     if (action->handler == kIgnoreHandler) {
       process.ignored_signals.fetch_or(bit);
       process.pending_signals.fetch_and(~bit);

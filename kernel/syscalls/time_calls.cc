@@ -2,6 +2,7 @@
 #include "address_space/user_copy.h"
 #include "sched/wait_queue.h"
 #include "syscalls/arguments.h"
+#include "syscalls/restart.h"
 #include "syscalls/table.h"
 #include "time/clock.h"
 
@@ -48,15 +49,13 @@ Result<uint64_t> read_clock(uint64_t clock) {
   }
 }
 
-uint64_t saturating_add(uint64_t a, uint64_t b) {
-  return a > kNoDeadline - 1 - b ? kNoDeadline - 1 : a + b;
-}
-
 /// Sleeps; stores what is left if interrupted and the caller wants to know.
 Result<void> sleep_for(uint64_t ns, uint64_t remaining_address) {
-  uint64_t deadline = saturating_add(monotonic_ns(), ns);
+  uint64_t deadline = deadline_after(ns);
   auto slept = sleep_until(deadline);
-  if (slept.ok() || remaining_address == 0) return slept;
+  if (slept.ok()) return slept;
+  keep_deadline(deadline);
+  if (remaining_address == 0) return slept;
   uint64_t now = monotonic_ns();
   TRY(write_user(VirtAddr(remaining_address), to_timespec(deadline > now ? deadline - now : 0)));
   return slept;

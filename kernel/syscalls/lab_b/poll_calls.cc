@@ -7,6 +7,7 @@
 #include "process/signal.h"
 #include "sched/wait_queue.h"
 #include "syscalls/lab_b/user_files.h"
+#include "syscalls/restart.h"
 #include "time/clock.h"
 
 namespace cairn {
@@ -89,11 +90,6 @@ Result<uint64_t> with_mask(uint64_t address, uint64_t size, Wait wait) {
   auto found = wait();
   if (found.error() != Errno::kEINTR) leave_temporary_mask();
   return found;
-}
-
-uint64_t deadline_after(uint64_t ns) {
-  uint64_t now = monotonic_ns();
-  return ns > kNoDeadline - 1 - now ? kNoDeadline - 1 : std::max<uint64_t>(now + ns, 1);
 }
 
 /// The deadline for a relative time: 0 for "don't wait". EINVAL.
@@ -298,7 +294,9 @@ int64_t sys_poll(TrapFrame& call) {
   uint64_t deadline = kNoDeadline;
   if (timeout_ms == 0) deadline = 0;
   if (timeout_ms > 0) deadline = deadline_after(uint64_t(timeout_ms) * 1'000'000);
-  return to_return(poll_files(argument0(call), uint32_t(argument1(call)), deadline));
+  auto found = poll_files(argument0(call), uint32_t(argument1(call)), deadline);
+  if (found.error() == Errno::kEINTR && timeout_ms > 0) keep_deadline(deadline);
+  return to_return(std::move(found));
 }
 int64_t sys_ppoll(TrapFrame& call) { return to_return(poll_with_mask(call)); }
 int64_t sys_select(TrapFrame& call) { return to_return(select_with_timeval(call)); }
