@@ -152,6 +152,7 @@ Result<uint64_t> Ext2Inode::write(File& file, IoBuffer& buffer, uint64_t& offset
     const uint64_t limit = fs().max_file_size();
     if (buffer.left() != 0 && offset >= limit) return Errno::kEFBIG;
     buffer.limit(limit - std::min(offset, limit));
+    if (buffer.left() != 0) TRY(zero_beyond_end(*this, size.load(), offset));
     bool committed = false;
     unsigned touches = 0;
     while (buffer.left() != 0) {
@@ -198,6 +199,7 @@ Result<void> shrink(Ext2Inode& inode, uint64_t new_size) REQUIRES(inode.lock) {
 
 Result<void> extend(Ext2Inode& inode, uint64_t new_size) REQUIRES(inode.lock) {
   Ext2FileSystem& fs = inode.fs();
+  TRY(zero_beyond_end(inode, inode.size.load(), new_size));
   Operation operation(fs.metadata);
   if (new_size > kMaxSmallFile) fs.mark_large_file();
   ExclusiveGuard guard(inode.map_lock);

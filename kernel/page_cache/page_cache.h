@@ -12,6 +12,7 @@
 // be asked locate_page(), so nobody waits for a page with a lock that locate_page() takes.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <span>
 #include <utility>
@@ -185,6 +186,11 @@ Result<uint64_t> read_cached(CacheOwner& owner, IoBuffer& buffer, uint64_t offse
 Result<uint64_t> write_cached(CacheOwner& owner, IoBuffer& buffer, uint64_t offset, uint64_t size);
 /// Zeros [start, end) of the page that holds both, if it is in the cache or has to be read.
 Result<void> zero_cached(CacheOwner& owner, uint64_t start, uint64_t end);
+/// Before a file of `size` bytes grows so that `start` is its new end, or where new bytes begin: zeros what
+/// lies between the two in the page of the old end, which processes that map it may have written to.
+inline Result<void> zero_beyond_end(CacheOwner& owner, uint64_t size, uint64_t start) {
+  return zero_cached(owner, size, std::min(start, align_up(size, kPageSize)));
+}
 
 /// The pages of a whole device: metadata, and /dev/vda. The same owner at each call. ENOMEM.
 Result<CacheOwner*> device_pages(BlockDevice& device);

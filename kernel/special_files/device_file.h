@@ -29,7 +29,8 @@ struct CharacterDevice {
   Result<uint64_t> (*write)(File& file, IoBuffer& buffer, uint64_t offset);
   Result<int64_t> (*control)(File& file, uint64_t request, uint64_t argument);
   uint32_t (*poll)(File& file, class WaitQueue** wait);
-  ListLink link;
+  bool maps_zeros = false;  // mmap gives memory that begins as zeros; else it is ENODEV
+  ListLink link{};
 };
 
 /// At boot, from one thread; never undone.

@@ -71,6 +71,7 @@ Result<uint64_t> TmpInode::write(File& file, IoBuffer& buffer, uint64_t& offset)
   if (file.append()) offset = size.load();
   if (offset >= kMaxSize) return Errno::kEFBIG;
   buffer.limit(kMaxSize - offset);
+  TRY(zero_beyond_end(*this, size.load(), offset));
   uint64_t done = 0;
   Result<void> failed;
   while (buffer.left() > 0) {
@@ -94,6 +95,7 @@ Result<uint64_t> TmpInode::write(File& file, IoBuffer& buffer, uint64_t& offset)
 Result<void> TmpInode::resize(uint64_t new_size) {
   if (new_size > kMaxSize) return Errno::kEFBIG;
   uint64_t old_size = size.load();
+  TRY(zero_beyond_end(*this, old_size, new_size));
   size = new_size;
   if (new_size < old_size) {
     uint64_t kept = (new_size + kPageSize - 1) / kPageSize;

@@ -50,6 +50,11 @@ Result<void> check_link(Inode& target, const Credentials& who) {
   return safe ? Errno::kOk : Errno::kEPERM;
 }
 
+uint16_t without_set_ids(uint16_t permissions, bool in_group) {
+  bool group_too = !in_group || (permissions & kGroupExecute) != 0;
+  return permissions & uint16_t(~(kSetUserId | (group_too ? kSetGroupId : 0)));
+}
+
 Result<void> check_owner(Inode& inode, const Credentials& who) {
   return who.is_root() || inode.attributes().owner == who.user ? Errno::kOk : Errno::kEPERM;
 }

@@ -37,6 +37,10 @@ Result<void> check_remove(Inode& directory, Inode& victim, const Credentials& wh
 /// for what runs with its owner's rights; by nobody for what is protected. EPERM. Source: Linux, proc(5),
 /// "protected_hardlinks".
 Result<void> check_link(Inode& target, const Credentials& who);
+/// Permissions without the set-user-ID bit, and without the set-group-ID bit if the group may execute the file
+/// or the caller isn't `in_group`: what a file that changes hands or content keeps.
+uint16_t without_set_ids(uint16_t permissions, bool in_group);
+
 /// Whether the file is theirs. EPERM.
 Result<void> check_owner(Inode& inode, const Credentials& who);
 

@@ -37,6 +37,11 @@ bool ProcessFiles::has_root() const {
   return bool(context_.root);
 }
 
+Credentials ProcessFiles::who() const {
+  Guard guard(lock_);
+  return context_.who;
+}
+
 void ProcessFiles::set_context(const PathContext& context) {
   PathContext fresh = context;
   Guard guard(lock_);

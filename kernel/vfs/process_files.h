@@ -21,6 +21,7 @@ class ProcessFiles : public RefCounted<ProcessFiles> {
   /// A snapshot: what another thread changes meanwhile doesn't move a walk that has begun.
   PathContext context() const;
   bool has_root() const;
+  Credentials who() const;
   // What was there before is let go outside the lock: may sleep.
   void set_context(const PathContext& context);
   void set_current(const Place& directory);

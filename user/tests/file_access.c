@@ -1,6 +1,7 @@
 // Permissions: what a process may do for a user who isn't root (setfsuid, setfsgid), and whose its files
 // are. User 1000 is the owner of some, 1001 is another; group 2000 is the caller's.
 #include <sys/fsuid.h>
+#include <sys/uio.h>
 
 #include "file_calls.h"
 
@@ -147,6 +148,52 @@ static void searching(void) {
   CALL(open, "f", O_RDONLY);
 }
 
+// Who writes to a program takes its special rights away, unless it is root.
+static void written(void) {
+  static const unsigned kModes[] = {04777, 02777, 06777, 02767, 06767};
+  for (int who = 0; who < 2; who++) {
+    for (size_t i = 0; i < COUNT(kModes); i++) {
+      char path[16];
+      snprintf(path, sizeof(path), "%s%04o", who == 0 ? "root" : "user", kModes[i]);
+      put_owned(path, kUser, kOtherGroup, kModes[i]);
+    }
+  }
+  for (int who = 0; who < 2; who++) {
+    if (who == 1) become(kUser, kGroup);
+    int fd = open(who == 0 ? "root4777" : "user4777", O_WRONLY);
+    CALL(write, fd, "", 0);
+    show_owner(who == 0 ? "root4777" : "user4777");
+    CALL(write, fd, "x", 1);
+    show_owner(who == 0 ? "root4777" : "user4777");
+    fd = open(who == 0 ? "root2777" : "user2777", O_WRONLY);
+    CALL(pwrite64, fd, "x", 1, 2);
+    show_owner(who == 0 ? "root2777" : "user2777");
+    CALL(truncate, who == 0 ? "root6777" : "user6777", 2);
+    show_owner(who == 0 ? "root6777" : "user6777");
+    fd = open(who == 0 ? "root2767" : "user2767", O_WRONLY);
+    CALL(ftruncate, fd, 100);
+    show_owner(who == 0 ? "root2767" : "user2767");
+    fd = open(who == 0 ? "root6767" : "user6767", O_WRONLY);
+    struct iovec part = {"ab", 2};
+    CALL(writev, fd, &part, 1);
+    show_owner(who == 0 ? "root6767" : "user6767");
+  }
+}
+
+// access() asks for the real user, who is root, also on the way to the file.
+static void really(void) {
+  put_folder("closed");
+  put_file("closed/f", "text");
+  need(chmod("closed", 0700) == 0, "chmod");
+  become(kUser, kGroup);
+  CALL(access, "closed/f", R_OK | W_OK);
+  CALL(faccessat, AT_FDCWD, "closed/f", R_OK);
+  CALL(faccessat2, AT_FDCWD, "closed/f", R_OK, 0);
+  CALL(faccessat2, AT_FDCWD, "closed/f", R_OK, AT_EACCESS);
+  CALL(access, "closed/f", X_OK);
+  CALL(access, "closed/absent", F_OK);
+}
+
 static void removing(void) {
   static const unsigned kModes[] = {0755, 0777, 01777};
   for (size_t i = 0; i < COUNT(kModes); i++) {
@@ -230,5 +277,5 @@ static void linking(void) {
 }
 
 SECTIONS({"identities", identities}, {"opening", opening}, {"making", making},
-         {"searching", searching}, {"removing", removing}, {"ownersonly", owners_only},
-         {"linking", linking})
+         {"searching", searching}, {"really", really}, {"written", written}, {"removing", removing},
+         {"ownersonly", owners_only}, {"linking", linking})

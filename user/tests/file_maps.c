@@ -38,6 +38,12 @@ static void writes(const char* what, char* at) {
   in_child(what, touch_write);
 }
 
+static char* family;
+static void write_family(void) {
+  family[0] = 'C';
+  family[kPageSize] = 'D';
+}
+
 static void arguments(void) {
   int fd = put_pages("f", 2 * kPageSize);
   int in = open("f", O_RDONLY), out = open("f", O_WRONLY), path = open("f", O_PATH);
@@ -138,6 +144,54 @@ static void ends(void) {
   show_bytes("the private page", mine + kPageSize, 4);
 }
 
+// What was written beyond the end, in its page, is zeros once the file reaches there. Some versions of Linux
+// need the page to be written back in between.
+static void write_beyond(const char* what, int fd, char* at) {
+  fact("%s", what);
+  need(ftruncate(fd, 10) == 0, "ftruncate");
+  memcpy(at + 10, "beyond it", 9);
+  need(msync(at, kPageSize, MS_SYNC) == 0, "msync");
+}
+static void show_grown(int fd, char* at) {
+  char buffer[16];
+  CALL(pread64, fd, buffer, 12, 6);
+  show_bytes("read", buffer, 12);
+  show_bytes("mapped", at + 6, 12);
+}
+static void beyond(void) {
+  int fd = put_pages("f", 10);
+  char* at = map("shared", kPageSize, kBoth, MAP_SHARED, fd, 0);
+  write_beyond("cut to more", fd, at);
+  CALL(ftruncate, fd, 100);
+  show_grown(fd, at);
+  write_beyond("a write that leaves a gap", fd, at);
+  CALL(pwrite64, fd, "end", 3, 16);
+  show_grown(fd, at);
+  write_beyond("a write far away", fd, at);
+  CALL(pwrite64, fd, "end", 3, 3 * kPageSize);
+  show_grown(fd, at);
+  write_beyond("unmapped before", fd, at);
+  CALL(munmap, at, kPageSize);
+  CALL(ftruncate, fd, 200);
+  show("f");
+}
+
+static void zeros(void) {
+  int zero = open("/dev/zero", O_RDWR), in = open("/dev/zero", O_RDONLY);
+  char* at = map("/dev/zero, private", 2 * kPageSize, kBoth, MAP_PRIVATE, zero, 0);
+  at[kPageSize] = 'z';
+  show_bytes("it", at + kPageSize, 4);
+  map("the same, from an offset", kPageSize, kBoth, MAP_PRIVATE, zero, 5 * kPageSize);
+  map("read-only, private to be written", kPageSize, kBoth, MAP_PRIVATE, in, 0);
+  map("read-only, shared to be written", kPageSize, kBoth, MAP_SHARED, in, 0);
+  family = map("shared", 2 * kPageSize, kBoth, MAP_SHARED, zero, 0);
+  in_child("a child writes to it", write_family);
+  show_bytes("the first page", family, 4);
+  map("/dev/null", kPageSize, kRead, MAP_PRIVATE, open("/dev/null", O_RDWR), 0);
+  map("/dev/full", kPageSize, kRead, MAP_SHARED, open("/dev/full", O_RDWR), 0);
+  map("/dev/urandom", kPageSize, kRead, MAP_PRIVATE, open("/dev/urandom", O_RDONLY), 0);
+}
+
 static void syncs(void) {
   int fd = put_pages("f", 2 * kPageSize);
   char* at = map("shared", 2 * kPageSize, kBoth, MAP_SHARED, fd, 0);
@@ -177,11 +231,6 @@ static void protection(void) {
   show_content("f");
 }
 
-static char* family;
-static void write_family(void) {
-  family[0] = 'C';
-  family[kPageSize] = 'D';
-}
 static void forks(void) {
   int fd = put_pages("f", 2 * kPageSize);
   family = map("shared", 2 * kPageSize, kBoth, MAP_SHARED, fd, 0);
@@ -316,6 +365,6 @@ static void times(void) {
 }
 
 SECTIONS({"arguments", arguments}, {"private_pages", private_pages}, {"shared_pages", shared_pages},
-         {"ends", ends}, {"syncs", syncs}, {"protection", protection}, {"forks", forks},
-         {"itself", itself}, {"each_other", each_other}, {"holes", holes}, {"pieces", pieces},
-         {"times", times})
+         {"ends", ends}, {"beyond", beyond}, {"zeros", zeros}, {"syncs", syncs},
+         {"protection", protection}, {"forks", forks}, {"itself", itself},
+         {"each_other", each_other}, {"holes", holes}, {"pieces", pieces}, {"times", times})

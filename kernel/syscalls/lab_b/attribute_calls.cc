@@ -6,7 +6,7 @@ namespace cairn {
 
 namespace {
 
-Credentials caller() { return current_files().context().who; }
+Credentials caller() { return current_files().who(); }
 
 Result<void> change_mode(const Place& place, uint64_t mode) {
   // Linux has no permissions of its own for symbolic links, and says so; only O_PATH gets here.
@@ -41,7 +41,6 @@ Result<void> check_new_owner(const Attributes& file, const AttributeChange& chan
 /// it, set-group-ID.
 Result<void> change_owner(const Place& place, uint64_t owner, uint64_t group) {
   constexpr uint32_t kKeep = UINT32_MAX;
-  constexpr uint16_t kSetUserId = 04000, kSetGroupId = 02000, kGroupExecute = 010;
   AttributeChange change;
   if (uint32_t(owner) != kKeep) change.which |= AttributeChange::kOwner;
   if (uint32_t(group) != kKeep) change.which |= AttributeChange::kGroup;
@@ -49,10 +48,8 @@ Result<void> change_owner(const Place& place, uint64_t owner, uint64_t group) {
   change.values.group = uint32_t(group);
   Attributes file = place.inode->attributes();
   if (change.which != 0) TRY(check_new_owner(file, change));
-  uint16_t permissions = file.permissions;
-  uint16_t kept = permissions & uint16_t(~kSetUserId);
-  if ((permissions & kGroupExecute) != 0) kept &= uint16_t(~kSetGroupId);
-  if (place.inode->type != FileType::kDirectory && kept != permissions) {
+  uint16_t kept = without_set_ids(file.permissions, true);
+  if (place.inode->type != FileType::kDirectory && kept != file.permissions) {
     change.which |= AttributeChange::kPermissions;
     change.values.permissions = kept;
   }
@@ -159,6 +156,7 @@ Result<void> truncate_file(uint64_t fd, uint64_t size) {
   RefPtr<File> file = TRY(usable_file(fd));
   if (file->inode().type != FileType::kRegular || !file->writable) return Errno::kEINVAL;
   if (file->inode().protection != 0) return Errno::kEPERM;
+  TRY(drop_set_ids(file->place));
   return vfs_truncate(file->place, size);
 }
 
@@ -167,6 +165,7 @@ Result<void> truncate_path(uint64_t path, uint64_t size) {
   Place place = TRY(find_place(kFromCurrent, path, 0));
   bool possible = place.inode->type == FileType::kRegular && !is_read_only(place);
   if (possible) TRY(check_access(*place.inode, caller(), kMayWrite | kMayOverwrite));
+  if (possible) TRY(drop_set_ids(place));
   return vfs_truncate(place, size);
 }
 

@@ -20,6 +20,7 @@ constexpr unsigned kSigPipe = 13;
 constexpr uint64_t kAtPosition = UINT64_MAX;
 
 Result<uint64_t> transfer(File& file, bool write, IoBuffer& buffer, uint64_t offset) {
+  if (write && buffer.left() != 0) TRY(drop_set_ids(file.place));
   if (offset != kAtPosition) {
     return write ? vfs_write_at(file, buffer, offset) : vfs_read_at(file, buffer, offset);
   }

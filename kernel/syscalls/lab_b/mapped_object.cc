@@ -3,9 +3,21 @@
 
 #include "memory/heap.h"
 #include "page_cache/shared_memory.h"
+#include "special_files/device_file.h"
 #include "syscalls/lab_b/user_files.h"
 
 namespace cairn {
+
+namespace {
+
+/// /dev/zero: memory as without a file.
+bool maps_zeros(Inode& inode) {
+  if (inode.type != FileType::kCharacterDevice) return false;
+  const CharacterDevice* device = find_character_device(inode.attributes().device);
+  return device != nullptr && device->maps_zeros;
+}
+
+}  // namespace
 
 Result<void> show_file(RegionRequest& request, uint64_t fd, uint64_t offset) {
   RefPtr<File> file = TRY(usable_file(fd));
@@ -17,6 +29,8 @@ Result<void> show_file(RegionRequest& request, uint64_t fd, uint64_t offset) {
   if (!file->readable) return Errno::kEACCES;
   if (request.shared && request.access.write && !file->writable) return Errno::kEACCES;
   if (request.shared && file->writable && file->inode().protection != 0) return Errno::kEACCES;
+  if (maps_zeros(file->inode()))
+    return request.shared ? show_shared_memory(request) : Result<void>();
   if (file->inode().type != FileType::kRegular) return Errno::kENODEV;
   request.may_write = !request.shared || file->writable;
   request.kind = RegionKind::kFile;

@@ -59,14 +59,14 @@ Result<void> ask_access(uint64_t dirfd, uint64_t path, uint64_t mode, uint64_t f
       abi::kAtEffectiveAccess | abi::kAtSymlinkNoFollow | abi::kAtEmptyPath;
   if ((mode & ~(kMayExecute | kMayWrite | kMayRead)) != 0) return Errno::kEINVAL;
   if ((flags & ~kKnownFlags) != 0) return Errno::kEINVAL;
-  Place place = TRY(find_place(dirfd, path, flags));
+  bool effective = (flags & abi::kAtEffectiveAccess) != 0;
+  Credentials who = effective ? current_files().context().who : Credentials{};
+  Place place = TRY(find_place(dirfd, path, flags, &who));
   Inode& inode = *place.inode;
   bool is_directory = inode.type == FileType::kDirectory;
   bool stored =
       is_directory || inode.type == FileType::kRegular || inode.type == FileType::kSymlink;
   if ((mode & kMayWrite) != 0 && stored && is_read_only(place)) return Errno::kEROFS;
-  bool effective = (flags & abi::kAtEffectiveAccess) != 0;
-  Credentials who = effective ? current_files().context().who : Credentials{};
   return check_access(inode, who, uint32_t(mode));
 }
 

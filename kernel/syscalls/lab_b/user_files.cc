@@ -47,7 +47,19 @@ Result<void> PathStart::find(uint64_t dirfd, std::string_view path) {
   return {};
 }
 
-Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags) {
+Result<void> drop_set_ids(const Place& place) {
+  Credentials who = current_files().who();
+  if (who.is_root() || place.inode->type != FileType::kRegular) return {};
+  Attributes file = place.inode->attributes();
+  AttributeChange change;
+  change.which = AttributeChange::kPermissions;
+  change.values.permissions = without_set_ids(file.permissions, who.group == file.group);
+  if (change.values.permissions == file.permissions) return {};
+  return vfs_set_attributes(place, change);
+}
+
+Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags,
+                         const Credentials* who) {
   UserPath path;
   TRY(path.read(path_address));
   if (path.empty() && (flags & abi::kAtEmptyPath) != 0) {
@@ -62,6 +74,7 @@ Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags) 
   PathStart start;
   if (path.empty()) return Errno::kENOENT;  // whatever the descriptor
   TRY(start.find(dirfd, path.text()));
+  if (who != nullptr) start.search_as(*who);
   return resolve_path(start.context(), path.text(),
                       keep_link ? LastLink::kKeep : LastLink::kFollow);
 }

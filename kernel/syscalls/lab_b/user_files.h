@@ -49,6 +49,10 @@ inline uint64_t position_of(File& file) {
   return file.position;
 }
 
+/// Before the caller changes what is in a file: others than root take away its rights to run as its owner or
+/// group. EROFS, EIO.
+Result<void> drop_set_ids(const Place& place);
+
 /// A path that a program passed. Short ones, as nearly all are, need no memory from the heap.
 class UserPath {
  public:
@@ -75,14 +79,17 @@ class PathStart {
   /// root.
   Result<void> find(uint64_t dirfd, std::string_view path);
   const PathContext& context() const { return context_; }
+  void search_as(const Credentials& who) { context_.who = who; }
 
  private:
   PathContext context_;
 };
 
 /// What `dirfd` and `path` name. `flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (then an empty path is
-/// what `dirfd` itself refers to, the current directory for AT_FDCWD); others are ignored.
-Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags);
+/// what `dirfd` itself refers to, the current directory for AT_FDCWD); others are ignored. `who` searches the
+/// directories on the way; null: the one that files are opened for.
+Result<Place> find_place(uint64_t dirfd, uint64_t path_address, uint64_t flags,
+                         const Credentials* who = nullptr);
 
 /// A path and where it starts: what calls that change names need. EFAULT … as above.
 struct UserName {
