@@ -7,6 +7,7 @@
 #include "arch/layout.h"
 #include "arch/percpu.h"
 #include "lib/string.h"
+#include "memory/kernel_stack.h"
 #include "metrics/counter.h"
 #include "sync/spinlock.h"
 
@@ -30,6 +31,7 @@ struct BuddyLists {
 };
 
 constexpr uint8_t kNoOrder = 0xff;
+constexpr unsigned kMaxTriesForRun = 8;  // each frees some dozens of frames
 
 constinit Spinlock buddy_lock{"frames", LockRank::kFrames};
 constinit BuddyLists buddy GUARDED_BY(buddy_lock);
@@ -147,8 +149,10 @@ void mark_used(uint64_t first, unsigned order, FrameUse use) {
 /// Asks those who could give frames back; whether any came. Only where the caller may take any
 /// spinlock, that is, holds none and is no interrupt handler; elsewhere the allocation just fails.
 bool give_back_some() {
+  if (this_cpu().preempt_count != 0 || !interrupts_enabled()) return false;
+  if (give_back_kernel_stacks()) return true;
   FrameReclaimer reclaim = frame_reclaimer.load(std::memory_order_relaxed);
-  return reclaim != nullptr && this_cpu().preempt_count == 0 && interrupts_enabled() && reclaim();
+  return reclaim != nullptr && reclaim();
 }
 
 Errno refuse() {
@@ -160,8 +164,9 @@ template <class Take>
 Result<FrameNumber> allocate(Take take, unsigned order, FrameUse use) {
   if (injected_failure()) return refuse();
   uint64_t frame = take();
-  while (frame == 0) {
-    if (!give_back_some()) return refuse();
+  for (unsigned tries = 0; frame == 0; tries++) {
+    // What is given back may never make a run: there is an end to what is taken from others for one.
+    if ((order != 0 && tries == kMaxTriesForRun) || !give_back_some()) return refuse();
     frame = take();
   }
   mark_used(frame, order, use);

@@ -116,18 +116,36 @@ volatile void* map_mmio(PhysAddr address, uint64_t size) {
   return reinterpret_cast<volatile void*>(start + offset);
 }
 
+namespace {
+
+/// The entry of level 2 above a stack slot, and the first of its four in the table below.
+struct SlotEntries {
+  explicit SlotEntries(uint64_t index)
+      : address(kStackArenaStart.value + index * kStackSlotSize + kStackSlotSize - kStackSize),
+        link(table_at(stack_directory).entries[index_at(address, 2)]) {}
+  PageTableEntry& entry(unsigned i) const {
+    return table_at(link.address()).entries[index_at(address + i * kPageSize, 1)];
+  }
+
+  uint64_t address;
+  PageTableEntry& link;
+};
+
+}  // namespace
+
 Result<void> map_stack_slot(uint64_t index, const FrameNumber (&frames)[4]) {
-  uint64_t address = kStackArenaStart.value + index * kStackSlotSize + kStackSlotSize - kStackSize;
-  PageTableEntry& link = table_at(stack_directory).entries[index_at(address, 2)];
-  if (!link.present()) {
+  SlotEntries slot(index);
+  if (!slot.link.present()) {
     FrameNumber table = TRY(allocate_zeroed_frame(FrameUse::kPageTable));
-    link.set(frame_address(table), kLink);
+    slot.link.set(frame_address(table), kLink);
   }
-  for (unsigned i = 0; i < 4; i++) {
-    unsigned entry = index_at(address + i * kPageSize, 1);
-    table_at(link.address()).entries[entry].set(frame_address(frames[i]), kData);
-  }
+  for (unsigned i = 0; i < 4; i++) slot.entry(i).set(frame_address(frames[i]), kData);
   return {};
+}
+
+void unmap_stack_slot(uint64_t index, FrameNumber (&frames)[4]) {
+  SlotEntries slot(index);
+  for (unsigned i = 0; i < 4; i++) frames[i] = frame_of(slot.entry(i).take().address());
 }
 
 }  // namespace cairn

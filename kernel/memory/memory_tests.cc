@@ -1,11 +1,14 @@
 // Kernel tests of the frame allocator, the heap and lib's containers (`ktest` in the monitor).
 #include <array>
+#include <utility>
 
 #include "debug/kernel_test.h"
 #include "lib/list.h"
+#include "lib/string.h"
 #include "lib/tree.h"
 #include "memory/frame_allocator.h"
 #include "memory/heap.h"
+#include "memory/kernel_stack.h"
 
 namespace cairn {
 
@@ -115,6 +118,55 @@ KERNEL_TEST(allocation_failure_on_demand) {
   EXPECT(second.error() == Errno::kENOMEM);
   if (first.ok()) free_frame(*first);
   if (third.ok()) free_frame(*third);
+}
+
+/// Stacks in use, and frames beside them.
+struct Stacks {
+  static constexpr unsigned kCount = 64;
+  std::array<VirtAddr, kCount> tops{};
+  std::array<FrameNumber, 4 * kCount> frames{};
+
+  bool take() {
+    for (VirtAddr& top : tops) {
+      auto stack = allocate_kernel_stack();
+      if (!stack.ok()) return false;
+      top = *stack;
+    }
+    return true;
+  }
+  void free() {
+    for (VirtAddr& top : tops) free_kernel_stack(std::exchange(top, VirtAddr(0)));
+  }
+  explicit operator bool() const { return true; }
+};
+
+KERNEL_TEST_WITH(Stacks, kernel_stacks_are_given_back_when_memory_is_wanted) {
+  EXPECT(t.take());
+  uint64_t taken = frames_in_use(FrameUse::kStack);
+  t.free();
+  while (give_back_kernel_stacks()) continue;
+  EXPECT(frames_in_use(FrameUse::kStack) + 4 * Stacks::kCount <= taken);
+  // Their memory is somebody else's by now, and stays his when their addresses are used again.
+  for (FrameNumber& frame : t.frames) {
+    auto got = allocate_frame(FrameUse::kUser);
+    EXPECT(got.ok());
+    if (!got.ok()) return;
+    frame = *got;
+    memset(direct_map(frame_address(frame)), 0x55, kPageSize);
+  }
+  EXPECT(t.take());
+  EXPECT(frames_in_use(FrameUse::kStack) <= taken);
+  for (VirtAddr top : t.tops) {
+    memset(reinterpret_cast<void*>(top.value - kStackSize), 0xaa, kStackSize);
+  }
+  unsigned changed = 0;
+  for (FrameNumber frame : t.frames) {
+    const auto* bytes = direct_map_as<uint8_t>(frame_address(frame));
+    for (uint64_t i = 0; i < kPageSize; i += 64) changed += bytes[i] != 0x55;
+    free_frame(frame);
+  }
+  EXPECT(changed == 0);
+  t.free();
 }
 
 KERNEL_TEST(heap_objects_are_apart_and_come_back) {

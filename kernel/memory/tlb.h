@@ -13,8 +13,8 @@
 // A translation that was only widened needs no flush for that: a processor that still has the narrow one
 // faults, and the fault makes it look again (Intel SDM 3A, "Recommended Invalidation"). But one whose entry
 // begins again with accessed and dirty clear is flushed however it changed: a processor that had set them
-// would not do so again ("Accessed and Dirty Flags"). Kernel mappings never change and are never flushed: a
-// kernel stack that is used again has the translation it always had.
+// would not do so again ("Accessed and Dirty Flags"). Kernel mappings never change while somebody uses them,
+// and aren't flushed here: memory/kernel_stack.cc has the one exception.
 //
 // Which processors may hold translations of a table is a set that the table keeps
 // (PageTable::active_cpus()). A processor enters it before it loads CR3, and leaves it after it loaded

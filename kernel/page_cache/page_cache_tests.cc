@@ -1,5 +1,8 @@
 // Kernel tests of the page cache: reading, read-ahead, eviction (`ktest` in the monitor). Writing
 // is in write_back_tests.cc.
+#include <array>
+#include <utility>
+
 #include "memory/frame_allocator.h"
 #include "page_cache/test_disk.h"
 
@@ -159,6 +162,45 @@ KERNEL_TEST(cache_evicts_the_oldest_that_nobody_needs) {
   EXPECT(evict_pages(UINT64_MAX) >= 6);
   EXPECT(is_cached(file, 3) && is_cached(file, 5) && file.page_count == 2);
   EXPECT(disk.writes == 0);
+}
+
+/// Every second frame is the cache's, the others are taken: what it gives back never makes a run.
+struct Scattered {
+  static constexpr uint64_t kPages = 1500;
+  Disk disk;
+  TestFile file{&disk};
+  // Too large for a stack.
+  static constinit inline std::array<FrameNumber, kPages> between{};
+  static constinit inline std::array<FrameNumber, 512> runs{};
+
+  Scattered() {
+    for (uint64_t i = 0; i < kPages; i++) {
+      auto frame = allocate_frame(FrameUse::kUser);
+      if (!new_page(file, i).ok() || !frame.ok()) return;
+      between[i] = *frame;
+    }
+  }
+  ~Scattered() {
+    for (FrameNumber& frame : between) {
+      if (frame.value != 0) free_frame(std::exchange(frame, FrameNumber(0)));
+    }
+    for (FrameNumber& run : runs) {
+      if (run.value != 0) free_frames(std::exchange(run, FrameNumber(0)), kHugeOrder);
+    }
+  }
+  explicit operator bool() const { return between[kPages - 1].value != 0; }
+};
+
+KERNEL_TEST_WITH(Scattered, cache_is_not_emptied_for_a_run_that_memory_lacks) {
+  uint64_t before = 0;
+  for (FrameNumber& run : t.runs) {
+    before = t.file.page_count.load();
+    auto got = allocate_frames(kHugeOrder, FrameUse::kUser);
+    if (!got.ok()) break;
+    run = *got;
+  }
+  EXPECT(before > 1000);
+  EXPECT(t.file.page_count.load() + 600 > before);
 }
 
 KERNEL_TEST(cache_keeps_what_has_no_device) {

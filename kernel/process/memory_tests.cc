@@ -1,4 +1,5 @@
-// Two threads of one process that fault, map and unmap at the same time, preempted all the time.
+// Two threads of one process that fault, map and unmap at the same time, preempted all the time; and a region
+// of 2 MiB pages that couldn't get one.
 #include <array>
 #include <utility>
 
@@ -12,6 +13,8 @@
 #include "time/timer.h"
 
 namespace cairn {
+
+extern Counter frames_allocated_count;  // memory/frame_allocator.cc
 
 namespace {
 
@@ -189,6 +192,45 @@ KERNEL_TEST_WITH(Crowd, threads_of_a_process_fault_map_and_unmap_at_once) {
     kept++;
   }
   EXPECT(frames_in_use(FrameUse::kUser) == before + kept);
+}
+
+/// A region of 2 MiB pages whose first page came when there was no run.
+struct Patched {
+  RefPtr<Process> process;
+  UserThread* thread = nullptr;
+  uint64_t allocated = 0;
+  bool good = false;
+
+  Patched() {
+    auto made = create_process("test");
+    if (!made.ok()) return;
+    process = made.take();
+    auto added = add_thread(*process, run, this);
+    if (added.ok()) thread = *added;
+  }
+  explicit operator bool() const { return thread != nullptr; }
+
+  static void run(void* argument) {
+    auto& test = *static_cast<Patched*>(argument);
+    RegionRequest request = region_at(kPrivate);
+    request.size = kHugePageSize;
+    request.huge = true;
+    test.good = current_address_space()->map_region(request).ok();
+    fail_frame_allocation(1);
+    test.good = test.good && write_user(kPrivate, uint64_t(1)).ok();
+    fail_frame_allocation(0);
+    uint64_t before = frames_allocated_count.value();
+    test.good = test.good && write_user(kPrivate + 5 * kPageSize, uint64_t(1)).ok();
+    test.allocated = frames_allocated_count.value() - before;
+    exit_user_thread(exit_status(0));
+  }
+};
+
+KERNEL_TEST_WITH(Patched, no_run_is_cleared_for_a_place_that_is_taken) {
+  make_ready(*t.thread);
+  (void)wait_for_process(*t.process, nullptr);
+  EXPECT(t.good);
+  EXPECT(t.allocated >= 1 && t.allocated < 100);
 }
 
 }  // namespace

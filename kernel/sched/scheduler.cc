@@ -6,6 +6,7 @@
 #include "interrupts/ipi.h"
 #include "interrupts/irq.h"
 #include "memory/heap.h"
+#include "memory/kernel_stack.h"
 #include "metrics/counter.h"
 #include "sched/run_queue.h"
 #include "sync/spinlock.h"
@@ -84,6 +85,7 @@ void switch_to(Cpu& cpu, Thread& from, Thread& to) {
   load_user_state(to);
   if (&from == cpu.idle_thread && !cpu.tick->armed()) cpu.tick->arm(monotonic_ns() + kSliceNs);
   cpu.previous_thread = &from;
+  forget_old_kernel_stacks();
   switch_stacks(&from.saved_rsp, to.saved_rsp);
   finish_switch();
 }

@@ -54,6 +54,8 @@ FaultOutcome map_zeros(PageTable& table, const Region& region, VirtAddr page, bo
 bool map_huge_zeros(PageTable& table, const Region& region, VirtAddr page) {
   VirtAddr start(align_down(page.value, kHugePageSize));
   if (start < region.range.start || region.range.end < start + kHugePageSize) return false;
+  PageWalk walk = table.walk_page_table(start);
+  if (walk.level == 1 || walk.is_mapped()) return false;  // before 2 MiB are cleared for nothing
   auto run = allocate_frames(kHugeOrder, FrameUse::kUser);
   if (!run.ok()) return false;
   memset(direct_map(frame_address(*run)), 0, kHugePageSize);
