@@ -30,11 +30,12 @@ void drop_address_space(Process& process) {
 /// Children of a process that ends become the kernel's, which reaps them as they end. Those that
 /// had ended already are returned in `orphans`.
 void hand_over_children(Process& process, ChildList& orphans) REQUIRES(process_tree_lock) {
-  while (Child* link = process.children.pop_front()) {
-    auto* child = static_cast<Process*>(link);
-    child->parent = nullptr;
-    child->auto_reap = true;
-    if (child->state == ProcessState::kZombie) {
+  for (ChildList* list : {&process.children, &process.changed_children}) {
+    while (Child* link = list->pop_front()) {
+      auto* child = static_cast<Process*>(link);
+      child->parent = nullptr;
+      child->auto_reap = true;
+      if (child->state != ProcessState::kZombie) continue;
       child->state = ProcessState::kReaped;
       orphans.push_back(*child);
     }
@@ -78,6 +79,8 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
   if (reap_now && parent) {
     ChildList::remove(process);
     process.parent = nullptr;
+  } else {
+    place_child(process);
   }
   return parent;
 }

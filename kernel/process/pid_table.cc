@@ -103,10 +103,13 @@ void pid_table_remove(Process& process) {
   process.release();
 }
 
+Process* process_at(Pid pid) {
+  return pid.value < kMaxPid && is_used(pid.value) ? slot(pid.value) : nullptr;
+}
+
 RefPtr<Process> find_process(Pid pid) {
   IrqGuard guard(process_tree_lock);
-  if (pid.value >= kMaxPid || !is_used(pid.value)) return nullptr;
-  return RefPtr<Process>::share(slot(pid.value));
+  return RefPtr<Process>::share(process_at(pid));
 }
 
 RefPtr<Process> next_process(Pid after) {

@@ -51,9 +51,12 @@ struct Process : RefCounted<Process>, Child {
   ThreadList threads GUARDED_BY(process_tree_lock);  // empty before the first, and in a zombie
   ProcessState state GUARDED_BY(process_tree_lock) = ProcessState::kAlive;
   Process* parent GUARDED_BY(process_tree_lock) = nullptr;  // null: the kernel's (the monitor's)
-  ChildList children GUARDED_BY(process_tree_lock);         // each is a Process
-  int exit_status GUARDED_BY(process_tree_lock) = 0;        // what it will report at its end
-  int wait_status GUARDED_BY(process_tree_lock) = 0;        // as wait4() reports it
+  // Its children, each a Process: those that there is nothing to tell of, and those that ended or changed, in that
+  // order. So waiting costs the same with many as with one.
+  ChildList children GUARDED_BY(process_tree_lock);
+  ChildList changed_children GUARDED_BY(process_tree_lock);
+  int exit_status GUARDED_BY(process_tree_lock) = 0;  // what it will report at its end
+  int wait_status GUARDED_BY(process_tree_lock) = 0;  // as wait4() reports it
   // What its parent can be told and hasn't been: the last of both counts.
   enum Change : uint8_t { kNoChange, kStopped, kContinued };
   Change change GUARDED_BY(process_tree_lock) = kNoChange;
@@ -112,6 +115,9 @@ inline constexpr uint32_t kNoHang = 1;
 inline constexpr uint32_t kUntraced = 2;   // also children that stopped
 inline constexpr uint32_t kContinued = 8;  // also those that go on
 Result<WaitResult> wait_for_child(int64_t which, uint32_t options);
+
+/// Puts a child into that list of its parent's where it belongs now: after `state` or `change` became another.
+void place_child(Process& child) REQUIRES(process_tree_lock);
 
 /// Waits for a process that the kernel started and reaps it; returns its status. EINTR when
 /// `stop_waiting()` becomes true first.

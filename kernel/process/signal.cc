@@ -73,6 +73,7 @@ void stop_process(UserThread& me, Process& process, unsigned signal) {
     process.stopped = true;
     process.wait_status = int(signal << 8 | 0x7f);
     process.change = Process::kStopped;
+    place_child(process);
     parent = RefPtr<Process>::share(process.parent);
     for (UserThread& thread : process.threads) interrupt_thread(thread);
   }
@@ -84,6 +85,7 @@ void continue_process(Process& process, bool tell) REQUIRES(process_tree_lock) {
   if (!process.stopped.exchange(false)) return;
   process.continued.wake_all();
   process.change = tell ? Process::kContinued : Process::kNoChange;
+  place_child(process);
   if (!tell) return;
   process.wait_status = 0xffff;
   if (process.parent != nullptr) process.parent->child_events.wake_all();

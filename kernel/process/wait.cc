@@ -13,35 +13,50 @@ struct Candidate {
   bool reap = false;
 };
 
-/// Looks for a child to report. Marks it reported.
+/// Reports the child, if there is what `options` ask for.
+bool report(Process& child, uint32_t options, Candidate& found) REQUIRES(process_tree_lock) {
+  bool ended = child.state == ProcessState::kZombie;
+  bool changed = (child.change == Process::kStopped && (options & kUntraced) != 0) ||
+                 (child.change == Process::kContinued && (options & kContinued) != 0);
+  if (!ended && !changed) return false;
+  found.child = RefPtr<Process>::share(&child);
+  found.result = {child.pid, child.wait_status};
+  found.reap = ended;
+  if (ended) {
+    child.state = ProcessState::kReaped;
+    ChildList::remove(child);
+  } else {
+    child.change = Process::kNoChange;
+    place_child(child);
+  }
+  return true;
+}
+
 Candidate find_candidate(Process& parent, int64_t which, uint32_t options)
     REQUIRES(process_tree_lock) {
   Candidate found;
-  for (Child& link : parent.children) {
-    auto& child = static_cast<Process&>(link);
-    if (which > 0 && child.pid.value != uint64_t(which)) continue;
-    found.any_child = true;
-    if (child.state == ProcessState::kZombie) {
-      child.state = ProcessState::kReaped;
-      found.result = {child.pid, child.wait_status};
-      found.child = RefPtr<Process>::share(&child);
-      found.reap = true;
-      ChildList::remove(child);
-      return found;
-    }
-    bool tell = (options & kUntraced) != 0 && child.change == Process::kStopped;
-    tell |= (options & kContinued) != 0 && child.change == Process::kContinued;
-    if (tell) {
-      child.change = Process::kNoChange;
-      found.result = {child.pid, child.wait_status};
-      found.child = RefPtr<Process>::share(&child);
-      return found;
-    }
+  if (which > 0) {
+    Process* child = process_at(Pid(uint64_t(which)));
+    found.any_child =
+        child != nullptr && child->parent == &parent && child->state != ProcessState::kReaped;
+    if (found.any_child) (void)report(*child, options, found);
+    return found;
+  }
+  found.any_child = !parent.children.empty() || !parent.changed_children.empty();
+  for (Child& child : parent.changed_children) {
+    if (report(static_cast<Process&>(child), options, found)) break;
   }
   return found;
 }
 
 }  // namespace
+
+void place_child(Process& child) {
+  if (child.parent == nullptr) return;
+  ChildList::remove(child);
+  bool changed = child.state == ProcessState::kZombie || child.change != Process::kNoChange;
+  (changed ? child.parent->changed_children : child.parent->children).push_back(child);
+}
 
 Result<WaitResult> wait_for_child(int64_t which, uint32_t options) {
   Process& parent = *current_process();
