@@ -34,9 +34,10 @@ namespace cairn {
 Result<void> run_queue_start(Cpu& cpu);
 
 enum class QueueReason : uint8_t {
-  kNew,     // its first time: any allowed processor will do
-  kWoken,   // it waited, and should run soon: where it last ran, or where a processor is idle
-  kGaveWay  // it ran here until now and could go on; no reason to come back to it at once
+  kNew,    // its first time: any allowed processor will do
+  kWoken,  // it waited, and should run soon: where it last ran, or where a processor is idle
+  kWokenForLater,  // it waited, and who woke it goes on for now, since he is likely to wait soon himself
+  kGaveWay         // it ran here until now and could go on; no reason to come back to it at once
 };
 
 /// Chooses a processor, puts the thread into its queue, and asks it to reschedule if the thread should run

@@ -120,12 +120,13 @@ void make_ready(Thread& thread) {
   run_queue_add(thread, QueueReason::kNew);
 }
 
-void wake_thread(Thread& thread) {
+void wake_thread(Thread& thread, Wake when) {
   InterruptsOff off;
   Woken woken = thread.state.wake();
   if (woken == Woken::kNot) return;
   wakeup_count.increment();
-  if (woken == Woken::kMustQueue) run_queue_add(thread, QueueReason::kWoken);
+  if (woken != Woken::kMustQueue) return;
+  run_queue_add(thread, when == Wake::kNow ? QueueReason::kWoken : QueueReason::kWokenForLater);
 }
 
 void interrupt_thread(Thread& thread) {

@@ -14,9 +14,13 @@ Result<void> start_scheduler(const char* name, VirtAddr stack_top);
 
 /// Makes a new thread run some time. Any context.
 void make_ready(Thread& thread);
+enum class Wake : uint8_t {
+  kNow,  // it should run soon
+  kLater  // the waker goes on for now: what he woke it for gets more, and he is likely to wait soon himself
+};
 /// Wakes a blocked thread; nothing if it isn't blocked. Waits for nobody: spinlocks of rank above kRunQueue may be
-/// held. Any context in which the thread can't end meanwhile.
-void wake_thread(Thread& thread);
+/// held. Any context in which the thread can't end meanwhile; with kLater, a thread's.
+void wake_thread(Thread& thread, Wake when = Wake::kNow);
 /// Ends a wait of `thread` that can be interrupted. As wake_thread().
 void interrupt_thread(Thread& thread);
 

@@ -88,9 +88,9 @@ void WaitQueue::wake_one() {
   if (Waiter* waiter = waiters_.pop_front()) wake_thread(*waiter->thread);
 }
 
-void WaitQueue::wake_all() {
+void WaitQueue::wake_all(Wake when) {
   IrqGuard guard(lock_);
-  while (Waiter* waiter = waiters_.pop_front()) wake_thread(*waiter->thread);
+  while (Waiter* waiter = waiters_.pop_front()) wake_thread(*waiter->thread, when);
 }
 
 Result<void> sleep_until(uint64_t deadline_ns) {

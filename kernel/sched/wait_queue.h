@@ -37,7 +37,7 @@ class WaitQueue {
 
   /// Wakes the longest waiting thread, or all. Any context.
   void wake_one();
-  void wake_all();
+  void wake_all(Wake when = Wake::kNow);
 
   struct Waiter {
     Thread* thread;

@@ -54,7 +54,7 @@ Result<uint64_t> Pipe::read(IoBuffer& buffer, bool may_wait) {
         auto taken = take(buffer, count);
         uint64_t done = wanted - buffer.left();
         if (done == 0) return taken.error();
-        changes_.wake_all();
+        changes_.wake_all(Wake::kLater);  // when the ring is empty, or the time slice over
         return done;
       }
     }
@@ -80,7 +80,7 @@ Result<uint64_t> Pipe::write(IoBuffer& buffer, bool may_wait) {
       uint64_t room = kCapacity - used_.load();
       if (room >= room_needed) {
         auto written = put(buffer, std::min(room, buffer.left()));
-        changes_.wake_all();
+        changes_.wake_all(Wake::kLater);  // when the ring is full, or the time slice over
         if (!written.ok()) return outcome(written.error());
         if (buffer.left() == 0) return wanted;
       }

@@ -3,10 +3,14 @@
 
 #include "debug/kernel_test.h"
 #include "memory/heap.h"
+#include "metrics/counter.h"
+#include "sched/scheduler.h"
 #include "special_files/pipe.h"
 #include "vfs/file_ops.h"
 
 namespace cairn {
+
+extern Counter switch_count;  // sched/scheduler.cc
 
 namespace {
 
@@ -75,6 +79,40 @@ KERNEL_TEST(pipe_ends_and_errors) {
   other->read_end = nullptr;
   EXPECT(poll_pipe(*other->write_end, nullptr) == (kPollOut | kPollError));
   EXPECT(write_bytes(*other->write_end, "x", 1, count) == Errno::kEPIPE);
+}
+
+/// Reads messages until the end.
+void read_messages(void* argument) {
+  auto& pump = *static_cast<Pump*>(argument);
+  uint64_t got;
+  while (read_bytes(*pump.end, pump.piece.data(), 512, got) == Errno::kOk && got != 0) continue;
+  pump.end = nullptr;
+  pump.done = true;
+  pump.finished.wake_all();
+  exit_thread();
+}
+
+KERNEL_TEST(pipe_messages_dont_each_switch_to_the_reader) {
+  auto made = create_pipe(0);
+  EXPECT(made.ok());
+  if (!made.ok()) return;
+  PipeEnds ends = made.take();
+  Pump pump;
+  pump.end = std::move(ends.read_end);
+  auto thread = create_thread("messages", read_messages, &pump);
+  EXPECT(thread.ok());
+  if (!thread.ok()) return;
+  make_ready(**thread);
+  yield();
+  uint64_t before = switch_count.value();
+  char message[512] = {};
+  uint64_t count;
+  for (unsigned i = 0; i < 64; i++) {
+    EXPECT(write_bytes(*ends.write_end, message, sizeof(message), count) == Errno::kOk);
+  }
+  EXPECT(switch_count.value() - before < 32);
+  ends.write_end = nullptr;
+  pump.finished.wait_until([&pump] { return pump.done.load(); });
 }
 
 KERNEL_TEST(pipe_small_writes_are_whole) {

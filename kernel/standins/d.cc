@@ -27,7 +27,8 @@ void spinlock_release(Spinlock&) { std::atomic_signal_fence(std::memory_order_re
 Result<void> run_queue_start(Cpu&) { return {}; }
 void run_queue_add(Thread& thread, QueueReason reason) {
   ready.push_back(thread);
-  if (reason != QueueReason::kGaveWay) request_reschedule(this_cpu().id);
+  bool at_once = reason == QueueReason::kNew || reason == QueueReason::kWoken;
+  if (at_once) request_reschedule(this_cpu().id);
 }
 Thread* run_queue_pick() { return ready.pop_front(); }
 bool run_queue_has_waiting() { return !ready.empty(); }
