@@ -16,19 +16,35 @@ Pte Region::page_flags() const {
   return flags;
 }
 
+namespace {
+
+/// Bytes of whole 2 MiB pages in [start, end).
+uint64_t huge_part(VirtAddr start, VirtAddr end) {
+  uint64_t first = align_up(start.value, kHugePageSize);
+  uint64_t last = align_down(end.value, kHugePageSize);
+  return last > first ? last - first : 0;
+}
+
+/// Takes into account a subtree beside `region` and the gap between the two.
+void add_gaps(Region& region, const Region& subtree, VirtAddr start, VirtAddr end) {
+  region.subtree_gap = std::max({region.subtree_gap, subtree.subtree_gap, end - start});
+  region.subtree_huge_gap =
+      std::max({region.subtree_huge_gap, subtree.subtree_huge_gap, huge_part(start, end)});
+}
+
+}  // namespace
+
 void RegionSummary::update(Region& region) {
   region.subtree_start = region.range.start;
   region.subtree_end = region.range.end;
-  region.subtree_gap = 0;
+  region.subtree_gap = region.subtree_huge_gap = 0;
   if (Region* left = region.link.left) {
     region.subtree_start = left->subtree_start;
-    region.subtree_gap =
-        std::max({region.subtree_gap, left->subtree_gap, region.range.start - left->subtree_end});
+    add_gaps(region, *left, left->subtree_end, region.range.start);
   }
   if (Region* right = region.link.right) {
     region.subtree_end = right->subtree_end;
-    region.subtree_gap =
-        std::max({region.subtree_gap, right->subtree_gap, right->subtree_start - region.range.end});
+    add_gaps(region, *right, region.range.end, right->subtree_start);
   }
 }
 
@@ -39,6 +55,11 @@ struct GapRequest {
   uint64_t alignment;
   VirtAddr low;
   VirtAddr high;
+
+  /// Whether a gap in the subtree is large enough.
+  bool fits_in(const Region& subtree) const {
+    return size <= (alignment == kHugePageSize ? subtree.subtree_huge_gap : subtree.subtree_gap);
+  }
 };
 
 /// The highest fitting start in the gap [start, end), or 0.
@@ -53,7 +74,7 @@ uint64_t fit(const GapRequest& want, VirtAddr start, VirtAddr end) {
 /// Searches the gaps inside the subtree, highest first. Subtrees without a large enough gap, or
 /// wholly outside [low, high), are passed over.
 uint64_t search(const Region* at, const GapRequest& want) {
-  if (at == nullptr || at->subtree_gap < want.size) return 0;
+  if (at == nullptr || !want.fits_in(*at)) return 0;
   if (at->subtree_start >= want.high || at->subtree_end <= want.low) return 0;
   const Region* left = at->link.left;
   const Region* right = at->link.right;

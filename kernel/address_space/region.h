@@ -37,7 +37,8 @@ struct Region : Mapping {
   TreeLink<Region> link;
   VirtAddr subtree_start;
   VirtAddr subtree_end;
-  uint64_t subtree_gap = 0;  // bytes
+  uint64_t subtree_gap = 0;       // bytes
+  uint64_t subtree_huge_gap = 0;  // the same of what 2 MiB pages can fill
 
   /// The permission bits for pages that are this region's alone.
   Pte page_flags() const;
@@ -52,7 +53,7 @@ inline VirtAddr region_key(const Region& region) { return region.range.start; }
 using RegionTree = Tree<Region, &Region::link, &region_key, RegionSummary>;
 
 /// The highest free range of `size` bytes, a multiple of `alignment` in address, in [low, high).
-/// ENOMEM. O(log n) for alignment 4 KiB.
+/// ENOMEM. O(log n) for alignments of 4 KiB and 2 MiB.
 Result<VirtAddr> find_gap(const RegionTree& regions, uint64_t size, uint64_t alignment,
                           VirtAddr low, VirtAddr high);
 

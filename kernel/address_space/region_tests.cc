@@ -28,6 +28,46 @@ KERNEL_TEST(gaps_are_found_from_the_top) {
   for (Region& region : regions) tree.remove(region);
 }
 
+/// Regions of a page each, with gaps of 2 MiB between them.
+struct Rows {
+  static constexpr uint64_t kCount = 16;
+  static constexpr VirtAddr kLow{0x4000'0000};
+  std::array<Region, kCount> regions{};
+  RegionTree tree;
+  VirtAddr end;
+
+  void build(uint64_t first, uint64_t stride) {
+    for (uint64_t i = 0; i < kCount; i++) {
+      VirtAddr start = kLow + first + i * stride;
+      regions[i].range = {start, start + kPageSize};
+      tree.insert(regions[i]);
+    }
+    end = regions[kCount - 1].range.end;
+  }
+  ~Rows() {
+    for (Region& region : regions) tree.remove(region);
+  }
+  uint64_t huge_gap() const {
+    auto found = find_gap(tree, kHugePageSize, kHugePageSize, kLow, end);
+    return found.ok() ? (*found).value : 0;
+  }
+  explicit operator bool() const { return true; }
+};
+
+KERNEL_TEST_WITH(Rows, gaps_for_2m_pages_begin_where_these_can) {
+  t.build(kPageSize, kHugePageSize + kPageSize);  // each gap has 2 MiB, and starts a page later
+  EXPECT(t.huge_gap() == 0);
+  t.tree.remove(t.regions[5]);
+  uint64_t gap = align_up(t.regions[4].range.end.value, kHugePageSize);
+  EXPECT(t.huge_gap() ==
+         gap + (gap + 2 * kHugePageSize <= t.regions[6].range.start.value ? kHugePageSize : 0));
+  for (const Region& region : t.regions) {
+    EXPECT(region.subtree_huge_gap <= region.subtree_gap || &region == &t.regions[5]);
+  }
+  t.tree.insert(t.regions[5]);
+  EXPECT(t.huge_gap() == 0);
+}
+
 KERNEL_TEST(regions_split_and_go) {
   auto created = AddressSpace::create();
   EXPECT(created.ok());
