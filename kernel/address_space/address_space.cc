@@ -176,15 +176,16 @@ void AddressSpace::unmap_pages(VirtRange range, TlbGather& gather) {
 Result<void> AddressSpace::protect_range(VirtRange range, Access access) {
   MutexGuard guard(lock);
   // The whole range must belong to regions before anything changes.
-  for (VirtAddr at = range.start; at < range.end;) {
-    Region* region = region_at(at);
+  VirtRange covered{kUserEnd, range.start};
+  while (covered.end < range.end) {
+    Region* region = region_at(covered.end);
     if (region == nullptr) return Errno::kENOMEM;
     if (access.write && !region->may_write) return Errno::kEACCES;
-    at = region->range.end;
+    covered = {std::min(covered.start, region->range.start), region->range.end};
   }
   TlbGather gather(table_);
-  TRY(split_at(range.start, gather));
-  TRY(split_at(range.end, gather));
+  if (covered.start < range.start) TRY(split_at(range.start, gather));
+  if (covered.end > range.end) TRY(split_at(range.end, gather));
   for (Region* region = regions_.lower_bound(range.start);
        region != nullptr && region->range.start < range.end; region = regions_.next(*region)) {
     if (region->access == access) continue;
