@@ -81,7 +81,10 @@ class TlbGather {
   /// Frees a page table's frame after the flush (the processor caches table entries too).
   void free_table(PhysAddr table);
   /// Drops a reference (frame_put()) on each 4 KiB frame of the memory after the flush.
-  void put_frame(PhysAddr frame, PageSize size = PageSize::k4KiB);
+  void put_frame(PhysAddr frame, PageSize size = PageSize::k4KiB) {
+    if (frame_count_ == kMaxFrames) flush();
+    frames_[frame_count_++] = frame.value | (size == PageSize::k2MiB ? 1 : 0);
+  }
   /// Flushes now.
   void flush() {
     if (page_count_ != 0) flush_translations();

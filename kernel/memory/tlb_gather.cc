@@ -13,11 +13,6 @@ void TlbGather::free_table(PhysAddr table) {
   tables_ = frame;
 }
 
-void TlbGather::put_frame(PhysAddr frame, PageSize size) {
-  if (frame_count_ == kMaxFrames) flush();
-  frames_[frame_count_++] = frame.value | (size == PageSize::k2MiB ? 1 : 0);
-}
-
 void TlbGather::flush_translations() {
   // INVLPG at any address of a page forgets the whole page, be it of 2 MiB.
   if (page_count_ == 1) range_.end = range_.start + kPageSize;
