@@ -15,7 +15,7 @@
 
 namespace cairn {
 
-std::atomic<uint64_t> kernel_stack_generation{0};
+constinit std::atomic<uint64_t> kernel_stack_generation{0};
 
 namespace {
 
