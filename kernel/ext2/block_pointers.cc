@@ -4,7 +4,7 @@
 namespace cairn::ext2 {
 
 Result<BlockNumber> check_pointer(Ext2FileSystem& fs, uint32_t pointer) {
-  if (!fs.geometry.is_data_block(pointer)) return fs.damaged("block pointer", pointer);
+  if (!fs.is_data_block(pointer)) return fs.damaged("block pointer", pointer);
   return BlockNumber(pointer);
 }
 
