@@ -41,7 +41,8 @@ struct alignas(64) Cpu {
   uint64_t user_fault_error = 0;  // error code of the last failed access to user memory
 
   const PageTable* loaded_table = nullptr;  // in CR3; null: the kernel's own (memory/page_table.cc)
-  uint64_t kernel_stack_generation = 0;     // of whose translations it may hold (memory/kernel_stack.h)
+  uint64_t kernel_stack_generation =
+      0;  // of whose translations it may hold (memory/kernel_stack.h)
 
   // The scheduler's (sched/scheduler.cc); touched by this processor only, interrupts off.
   Thread* idle_thread = nullptr;      // runs when nobody else wants to
