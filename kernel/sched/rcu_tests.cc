@@ -53,7 +53,7 @@ KERNEL_TEST(rcu_callbacks_may_sleep_and_ask_again) {
     call_rcu(second, count);
   });
   rcu_barrier();
-  EXPECT(runs.load() == 1u);
+  EXPECT(runs.load() >= 1u);  // the second, asked for meanwhile, may have run as well
   rcu_barrier();
   EXPECT(runs.load() == 2u);
   EXPECT(in_order.load());
