@@ -103,8 +103,12 @@ def refused(folder: Path, out: Path) -> str:
 
 
 def test_submission_with_a_file_missing(built: Path, solution: Path, tmp_path: Path) -> None:
+    """It costs its own item."""
     (solution / "labs/a-paging/tlb.cc").unlink()
-    assert "labs/a-paging/tlb.cc is missing" in refused(solution, tmp_path / "out")
+    graded = grade("a", tmp_path / "out", "--submission", solution, "-k", "A1")
+    assert graded.status == 0 and "lacks labs/a-paging/tlb.cc" in graded.output, graded.output
+    graded = grade("a", tmp_path / "out", "--submission", solution, "-k", "A3")
+    assert graded.status == 1 and graded.last_line.startswith("lab a: 0/"), graded.output
 
 
 def test_submission_with_a_link(built: Path, solution: Path, tmp_path: Path) -> None:
