@@ -118,7 +118,7 @@ def test_split_without_memory(machine: Machine, rng: random.Random) -> None:
         check_census(before, Census.take(machine), f"after {operation} failed")
 
 
-@item("A2", points=1)
+@item("A3", points=1)  # it counts flushes
 def test_split_by_itself(machine: Machine, rng: random.Random) -> None:
     """split_page() takes a 2 MiB page apart at any address in it, tells of it, and refuses what it can't split."""
     table = Table.new(machine)
