@@ -267,15 +267,7 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
   }
 }
 
-Result<RefPtr<AddressSpace>> AddressSpace::fork() {
-  for (unsigned reclaims = 0;; reclaims++) {
-    auto copy = copy_for_fork();
-    bool short_of_memory = !copy.ok() && copy.error() == Errno::kENOMEM;
-    if (!short_of_memory || reclaims == kMaxReclaims || !reclaim_frames()) return copy;
-  }
-}
-
-Result<RefPtr<AddressSpace>> AddressSpace::copy_for_fork() NO_THREAD_SAFETY_ANALYSIS {
+Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
   RefPtr<AddressSpace> child = TRY(create());
   MutexGuard guard(lock);
   MutexGuard child_guard(child->lock, BesideEqualRank{});

@@ -101,9 +101,8 @@ class AddressSpace : public RefCounted<AddressSpace> {
  private:
   explicit AddressSpace(PageTable table) : table_(std::move(table)) {}
 
-  static constexpr unsigned kMaxReclaims = 64;  // by one fault or fork, before it gives up
-  struct BroughtPage;                           // page_fault.cc
-  class DetachedRegions;                        // address_space.cc
+  struct BroughtPage;     // page_fault.cc
+  class DetachedRegions;  // address_space.cc
 
   std::optional<FaultOutcome> resolve_fault(const PageFault& fault,
                                             std::optional<BroughtPage>& page) EXCLUDES(lock);
@@ -118,7 +117,6 @@ class AddressSpace : public RefCounted<AddressSpace> {
   Result<void> split_at(VirtAddr address, TlbGather& gather) REQUIRES(lock);
   Result<void> unmap_locked(VirtRange range, DetachedRegions& detached) REQUIRES(lock);
   void insert_region(Region& region) REQUIRES(lock);
-  Result<RefPtr<AddressSpace>> copy_for_fork() EXCLUDES(lock);
   template <class Use>
   void for_each_object_page(const ObjectPages& wanted, VirtRange range, Use use) REQUIRES(lock);
   void unmap_pages(VirtRange range, TlbGather& gather) REQUIRES(lock);

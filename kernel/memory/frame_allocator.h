@@ -53,6 +53,8 @@ void set_frame_reclaimer(FrameReclaimer reclaimer);
 /// that was refused memory, has given up the lock he held for that, and tries again after it. Holds no
 /// address space's lock. Returns whether it freed any. May sleep.
 bool reclaim_frames();
+/// So often one fault or fork() reclaims before it gives up: others may take what it freed.
+inline constexpr unsigned kMaxReclaims = 64;
 /// Upward need, like the one above.
 void set_sleeping_reclaimer(FrameReclaimer reclaimer);
 

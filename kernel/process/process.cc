@@ -6,6 +6,7 @@
 #include "debug/log.h"
 #include "debug/trace.h"
 #include "lib/string.h"
+#include "memory/frame_allocator.h"
 #include "memory/heap.h"
 #include "metrics/counter.h"
 #include "process/pid_table.h"
@@ -103,7 +104,7 @@ Result<RefPtr<Process>> assemble(const char* name, RefPtr<AddressSpace> space,
 }
 
 /// The running process's child, with a thread that isn't ready yet.
-Result<RefPtr<Process>> make_child(Process& parent, const ForkRequest& request) {
+Result<RefPtr<Process>> try_to_make_child(Process& parent, const ForkRequest& request) {
   RefPtr<AddressSpace> space = TRY(parent.space->fork());
   ProcessFiles* files = TRY(copy_process_files(parent.files));
   RefPtr<Process> child = TRY(assemble(parent.name, std::move(space), files));
@@ -115,6 +116,15 @@ Result<RefPtr<Process>> make_child(Process& parent, const ForkRequest& request) 
   if (thread.ok()) return child;
   discard_process(*child);
   return thread.error();
+}
+
+/// The same, if memory that others can give up is needed for it, too.
+Result<RefPtr<Process>> make_child(Process& parent, const ForkRequest& request) {
+  for (unsigned reclaims = 0;; reclaims++) {
+    auto child = try_to_make_child(parent, request);
+    bool short_of_memory = !child.ok() && child.error() == Errno::kENOMEM;
+    if (!short_of_memory || reclaims == kMaxReclaims || !reclaim_frames()) return child;
+  }
 }
 
 /// What a forked child's thread has of its parent's: registers, FPU state and signal mask.

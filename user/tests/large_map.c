@@ -1,10 +1,12 @@
 // large_map FILE MIB OTHER: maps a file of so many MiB, more than there is memory, and reads all of it; then
-// wants OTHER MiB for itself, and a child. Ends with status 0 if all that can be had.
+// wants OTHER MiB for itself, and children, each with one page more in use than the one before: so every part of
+// fork() once finds the memory used up. Ends with status 0 if all that can be had.
 #include <fcntl.h>
 
 #include "cairn.h"
 
 enum { kMarkEvery = 1 << 20 };  // bytes
+enum { kChildren = 600 };       // in turn; many more than the pages that the kernel takes back at once
 
 // Reads each page. What isn't marked is zeros.
 static int check(const volatile uint64_t* words, size_t size) {
@@ -26,8 +28,15 @@ int main(int count, char** arguments) {
   const volatile uint64_t* words = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
   if (words == MAP_FAILED) die("mmap");
   if (!check(words, size)) return say("wrong content\n"), 3;
-  volatile char* pages = new_pages(other / kPageSize);
+  volatile char* pages = new_pages(other / kPageSize + kChildren);
   for (size_t at = 0; at < other; at += kPageSize) pages[at] = 1;
+  for (int i = 0; i < kChildren; i++) {
+    pages[other + (size_t)i * kPageSize] = 1;
+    pid_t child = fork();
+    if (child < 0) die("fork");
+    if (child == 0) _exit(0);
+    if (wait_for(child) != 0) return say("the child died\n"), 4;
+  }
   pid_t child = fork();
   if (child < 0) die("fork");
   if (child == 0) {
