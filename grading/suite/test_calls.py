@@ -20,7 +20,8 @@ def lines(text: str) -> list[str]:
     return re.findall(r"calls: .*?(?=\r?\n)", text)
 
 
-@pytest.mark.parametrize("program, stage, wanted_lines", [("calls", "built", 100), ("jobs", "complete", 35)])
+@pytest.mark.parametrize("program, stage, wanted_lines", [
+    ("calls", "built", 100), ("jobs", "complete", 35), ("signals", "built", 130), ("signal_faults", "built", 60)])
 def test_calls_answer_as_linux_does(request: pytest.FixtureRequest, program: str, stage: str, wanted_lines: int) -> None:
     folder: Path = request.getfixturevalue(stage)
     run_make(ROOT, "programs")

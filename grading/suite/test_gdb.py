@@ -176,7 +176,7 @@ def test_small_types_are_printed_as_what_they_hold(seen: Seen) -> None:
     prepare = (
         "set language c++", "set $all = 'cairn::(anonymous namespace)::leaves'[0].processes",
         f"set $link = (long){process}.threads.head_.next - (long)&(('cairn::UserThread'*)0)->process_link")
-    values = (f"{process}.pid", "(('cairn::UserThread'*)$link).state", f"{process}.space.object_.table_.root_", f"{process}.pending_signals")
+    values = (f"{process}.pid", "(('cairn::UserThread'*)$link).state", f"{process}.space.object_.table_.root_", f"{process}.pending.set_")
     answers = seen.scene.gdb(*prepare, *(f"p {value}" for value in values))[len(prepare):]
     values = [re.sub(r"^\$\d+ = ", "", answer) for answer in answers]
     assert values == [str(seen.scene.pid), "cairn::ThreadState::kBlocked", hex(seen.pages.root), "0"]

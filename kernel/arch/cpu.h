@@ -144,8 +144,11 @@ struct alignas(16) FpuState {
   uint16_t status = 0;
   uint8_t other[20] = {};
   uint32_t mxcsr = 0x1f80;
-  uint8_t registers[484] = {};
+  uint32_t mxcsr_mask = 0;  // what save() found to be valid
+  uint8_t registers[480] = {};
 
+  /// The bits of MXCSR that restore() takes; others fault. Of a state that was saved.
+  uint32_t valid_mxcsr() const { return mxcsr_mask != 0 ? mxcsr_mask : 0xffbf; }
   void save() { asm volatile("fxsave64 %0" : "=m"(*this)); }
   void restore() const { asm volatile("fxrstor64 %0" : : "m"(*this)); }
 };

@@ -34,7 +34,10 @@ enum Vector : uint64_t {
   kDoubleFault = 8,
   kGeneralProtection = 13,
   kPageFault = 14,
+  kX87Error = 16,
+  kMisaligned = 17,
   kMachineCheck = 18,
+  kSimdError = 19,
   kFirstInterrupt = 32,  // 32 … 239: devices (the old PICs' 16 are masked)
   kTimerVector = 240,
   kRescheduleVector = 241,  // from another processor (lab D)

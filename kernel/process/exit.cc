@@ -2,6 +2,7 @@
 #include "address_space/user_copy.h"
 #include "debug/trace.h"
 #include "metrics/counter.h"
+#include "process/child_events.h"
 #include "process/pid_table.h"
 #include "process/process.h"
 #include "process/signal.h"
@@ -42,11 +43,6 @@ void hand_over_children(Process& process, ChildList& orphans) REQUIRES(process_t
   }
 }
 
-/// Whether nobody will wait for the children of a process, because it said so.
-bool reaps_children_at_once(const Process& parent) {
-  return parent.reaps_at_once || (parent.ignored_signals & signal_bit(kSigChild)) != 0;
-}
-
 /// Whether the running thread is its process's last. Then no other can be added; else it leaves the list.
 bool leave_process(Process& process, UserThread& me, int wait_status) {
   IrqGuard guard(process_tree_lock);
@@ -65,12 +61,12 @@ bool leave_process(Process& process, UserThread& me, int wait_status) {
 
 /// From alive to a zombie, or to nothing if nobody will wait. Returns the parent, which is to be told.
 RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now,
-                              ChildList& orphans) {
+                              ChildList& orphans, int& status) {
   IrqGuard guard(process_tree_lock);
   hand_over_children(process, orphans);
   ThreadList::remove(last);
   if (last.tid != process.pid) pid_table_remove_thread(last);
-  process.wait_status = process.exit_status;
+  process.wait_status = status = process.exit_status;
   process.vfork_done = true;
   RefPtr<Process> parent = RefPtr<Process>::share(process.parent);
   reap_now = process.auto_reap || (parent && reaps_children_at_once(*parent));
@@ -87,17 +83,16 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
 
 /// What ends with the last thread, which has left the address space.
 void end_process(Process& process, UserThread& last) {
+  process.real_timer.stop();
   release_process_files(std::exchange(process.files, nullptr));
   drop_address_space(process);
   ChildList orphans;
   bool reap_now;
-  RefPtr<Process> parent = become_zombie(process, last, reap_now, orphans);
+  int status;
+  RefPtr<Process> parent = become_zombie(process, last, reap_now, orphans, status);
   exit_count.increment();
   while (Child* orphan = orphans.pop_front()) pid_table_remove(static_cast<Process&>(*orphan));
-  if (parent) {
-    send_signal(*parent, kSigChild);
-    parent->child_events.wake_all();
-  }
+  if (parent) tell_parent_of_end(*parent, process, status);
   process.exited.wake_all();
   if (reap_now) pid_table_remove(process);
 }

@@ -103,6 +103,16 @@ void pid_table_remove(Process& process) {
   process.release();
 }
 
+UserThread* thread_at(Pid tid) {
+  if (tid.value >= kMaxPid || !is_used(tid.value)) return nullptr;
+  if (Process* process = slot(tid.value)) {
+    for (UserThread& thread : process->threads) {
+      if (thread.tid == tid) return &thread;
+    }
+  }
+  return thread_slot(tid.value);
+}
+
 Process* process_at(Pid pid) {
   return pid.value < kMaxPid && is_used(pid.value) ? slot(pid.value) : nullptr;
 }

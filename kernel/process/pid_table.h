@@ -16,6 +16,8 @@ void pid_table_remove(Process& process) EXCLUDES(process_tree_lock);
 /// The process with this pid; null if there is none.
 Process* process_at(Pid pid) REQUIRES(process_tree_lock);
 
+/// The thread with this tid, null if there is none.
+UserThread* thread_at(Pid tid) REQUIRES(process_tree_lock);
 /// Gives a thread that isn't its process's first the next free number. EAGAIN, ENOMEM.
 Result<void> pid_table_add_thread(UserThread& thread) EXCLUDES(process_tree_lock);
 /// Frees that number.

@@ -133,6 +133,7 @@ void copy_thread(UserThread& child, const TrapFrame& frame, const ForkRequest& r
   if (request.set_child_tid) child.set_child_tid = request.child_tid;
   if (request.clear_child_tid) child.clear_child_tid = request.child_tid;
   child.blocked_signals = parent.blocked_signals.load();
+  child.alternate_stack = parent.alternate_stack;
   TrapFrame* child_frame = first_frame(child);
   *child_frame = frame;
   child_frame->rax = 0;
@@ -193,8 +194,7 @@ Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
   RefPtr<Process> child = TRY(make_child(parent, request));
   UserThread& thread = only_thread(*child);
   copy_thread(thread, frame, request);
-  child->ignored_signals = parent.ignored_signals.load();
-  child->reaps_at_once = parent.reaps_at_once.load();
+  inherit_signal_actions(*child, parent);
   Pid pid = child->pid;
   {
     IrqGuard guard(process_tree_lock);

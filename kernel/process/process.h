@@ -9,6 +9,8 @@
 #include "arch/trap_frame.h"
 #include "lib/list.h"
 #include "lib/ref_ptr.h"
+#include "process/interval_timer.h"
+#include "process/signal_action.h"
 #include "process/user_thread.h"
 #include "sched/wait_queue.h"
 
@@ -39,15 +41,17 @@ struct Process : RefCounted<Process>, Child {
   ProcessFiles* files = nullptr;     // null without lab B; gone with the last thread
   std::atomic<bool> entered{false};  // its program is loaded and about to run
 
-  // Signals, shared by its threads: bit n-1 is signal n.
-  std::atomic<uint64_t> pending_signals{0};  // sent to the process: any thread may take them
-  std::atomic<uint64_t> ignored_signals{0};
-  std::atomic<bool> reaps_at_once{false};  // SA_NOCLDWAIT: no child of its becomes a zombie
-  std::atomic<bool> stopped{false};        // its threads wait before they return to user mode
-  std::atomic<bool> exiting{false};        // its threads end before they return to user mode; stays
-  WaitQueue continued{"continue"};         // woken when `stopped` falls or `exiting` rises
+  // Signals, shared by its threads: bit n-1 is signal n. Written under process_tree_lock.
+  PendingSignals pending;                    // sent to the process: any thread may take them
+  std::atomic<uint64_t> ignored_signals{0};  // by SIG_IGN
+  std::atomic<uint64_t> caught_signals{0};
+  std::atomic<bool> stopped{false};  // its threads wait before they return to user mode
+  std::atomic<bool> exiting{false};  // its threads end before they return to user mode; stays
+  WaitQueue continued{"continue"};   // woken when `stopped` falls or `exiting` rises
 
   // Protected by process_tree_lock.
+  SignalAction actions[kMaxSignal] GUARDED_BY(process_tree_lock) = {};  // signal n's is [n - 1]
+  uint64_t set_actions GUARDED_BY(process_tree_lock) = 0;  // those that may differ from the default
   ThreadList threads GUARDED_BY(process_tree_lock);  // empty before the first, and in a zombie
   ProcessState state GUARDED_BY(process_tree_lock) = ProcessState::kAlive;
   Process* parent GUARDED_BY(process_tree_lock) = nullptr;  // null: the kernel's (the monitor's)
@@ -63,6 +67,7 @@ struct Process : RefCounted<Process>, Child {
   bool auto_reap GUARDED_BY(process_tree_lock) = false;  // nobody will wait for it
   bool vfork_done GUARDED_BY(process_tree_lock) = true;  // its parent may go on
 
+  RealTimer real_timer{*this};
   WaitQueue child_events{"child"};  // a child ended, stopped or let its vfork parent go
   WaitQueue exited{"end"};          // this one ended, or entered its program
 };
@@ -115,9 +120,6 @@ inline constexpr uint32_t kNoHang = 1;
 inline constexpr uint32_t kUntraced = 2;   // also children that stopped
 inline constexpr uint32_t kContinued = 8;  // also those that go on
 Result<WaitResult> wait_for_child(int64_t which, uint32_t options);
-
-/// Puts a child into that list of its parent's where it belongs now: after `state` or `change` became another.
-void place_child(Process& child) REQUIRES(process_tree_lock);
 
 /// Waits for a process that the kernel started and reaps it; returns its status. EINTR when
 /// `stop_waiting()` becomes true first.

@@ -91,8 +91,7 @@ KERNEL_TEST_WITH(Pair, a_signal_finds_the_thread_that_takes_it) {
   send_signal(*t.process, kUserSignal);
   while (t.interrupted.load() == 0) yield();
   EXPECT(t.interrupted.load() == 2);
-  EXPECT(t.process->pending_signals ==
-         signal_bit(kUserSignal));  // that is for the return to user mode
+  EXPECT(t.process->pending.set() == signal_bit(kUserSignal));  // for the return to user mode
   t.release(0);
   EXPECT(t.status() == exit_status(1));
 }

@@ -1,83 +1,38 @@
+// Sending signals: who gets one, who is woken for it, and what SIGCONT and stops do at once. Acting on them is
+// in signal_delivery.cc.
 #include "process/signal.h"
 
 #include <bit>
-#include <utility>
 
-#include "debug/log.h"
-#include "debug/unfinished.h"
+#include "process/child_events.h"
 #include "sched/scheduler.h"
 
 namespace cairn {
 
 namespace {
 
-enum class DefaultAction { kTerminate, kIgnore, kStop, kContinue };
+/// Whether a thread would take one of these signals.
+uint64_t taken_by(const UserThread& thread, uint64_t signals) {
+  return signals & (~thread.blocked_signals | thread.awaited_signals);
+}
 
-DefaultAction default_action(unsigned signal) {
-  switch (signal) {
-    case kSigChild:
-    case 23 /* URG */:
-    case 28 /* WINCH */: return DefaultAction::kIgnore;
-    case kSigStop:
-    case 20 /* TSTP */:
-    case 21 /* TTIN */:
-    case 22 /* TTOU */: return DefaultAction::kStop;
-    case kSigCont: return DefaultAction::kContinue;
-    default: return DefaultAction::kTerminate;
+/// Interrupts, for each of these signals, a thread that takes it.
+void find_takers(Process& process, uint64_t signals) REQUIRES(process_tree_lock) {
+  for (UserThread& thread : process.threads) {
+    uint64_t taken = taken_by(thread, signals);
+    if (taken == 0) continue;
+    interrupt_thread(thread);
+    signals &= ~taken;
+    if (signals == 0) return;
   }
 }
 
-bool is_ignored(const Process& process, unsigned signal) {
-  if (signal == kSigKill || signal == kSigStop) return false;
-  if (process.ignored_signals & signal_bit(signal)) return true;
-  return default_action(signal) == DefaultAction::kIgnore;
-}
-
-constexpr uint64_t kUnblockable = signal_bit(kSigKill) | signal_bit(kSigStop);
-
-/// Signals that a thread may act on now.
-uint64_t deliverable(const UserThread& thread, const Process& process) {
-  return (thread.pending_signals | process.pending_signals) & ~thread.blocked_signals;
-}
-
-constexpr uint64_t kStopSignals =
-    signal_bit(kSigStop) | signal_bit(20) | signal_bit(21) | signal_bit(22);
-
-void drop_pending(Process& process, uint64_t signals) REQUIRES(process_tree_lock) {
-  process.pending_signals.fetch_and(~signals);
-  for (UserThread& thread : process.threads) thread.pending_signals.fetch_and(~signals);
-}
-
-/// Sleeps until SIGCONT, or until the process ends.
-void wait_while_stopped(Process& process) {
-  enable_interrupts();
-  process.continued.wait_until([&process] { return !process.stopped || process.exiting; });
-  disable_interrupts();
-}
-
-/// Takes a pending signal out of where it is; false if another thread was faster.
-bool take(UserThread& thread, Process& process, unsigned signal) {
-  uint64_t bit = signal_bit(signal);
-  return (thread.pending_signals.fetch_and(~bit) & bit) != 0 ||
-         (process.pending_signals.fetch_and(~bit) & bit) != 0;
-}
-
-/// Stops all threads on their way to user mode, unless the signal was taken back meanwhile (SIGCONT). The
-/// parent is told.
-void stop_process(UserThread& me, Process& process, unsigned signal) {
-  RefPtr<Process> parent;
-  {
-    IrqGuard guard(process_tree_lock);
-    if (!take(me, process, signal) || is_ignored(process, signal)) return;
-    if (process.exiting || process.pending_signals & signal_bit(kSigKill)) return;
-    process.stopped = true;
-    process.wait_status = int(signal << 8 | 0x7f);
-    process.change = Process::kStopped;
-    place_child(process);
-    parent = RefPtr<Process>::share(process.parent);
-    for (UserThread& thread : process.threads) interrupt_thread(thread);
+/// A signal that is blocked is kept even if it is ignored: that may have changed when it is unblocked.
+bool is_blocked_by_any(Process& process, unsigned signal) REQUIRES(process_tree_lock) {
+  for (UserThread& thread : process.threads) {
+    if (thread.blocked_signals & signal_bit(signal)) return true;
   }
-  if (parent) parent->child_events.wake_all();
+  return false;
 }
 
 /// Lets a stopped process go on; its parent is told if it was SIGCONT that did it.
@@ -88,114 +43,99 @@ void continue_process(Process& process, bool tell) REQUIRES(process_tree_lock) {
   place_child(process);
   if (!tell) return;
   process.wait_status = 0xffff;
-  if (process.parent != nullptr) process.parent->child_events.wake_all();
-}
-
-/// Has a thread act on what is pending for the process.
-void find_taker(Process& process) REQUIRES(process_tree_lock) {
-  for (UserThread& thread : process.threads) {
-    if (deliverable(thread, process) == 0) continue;
-    interrupt_thread(thread);
-    return;
-  }
-}
-
-void act_on(UserThread& thread, Process& process, unsigned signal) {
-  DefaultAction action = default_action(signal);
-  if (action == DefaultAction::kStop) return stop_process(thread, process, signal);
-  if (!take(thread, process, signal) || is_ignored(process, signal)) return;
-  if (action != DefaultAction::kTerminate) return;
-  enable_interrupts();
-  exit_process(int(signal));
-}
-
-/// Whatever the running thread was interrupted for.
-void attend(UserThread& thread, Process& process) {
-  while (true) {
-    if (process.exiting) {
-      enable_interrupts();
-      exit_user_thread(0);
-    }
-    uint64_t ready = deliverable(thread, process);
-    bool killed = (ready & signal_bit(kSigKill)) != 0;
-    if (process.stopped && !killed) {
-      wait_while_stopped(process);
-    } else if (ready == 0) {
-      return;
-    } else {
-      unsigned signal = killed ? kSigKill : unsigned(std::countr_zero(ready)) + 1;
-      act_on(thread, process, signal);
-    }
-  }
+  tell_parent_of_change(process);
 }
 
 }  // namespace
 
-void send_signal(Process& process, unsigned signal) {
-  IrqGuard guard(process_tree_lock);
+bool is_ignored(const Process& process, unsigned signal) {
+  uint64_t bit = signal_bit(signal);
+  if ((bit & kUnblockableSignals) != 0 || (process.caught_signals & bit) != 0) return false;
+  return (process.ignored_signals & bit) != 0 || default_action(signal) == DefaultAction::kIgnore;
+}
+
+void drop_pending(Process& process, uint64_t signals) {
+  process.pending.drop(signals);
+  for (UserThread& thread : process.threads) thread.pending.drop(signals);
+}
+
+void stop_process(Process& process, unsigned signal) {
+  if (process.exiting || (process.pending.set() & signal_bit(kSigKill)) != 0) return;
+  process.stopped = true;
+  process.wait_status = int(signal << 8 | 0x7f);
+  process.change = Process::kStopped;
+  place_child(process);
+  for (UserThread& thread : process.threads) interrupt_thread(thread);
+  tell_parent_of_change(process);
+}
+
+Result<void> send_signal_locked(Process& process, UserThread* thread, const SignalInfo& info) {
+  unsigned signal = info.number();
+  uint64_t bit = signal_bit(signal);
+  if (process.state != ProcessState::kAlive) return {};
   // Stops and SIGCONT take each other back, whether or not they are ignored: the later one counts.
-  if (default_action(signal) == DefaultAction::kStop) drop_pending(process, signal_bit(kSigCont));
+  if ((bit & kStopSignals) != 0) drop_pending(process, signal_bit(kSigCont));
   if (signal == kSigCont) drop_pending(process, kStopSignals);
   if (signal == kSigCont || signal == kSigKill) continue_process(process, signal == kSigCont);
-  if (is_ignored(process, signal)) return;
-  process.pending_signals.fetch_or(signal_bit(signal));
-  find_taker(process);
+  if (is_ignored(process, signal) && !is_blocked_by_any(process, signal)) return {};
+  PendingSignals& pending = thread != nullptr ? thread->pending : process.pending;
+  TRY(pending.add(info, kMaxQueuedSignals));
+  if (thread == nullptr) {
+    find_takers(process, bit);
+  } else if (taken_by(*thread, bit) != 0) {
+    interrupt_thread(*thread);
+  }
+  return {};
+}
+
+Result<void> send_signal(Process& process, const SignalInfo& info) {
+  IrqGuard guard(process_tree_lock);
+  return send_signal_locked(process, nullptr, info);
+}
+
+void send_signal(Process& process, unsigned signal) {
+  (void)send_signal(process, SignalInfo::from_kernel(signal));
+}
+
+void send_signal_to_me(const SignalInfo& info) {
+  UserThread& me = current_user_thread();
+  IrqGuard guard(process_tree_lock);
+  (void)send_signal_locked(*me.process, &me, info);
+}
+
+bool would_catch(unsigned signal) {
+  UserThread& me = current_user_thread();
+  return (me.process->caught_signals & ~me.blocked_signals & signal_bit(signal)) != 0;
+}
+
+void force_signal(const SignalInfo& info) {
+  UserThread& me = current_user_thread();
+  Process& process = *me.process;
+  IrqGuard guard(process_tree_lock);
+  bool caught = would_catch(info.number());
+  if (!caught) {
+    reset_action(process, info.number());
+    me.blocked_signals.fetch_and(~signal_bit(info.number()));
+  }
+  (void)me.pending.add(info, kMaxQueuedSignals);
+  me.interrupted = true;
 }
 
 void pass_on_signals(Process& process) {
   IrqGuard guard(process_tree_lock);
-  find_taker(process);
+  find_takers(process, process.pending.set());
 }
 
 bool will_end(const UserThread& thread) {
   const Process& process = *thread.process;
   if (process.exiting) return true;
-  for (uint64_t ready = deliverable(thread, process); ready != 0; ready &= ready - 1) {
+  uint64_t ready = deliverable(thread) & ~process.caught_signals;
+  for (; ready != 0; ready &= ready - 1) {
     unsigned signal = unsigned(std::countr_zero(ready)) + 1;
     if (default_action(signal) == DefaultAction::kTerminate && !is_ignored(process, signal))
       return true;
   }
   return false;
-}
-
-void set_blocked_signals(uint64_t mask) {
-  UserThread& thread = current_user_thread();
-  Process& process = *thread.process;
-  thread.blocked_signals = mask & ~kUnblockable;
-  if (deliverable(thread, process) != 0) thread.interrupted = true;
-  if ((process.pending_signals & thread.blocked_signals) != 0) pass_on_signals(process);
-}
-
-void set_temporary_mask(uint64_t mask) {
-  UserThread& thread = current_user_thread();
-  thread.mask_after_call = thread.blocked_signals;
-  thread.has_mask_after_call = true;
-  set_blocked_signals(mask);
-}
-
-void leave_temporary_mask() {
-  UserThread& thread = current_user_thread();
-  if (!std::exchange(thread.has_mask_after_call, false)) return;
-  set_blocked_signals(thread.mask_after_call);
-}
-
-void prepare_return_to_user(TrapFrame&) {
-  UserThread& thread = current_user_thread();
-  preempt_if_due();
-  while (thread.interrupted.load()) {
-    thread.interrupted = false;
-    if (take_unfinished_item() != nullptr) thread.pending_signals.fetch_or(signal_bit(kSigKill));
-    attend(thread, *thread.process);
-    leave_temporary_mask();
-    preempt_if_due();
-  }
-}
-
-void die_of_fault(unsigned signal, const char* text) {
-  Process& process = *current_process();
-  enable_interrupts();
-  log_warning("process", "pid {} ({}): {}", process.pid, process.name, text);
-  exit_process(int(signal));
 }
 
 }  // namespace cairn

@@ -4,15 +4,29 @@
 #include <atomic>
 
 #include "lib/list.h"
+#include "process/signal_queue.h"
+#include "process/tree_lock.h"
 #include "sched/thread.h"
-#include "sync/spinlock.h"
 
 namespace cairn {
 
 struct Process;
 
-/// The process tree: parents, children, threads, states, the table of pids.
-extern Spinlock process_tree_lock;
+/// Where handlers run that ask for it (sigaltstack): `size` 0, nowhere.
+struct AlternateStack {
+  uint64_t start = 0;
+  uint64_t size = 0;         // bytes
+  bool auto_disarm = false;  // none while a handler runs on it (SS_AUTODISARM)
+
+  bool contains(uint64_t stack_pointer) const {
+    return stack_pointer > start && stack_pointer - start <= size;
+  }
+};
+
+/// The last exception that a thread caused in user mode.
+struct FaultRecord {
+  uint64_t vector = 0, error = 0, address = 0;
+};
 
 struct UserThread : Thread {
   // Set before it runs.
@@ -20,12 +34,16 @@ struct UserThread : Thread {
   VirtAddr set_child_tid{};  // where a forked child stores its tid as it starts (clone); 0: nowhere
   VirtAddr clear_child_tid{};  // zeroed at its end (set_tid_address); its own from then on
 
-  // Signals: bit n-1 is signal n. Its own thread changes the mask (set_blocked_signals()); others look.
-  std::atomic<uint64_t> pending_signals{0};  // sent to it alone
+  // Signals: bit n-1 is signal n. Its own thread changes the masks (set_blocked_signals()); others look.
+  PendingSignals pending;  // sent to it alone
   std::atomic<uint64_t> blocked_signals{0};
+  std::atomic<uint64_t> awaited_signals{0};  // it waits for these, blocked or not (sigtimedwait)
   // A call that waits with another mask (ppoll): the one to come back to. Its own thread only.
   uint64_t mask_after_call = 0;
   bool has_mask_after_call = false;
+  // For its handlers. Its own thread only.
+  AlternateStack alternate_stack;
+  FaultRecord last_fault;
 
   // A call with a time limit that was interrupted and begins again goes on to this one (syscalls/restart.h); 0:
   // none. Its own thread only.

@@ -1,4 +1,5 @@
 // Waiting for the end of processes.
+#include "process/child_events.h"
 #include "process/pid_table.h"
 #include "process/process.h"
 
@@ -50,13 +51,6 @@ Candidate find_candidate(Process& parent, int64_t which, uint32_t options)
 }
 
 }  // namespace
-
-void place_child(Process& child) {
-  if (child.parent == nullptr) return;
-  ChildList::remove(child);
-  bool changed = child.state == ProcessState::kZombie || child.change != Process::kNoChange;
-  (changed ? child.parent->changed_children : child.parent->children).push_back(child);
-}
 
 Result<WaitResult> wait_for_child(int64_t which, uint32_t options) {
   Process& parent = *current_process();

@@ -2,6 +2,7 @@
 #include "metrics/counter.h"
 #include "process/signal.h"
 #include "syscalls/arguments.h"
+#include "syscalls/restart.h"
 #include "syscalls/table.h"
 
 namespace cairn {
@@ -10,8 +11,6 @@ CAIRN_COUNTER(syscall_count, "syscalls.all");
 CAIRN_COUNTER(unknown_syscall_count, "syscalls.not_implemented");
 
 namespace {
-
-constexpr uint64_t kSyscallLength = 2;  // bytes, of the instruction
 
 struct SyscallTable {
   SyscallHandler handlers[kSyscallLimit] = {};
@@ -49,13 +48,8 @@ extern "C" void syscall_dispatch(TrapFrame& call) {
   disable_interrupts();
   bool attention = this_cpu().need_reschedule || current_thread()->interrupted;
   if (attention) [[unlikely]] {
-    prepare_return_to_user(call);
-    // Whoever was interrupted and is still here was stopped and goes on, or the signal did nothing: the call
-    // begins again. Its arguments are where they were.
-    if (call.rax == uint64_t(failure(Errno::kEINTR))) {
-      call.rax = call.error;
-      call.rip -= kSyscallLength;
-    }
+    bool cut_short = call.rax == uint64_t(failure(Errno::kEINTR));
+    prepare_return_to_user(call, cut_short ? restart_rule(call.error) : Restart::kNone);
     if (!sysret_restores(call)) return_to_user(&call);
   }
 }

@@ -89,6 +89,8 @@ int64_t sys_sched_yield(TrapFrame&) {
   return 0;
 }
 
+int64_t sys_gettid(TrapFrame&) { return int64_t(current_user_thread().tid.value); }
+
 int64_t sys_set_tid_address(TrapFrame& call) {
   current_user_thread().clear_child_tid = VirtAddr(argument0(call));
   return int64_t(current_user_thread().tid.value);

@@ -4,11 +4,17 @@
 #include <algorithm>
 #include <utility>
 
-#include "process/process.h"
+#include "process/signal.h"
 #include "sched/wait_queue.h"
 #include "time/clock.h"
 
 namespace cairn {
+
+/// What becomes of a call, by its number, that ended with EINTR. kNone for what is no call.
+Restart restart_rule(uint64_t number);
+
+/// rt_sigreturn() puts this into TrapFrame::error: the result in rax is none of a call, whatever it looks like.
+inline constexpr uint64_t kNoCall = UINT64_MAX;
 
 /// The deadline of a call that waits for `ns` from now on (saturated, never 0 or kNoDeadline). One that began
 /// again has the deadline that it had: so call it once in each call.

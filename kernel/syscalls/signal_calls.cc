@@ -1,60 +1,40 @@
-// kill, rt_sigaction, rt_sigprocmask: default actions, ignoring and blocking. Handlers come with lab C.
+// What a process does about signals: actions, masks, waiting, the alternate stack, the way back from a handler.
 #include "address_space/user_copy.h"
+#include "lib/string.h"
 #include "process/signal.h"
+#include "process/signal_frame.h"
 #include "syscalls/arguments.h"
+#include "syscalls/restart.h"
 #include "syscalls/table.h"
+#include "syscalls/time_values.h"
 
 namespace cairn {
 
 namespace {
 
-/// Source: Linux, struct kernel_sigaction of x86-64.
-struct SignalAction {
-  uint64_t handler;
-  uint64_t flags;
-  uint64_t restorer;
-  uint64_t mask;
-};
-constexpr uint64_t kIgnoreHandler = 1;  // SIG_IGN; 0 is SIG_DFL, all others are functions
-constexpr uint64_t kNoChildWait = 2;    // flag SA_NOCLDWAIT
-constexpr uint64_t kMaskSize = 8;       // bytes
+constexpr uint64_t kMaskSize = 8;  // bytes
+
+/// Sleeps until a signal is to be acted on.
+Errno wait_for_any() {
+  WaitQueue nobody_wakes("signal");
+  return nobody_wakes.wait_until_interruptible([] { return false; }).error();
+}
 
 }  // namespace
 
-int64_t sys_kill(TrapFrame& call) {
-  auto pid = int64_t(int32_t(argument0(call)));
-  uint64_t signal = argument1(call);
-  if (signal > kMaxSignal) return failure(Errno::kEINVAL);
-  if (pid <= 0) return failure(Errno::kENOSYS);  // process groups come with lab C
-  RefPtr<Process> target = find_process(Pid(uint64_t(pid)));
-  if (!target) return failure(Errno::kESRCH);
-  if (signal != 0) send_signal(*target, unsigned(signal));
-  return 0;
-}
-
 int64_t sys_rt_sigaction(TrapFrame& call) {
-  uint64_t signal = argument0(call);
-  if (signal < 1 || signal > kMaxSignal || argument3(call) != kMaskSize)
-    return failure(Errno::kEINVAL);
-  Process& process = *current_process();
-  uint64_t bit = signal_bit(unsigned(signal));
-  SignalAction old{};
-  if (process.ignored_signals & bit) old.handler = kIgnoreHandler;
-  if (signal == kSigChild && process.reaps_at_once) old.flags = kNoChildWait;
-  if (argument1(call) != 0) {
-    auto action = read_user<SignalAction>(VirtAddr(argument1(call)));
-    if (!action.ok()) return failure(action.error());
-    if (signal == kSigKill || signal == kSigStop) return failure(Errno::kEINVAL);
-    if (action->handler > kIgnoreHandler) return failure(Errno::kENOSYS);
-    if (signal == kSigChild) process.reaps_at_once = (action->flags & kNoChildWait) != 0;
-    if (action->handler == kIgnoreHandler) {
-      process.ignored_signals.fetch_or(bit);
-      process.pending_signals.fetch_and(~bit);
-      current_user_thread().pending_signals.fetch_and(~bit);
-    } else {
-      process.ignored_signals.fetch_and(~bit);
-    }
+  uint64_t signal = uint32_t(argument0(call));
+  if (argument3(call) != kMaskSize) return failure(Errno::kEINVAL);
+  SignalAction action;
+  bool changes = argument1(call) != 0;
+  if (changes) {
+    auto read = copy_from_user(&action, VirtAddr(argument1(call)), sizeof(action));
+    if (!read.ok()) return failure(read.error());
   }
+  if (signal < 1 || signal > kMaxSignal) return failure(Errno::kEINVAL);
+  if (changes && (kUnblockableSignals & signal_bit(unsigned(signal))) != 0)
+    return failure(Errno::kEINVAL);
+  SignalAction old = exchange_signal_action(unsigned(signal), changes ? &action : nullptr);
   if (argument2(call) != 0) return to_return(write_user(VirtAddr(argument2(call)), old));
   return 0;
 }
@@ -77,6 +57,66 @@ int64_t sys_rt_sigprocmask(TrapFrame& call) {
   }
   if (argument2(call) != 0) return to_return(write_user(VirtAddr(argument2(call)), old));
   return 0;
+}
+
+int64_t sys_rt_sigpending(TrapFrame& call) {
+  uint64_t size = argument1(call);
+  if (size > kMaskSize) return failure(Errno::kEINVAL);
+  const UserThread& me = current_user_thread();
+  uint64_t set = (me.pending.set() | me.process->pending.set()) & me.blocked_signals;
+  return to_return(copy_to_user(VirtAddr(argument0(call)), &set, size));
+}
+
+int64_t sys_rt_sigsuspend(TrapFrame& call) {
+  if (argument1(call) != kMaskSize) return failure(Errno::kEINVAL);
+  auto mask = read_user<uint64_t>(VirtAddr(argument0(call)));
+  if (!mask.ok()) return failure(mask.error());
+  set_temporary_mask(*mask);
+  return failure(wait_for_any());
+}
+
+int64_t sys_pause(TrapFrame&) { return failure(wait_for_any()); }
+
+int64_t sys_rt_sigtimedwait(TrapFrame& call) {
+  if (argument3(call) != kMaskSize) return failure(Errno::kEINVAL);
+  auto set = read_user<uint64_t>(VirtAddr(argument0(call)));
+  if (!set.ok()) return failure(set.error());
+  uint64_t deadline = kNoDeadline;
+  if (argument2(call) != 0) {
+    auto ns = read_timespec(argument2(call));
+    if (!ns.ok()) return failure(ns.error());
+    deadline = *ns == 0 ? 0 : deadline_after(*ns);
+  }
+  auto found = wait_for_signal(*set, deadline);
+  if (!found.ok()) return failure(found.error());
+  if (argument1(call) != 0) {
+    char whole[kUserSignalInfoSize] = {};
+    memcpy(whole, &*found, sizeof(*found));
+    auto stored = copy_to_user(VirtAddr(argument1(call)), whole, sizeof(whole));
+    if (!stored.ok()) return failure(stored.error());
+  }
+  return int64_t(found->number());
+}
+
+int64_t sys_sigaltstack(TrapFrame& call) {
+  UserThread& me = current_user_thread();
+  UserStack old = describe_alternate_stack(me, call.rsp);
+  if (argument0(call) != 0) {
+    auto stack = read_user<UserStack>(VirtAddr(argument0(call)));
+    if (!stack.ok()) return failure(stack.error());
+    auto set = set_alternate_stack(me, *stack, call.rsp);
+    if (!set.ok()) return failure(set.error());
+  }
+  if (argument1(call) != 0) return to_return(write_user(VirtAddr(argument1(call)), old));
+  return 0;
+}
+
+/// All registers are the frame's, rax too, and interrupting the thread has them all restored.
+int64_t sys_rt_sigreturn(TrapFrame& call) {
+  call.error = kNoCall;
+  if (!leave_handler(call).ok()) force_signal(SignalInfo::from_kernel(kSigSegv));
+  current_thread()->interrupted = true;
+  return int64_t(call.rax);
 }
 
 }  // namespace cairn

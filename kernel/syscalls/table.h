@@ -27,6 +27,7 @@
   X(12, brk, "address")                                              \
   X(13, rt_sigaction, "signal, action, old_action, mask_size")       \
   X(14, rt_sigprocmask, "how, set, old_set, mask_size")              \
+  X(15, rt_sigreturn, "")                                            \
   X(16, ioctl, "fd, request, argument")                              \
   X(17, pread64, "fd, buffer, count, offset")                        \
   X(18, pwrite64, "fd, buffer, count, offset")                       \
@@ -39,7 +40,11 @@
   X(26, msync, "address, length, flags")                             \
   X(32, dup, "fd")                                                   \
   X(33, dup2, "from, to")                                            \
+  X(34, pause, "")                                                   \
   X(35, nanosleep, "request, remaining")                             \
+  X(36, getitimer, "which, value")                                   \
+  X(37, alarm, "seconds")                                            \
+  X(38, setitimer, "which, value, old_value")                        \
   X(39, getpid, "")                                                  \
   X(40, sendfile, "out, in, offset, count")                          \
   X(56, clone, "flags, stack, parent_tid, child_tid, tls")           \
@@ -74,6 +79,11 @@
   X(110, getppid, "")                                                \
   X(122, setfsuid, "user")                                           \
   X(123, setfsgid, "group")                                          \
+  X(127, rt_sigpending, "set, mask_size")                            \
+  X(128, rt_sigtimedwait, "set, info, timeout, mask_size")           \
+  X(129, rt_sigqueueinfo, "pid, signal, info")                       \
+  X(130, rt_sigsuspend, "mask, mask_size")                           \
+  X(131, sigaltstack, "stack, old_stack")                            \
   X(132, utime, "path, times")                                       \
   X(133, mknod, "path, mode, device")                                \
   X(137, statfs, "path, result")                                     \
@@ -82,11 +92,14 @@
   X(162, sync, "")                                                   \
   X(165, mount, "source, target, type, flags, data")                 \
   X(166, umount2, "target, flags")                                   \
+  X(186, gettid, "")                                                 \
+  X(200, tkill, "tid, signal")                                       \
   X(217, getdents64, "fd, buffer, size")                             \
   X(218, set_tid_address, "address")                                 \
   X(228, clock_gettime, "clock, time")                               \
   X(230, clock_nanosleep, "clock, flags, request, remaining")        \
   X(231, exit_group, "status")                                       \
+  X(234, tgkill, "pid, tid, signal")                                 \
   X(235, utimes, "path, times")                                      \
   X(257, openat, "dirfd, path, flags, mode")                         \
   X(258, mkdirat, "dirfd, path, mode")                               \
@@ -108,6 +121,7 @@
   X(293, pipe2, "fds, flags")                                        \
   X(295, preadv, "fd, vector, count, offset")                        \
   X(296, pwritev, "fd, vector, count, offset")                       \
+  X(297, rt_tgsigqueueinfo, "pid, tid, signal, info")                \
   X(306, syncfs, "fd")                                               \
   X(316, renameat2, "from_dirfd, from, to_dirfd, to, flags")         \
   X(439, faccessat2, "dirfd, path, mode, flags")

@@ -1,9 +1,8 @@
 // Clocks and sleeping.
-#include "address_space/user_copy.h"
-#include "sched/wait_queue.h"
 #include "syscalls/arguments.h"
 #include "syscalls/restart.h"
 #include "syscalls/table.h"
+#include "syscalls/time_values.h"
 #include "time/clock.h"
 
 namespace cairn {
@@ -14,27 +13,6 @@ namespace {
 constexpr uint64_t kClockRealtime = 0, kClockMonotonic = 1, kClockMonotonicRaw = 4;
 constexpr uint64_t kClockRealtimeCoarse = 5, kClockMonotonicCoarse = 6, kClockBoottime = 7;
 constexpr uint64_t kTimerAbsolute = 1;
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
-
-struct TimeSpec {
-  int64_t seconds;
-  int64_t nanoseconds;
-};
-
-TimeSpec to_timespec(uint64_t ns) {
-  return {int64_t(ns / kNsPerSecond), int64_t(ns % kNsPerSecond)};
-}
-
-/// Nanoseconds, saturated. EINVAL, EFAULT.
-Result<uint64_t> read_timespec(uint64_t address) {
-  TimeSpec time = TRY(read_user<TimeSpec>(VirtAddr(address)));
-  if (time.seconds < 0 || time.nanoseconds < 0 || uint64_t(time.nanoseconds) >= kNsPerSecond) {
-    return Errno::kEINVAL;
-  }
-  constexpr int64_t kLongest = INT64_MAX / int64_t(kNsPerSecond) - 1;
-  if (time.seconds > kLongest) return kNoDeadline - 1;
-  return uint64_t(time.seconds) * kNsPerSecond + uint64_t(time.nanoseconds);
-}
 
 /// The clock's reading in ns. EINVAL for clocks that aren't there.
 Result<uint64_t> read_clock(uint64_t clock) {

@@ -19,24 +19,40 @@ namespace {
 
 struct ExceptionInfo {
   const char* name;
-  unsigned signal;  // what it does to a process
+  unsigned signal;  // what a process gets that does it, and its code
+  int32_t code = kFromKernel;
 };
+
+// The exceptions of x87 and SSE, whose flags and masks have the same places in the low bits of their words.
+int32_t fpe_code(uint32_t exceptions) {
+  if (exceptions & 0x01) return kFpeInvalid;
+  if (exceptions & 0x04) return kFpeDivide;
+  if (exceptions & 0x08) return kFpeOverflow;
+  if (exceptions & 0x12) return kFpeUnderflow;  // a denormal operand, too
+  return exceptions & 0x20 ? kFpeInexact : kFromKernel;
+}
+int32_t fpe_code_of_thread(bool simd) {
+  FpuState& fpu = current_thread()->fpu;
+  fpu.save();  // a switch meanwhile would save the same
+  uint32_t masks = simd ? fpu.mxcsr >> 7 : fpu.control;
+  return fpe_code((simd ? fpu.mxcsr : fpu.status) & ~masks);
+}
 
 ExceptionInfo exception_info(uint64_t vector) {
   switch (vector) {
-    case kDivideError: return {"SIGFPE: division by zero or overflow", kSigFpe};
-    case kDebug: return {"SIGTRAP: debug exception", kSigTrap};
+    case kDivideError: return {"SIGFPE: division by zero or overflow", kSigFpe, kFpeIntegerDivide};
+    case kDebug: return {"SIGTRAP: debug exception", kSigTrap, kTrapStep};
     case kBreakpoint: return {"SIGTRAP: breakpoint", kSigTrap};
-    case kInvalidOpcode: return {"SIGILL: invalid instruction", kSigIllegal};
+    case kInvalidOpcode: return {"SIGILL: invalid instruction", kSigIllegal, kIllegalOperand};
     case 12: return {"SIGBUS: stack segment fault", kSigBus};
     case kGeneralProtection:
       return {"SIGSEGV: general protection (privileged instruction or non-canonical address)",
               kSigSegv};
     case kDoubleFault: return {"double fault", kSigSegv};
     case kMachineCheck: return {"machine check", kSigBus};
-    case 16: return {"SIGFPE: x87 error", kSigFpe};
-    case 17: return {"SIGBUS: misaligned access", kSigBus};
-    case 19: return {"SIGFPE: SIMD error", kSigFpe};
+    case kX87Error: return {"SIGFPE: x87 error", kSigFpe};
+    case kMisaligned: return {"SIGBUS: misaligned access", kSigBus, kBusMisaligned};
+    case kSimdError: return {"SIGFPE: SIMD error", kSigFpe};
     default: return {"SIGSEGV: unexpected exception", kSigSegv};
   }
 }
@@ -57,15 +73,27 @@ const char* reason(FaultOutcome outcome, const PageFault& fault) {
   return "?";
 }
 
-[[noreturn]] void kill_for_page_fault(const TrapFrame& frame, const PageFault& fault,
-                                      FaultOutcome outcome) {
+/// The process has a handler: it runs before the thread goes on. False if it doesn't.
+bool hand_to_process(const TrapFrame& frame, const SignalInfo& info, uint64_t address) {
+  current_user_thread().last_fault = {frame.vector, frame.error, address};
+  if (!would_catch(info.number())) return false;
+  force_signal(info);
+  return true;
+}
+
+void signal_page_fault(const TrapFrame& frame, const PageFault& fault, FaultOutcome outcome) {
+  int32_t code = outcome == FaultOutcome::kNotAllowed ? kSegvForbidden : kSegvNoMapping;
+  auto info = SignalInfo::fault(kSigSegv, code, fault.address.value);
+  if (outcome == FaultOutcome::kBusError)
+    info = SignalInfo::fault(kSigBus, kBusNoPage, fault.address.value);
+  bool dies = outcome == FaultOutcome::kOutOfMemory;
+  if (!dies && hand_to_process(frame, info, fault.address.value)) return;
   char text[160];
   BufferWriter out(text);
   bool bus_error = outcome == FaultOutcome::kBusError;
   print(out, "{}: {} {} at instruction {:x}: {}", bus_error ? "SIGBUS" : "SIGSEGV",
         access_name(fault), fault.address, frame.rip, reason(outcome, fault));
-  unsigned signal = bus_error ? kSigBus : kSigSegv;
-  die_of_fault(outcome == FaultOutcome::kOutOfMemory ? kSigKill : signal, text);
+  die_of_fault(dies ? kSigKill : info.number(), text);
 }
 
 /// What an address looks like that the kernel had no business with.
@@ -108,7 +136,7 @@ void user_page_fault(TrapFrame& frame, const PageFault& fault) {
   enable_interrupts();
   FaultOutcome outcome = current_address_space()->handle_fault(fault);
   if (outcome != FaultOutcome::kRetry && !reached_unfinished_item()) {
-    kill_for_page_fault(frame, fault, outcome);
+    signal_page_fault(frame, fault, outcome);
   }
   disable_interrupts();
 }
@@ -156,6 +184,13 @@ void other_exception(TrapFrame& frame) {
     panic_for_exception(frame);
   }
   ExceptionInfo info = exception_info(frame.vector);
+  if (frame.vector == kX87Error || frame.vector == kSimdError)
+    info.code = fpe_code_of_thread(frame.vector == kSimdError);
+  // The place, where the code says more than that the processor refused something.
+  bool tells_place = info.code != kFromKernel && frame.vector != kMisaligned;
+  if (hand_to_process(frame, SignalInfo::fault(info.signal, info.code, tells_place ? frame.rip : 0),
+                      0))
+    return;
   char text[160];
   BufferWriter out(text);
   print(out, "{} at instruction {:x}", info.name, frame.rip);

@@ -13,11 +13,14 @@ namespace cairn {
 
 namespace {
 
-constexpr unsigned kSigPipe = 13;
-
 /// Reads or writes one piece of user memory: at the file's position, or at `offset` if that isn't
 /// kAtPosition.
 constexpr uint64_t kAtPosition = UINT64_MAX;
+
+void send_sigpipe() {
+  uint64_t me = current_process()->pid.value;
+  send_signal_to_me(SignalInfo::from_process(kSigPipe, kFromUser, me, 0));
+}
 
 Result<uint64_t> transfer(File& file, bool write, IoBuffer& buffer, uint64_t offset) {
   if (write && buffer.left() != 0) TRY(drop_set_ids(file.place));
@@ -26,7 +29,7 @@ Result<uint64_t> transfer(File& file, bool write, IoBuffer& buffer, uint64_t off
   }
   if (!write) return vfs_read(file, buffer);
   auto written = vfs_write(file, buffer);
-  if (written.error() == Errno::kEPIPE) send_signal(*current_process(), kSigPipe);
+  if (written.error() == Errno::kEPIPE) send_sigpipe();
   return written;
 }
 
