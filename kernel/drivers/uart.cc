@@ -42,13 +42,15 @@ void Uart::receive() {
   while (in8(uint16_t(port_ + 5)) & kDataReady) {
     uint8_t byte = in8(port_);
     any = true;
-    if (byte_hook_ != nullptr && byte_hook_(byte)) continue;  // no lock held: it may take others
-    IrqGuard guard(receive_lock_);
-    if (written_ - read_ == kRingSize) {
-      uart_overrun_count.increment();
-    } else {
-      ring_[written_++ % kRingSize] = byte;
+    {
+      IrqGuard guard(receive_lock_);
+      if (written_ - read_ == kRingSize) {
+        uart_overrun_count.increment();
+      } else {
+        ring_[written_++ % kRingSize] = byte;
+      }
     }
+    if (byte_hook_ != nullptr) byte_hook_(byte);  // no lock held: it may take others
   }
   if (any) arrivals_.wake_all();
 }

@@ -31,9 +31,8 @@ class Uart {
   /// Woken when bytes arrive.
   WaitQueue& arrivals() { return arrivals_; }
 
-  /// Calls `hook` from the interrupt for each byte received; a byte for which it returns true is not
-  /// queued. For ^C.
-  using ByteHook = bool (*)(uint8_t byte);
+  /// Calls `hook` from the interrupt for each byte received, which is in the ring by then.
+  using ByteHook = void (*)(uint8_t byte);
   void set_byte_hook(ByteHook hook) { byte_hook_ = hook; }
 
  private:

@@ -4,8 +4,8 @@
 #include "drivers/uart.h"
 #include "memory/heap.h"
 #include "monitor/command.h"
-#include "monitor/console.h"
 #include "monitor/line_editor.h"
+#include "tty/console.h"
 
 namespace cairn {
 

@@ -2,9 +2,9 @@
 #include "drivers/uart.h"
 #include "memory/heap.h"
 #include "monitor/command.h"
-#include "monitor/console.h"
 #include "process/program.h"
 #include "process/signal.h"
+#include "tty/console.h"
 
 namespace cairn {
 
@@ -54,9 +54,9 @@ Result<void> start_job(Session& session, const RefPtr<Process>& process) {
 }
 
 Result<void> wait_in_foreground(Session& session, Process& process) {
-  if (session.interactive) set_foreground_process(&process);
+  if (session.interactive) lend_console(process);
   auto status = wait_for_process(process, nullptr);
-  if (session.interactive) set_foreground_process(nullptr);
+  if (session.interactive) take_console_back();
   print_end(session.out, process.pid, *status);
   return {};
 }

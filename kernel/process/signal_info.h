@@ -8,6 +8,7 @@ namespace cairn {
 
 inline constexpr unsigned kSigHangup = 1;
 inline constexpr unsigned kSigInterrupt = 2;
+inline constexpr unsigned kSigQuit = 3;
 inline constexpr unsigned kSigIllegal = 4;
 inline constexpr unsigned kSigTrap = 5;
 inline constexpr unsigned kSigBus = 7;

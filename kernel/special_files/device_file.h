@@ -1,5 +1,5 @@
-// Device files: which driver is behind a number. Subsystems above register their devices (the console,
-// monitor/lab_b/console_device.cc); devfs lists them. What their inodes do stands in device_file.cc.
+// Device files: which driver is behind a number. Subsystems above register their devices (terminals,
+// tty/lab_b/terminal_files.cc); devfs lists them. What their inodes do stands in device_file.cc.
 #pragma once
 
 #include "vfs/file.h"

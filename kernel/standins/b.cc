@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "address_space/user_copy.h"
-#include "monitor/console.h"
 #include "syscalls/arguments.h"
 #include "syscalls/console_calls.h"
 #include "syscalls/mapped_object.h"
 #include "syscalls/table.h"
+#include "tty/console.h"
 #include "vfs/process_files.h"
 
 namespace cairn {
@@ -14,14 +14,13 @@ namespace cairn {
 namespace {
 
 constexpr uint64_t kMaxTransfer = 0x7ffff000;  // bytes, as on Linux
-constexpr size_t kPiece = 256;                 // bytes copied at a time
 
 bool is_console(uint64_t fd) { return uint32_t(fd) <= 2; }
 
 /// Writes user memory to the console; returns bytes written, or the error if none were.
 int64_t write_user_memory(VirtAddr from, uint64_t count) {
   IoBuffer buffer = IoBuffer::user(from, std::min(count, kMaxTransfer));
-  auto written = write_console(buffer);
+  auto written = console_tty.write(buffer, true);
   return written.ok() ? int64_t(*written) : failure(written.error());
 }
 
@@ -73,11 +72,9 @@ int64_t console_read(TrapFrame& call) {
   uint64_t count = std::min(argument2(call), kMaxTransfer);
   if (!is_user_range(to, count)) return failure(Errno::kEFAULT);
   if (count == 0) return 0;
-  char line[kPiece];
-  auto length = read_console_line({line, std::min<size_t>(count, sizeof(line))});
-  if (!length.ok()) return failure(length.error());
-  auto copied = copy_to_user(to, line, *length);
-  return copied.ok() ? int64_t(*length) : failure(copied.error());
+  IoBuffer buffer = IoBuffer::user(to, count);
+  auto length = read_console(buffer, true);
+  return length.ok() ? int64_t(*length) : failure(length.error());
 }
 
 [[gnu::weak]] int64_t sys_read(TrapFrame& call) { return console_read(call); }

@@ -23,6 +23,7 @@ enum class LockRank : uint8_t {
   kRunQueue,      // sched: a run queue
   kTimerQueue,    // time: pending timers
   kWaitQueue,     // sched: the waiters of one queue
+  kTty,           // tty: a terminal's input and settings
   kCacheIo,       // vfs: the page cache's spare requests
   kBlockQueue,    // drivers: a block device's requests
   kProcessTree,   // process: parents, children, the table of pids

@@ -6,12 +6,12 @@
 #include "debug/log.h"
 #include "devfs/devfs.h"
 #include "ext2/file_system.h"
-#include "monitor/lab_b/console_device.h"
 #include "page_cache/page_cache.h"
 #include "sched/rcu.h"
 #include "special_files/anonymous.h"
 #include "special_files/device_file.h"
 #include "tmpfs/tmpfs.h"
+#include "tty/lab_b/terminal_files.h"
 #include "vfs/dentry_cache.h"
 #include "vfs/name_memory.h"
 #include "vfs/name_ops.h"
@@ -67,7 +67,7 @@ void start_file_systems() {
     return log_error("vfs", "no memory for pipes and the console: there are no files");
   }
   register_memory_devices();
-  register_console_device();
+  register_terminal_files();
   register_file_system(ext2_type);
   register_file_system(tmpfs_type);
   register_file_system(devfs_type);

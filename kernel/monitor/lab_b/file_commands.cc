@@ -1,7 +1,7 @@
 // mount, umount, ls, cat, stat, inode, cache: looking at files.
 #include "memory/heap.h"
-#include "monitor/console.h"
 #include "monitor/lab_b/file_paths.h"
+#include "tty/console.h"
 #include "vfs/dentry_cache.h"
 #include "vfs/directory.h"
 #include "vfs/file_ops.h"

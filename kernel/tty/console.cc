@@ -1,0 +1,80 @@
+#include "tty/console.h"
+
+#include <atomic>
+
+#include "drivers/uart.h"
+
+namespace cairn {
+
+namespace {
+
+constexpr uint8_t kInterruptByte = 3;
+
+constinit std::atomic<unsigned> reading_processes{0};
+constinit std::atomic<bool> lent{false};
+constinit std::atomic<bool> interrupt_typed{false};
+
+bool is_the_monitors() { return reading_processes.load() == 0 && !lent.load(); }
+
+class ConsoleDevice final : public TtyDevice {
+ public:
+  void transmit(std::string_view text) override { console_uart.write(text); }
+  size_t room() override { return SIZE_MAX; }  // write() waits for the transmitter
+  int next_byte() override { return is_the_monitors() ? -1 : console_uart.try_read(); }
+};
+constinit ConsoleDevice device;
+
+/// From the UART's interrupt: a byte is there.
+void on_byte(uint8_t byte) {
+  if (is_the_monitors() && byte == kInterruptByte) interrupt_typed = true;
+  console_tty.take_typed();
+  console_tty.wake();  // who polls looks at the UART, too
+}
+
+}  // namespace
+
+constinit Tty console_tty{device};
+
+Result<uint64_t> read_console(IoBuffer& buffer, bool may_wait) {
+  struct Reader {
+    Reader() {
+      reading_processes.fetch_add(1);
+      console_tty.take_typed();
+    }
+    ~Reader() {
+      reading_processes.fetch_sub(1);
+      console_uart.arrivals().wake_all();  // the monitor may go on
+    }
+  } reader;
+  return console_tty.read(buffer, may_wait);
+}
+
+bool console_has_input() { return console_tty.can_read() || console_uart.has_input(); }
+
+char read_console_byte() {
+  int byte = -1;
+  console_uart.arrivals().wait_until([&byte] {
+    if (!is_the_monitors()) return false;
+    byte = console_tty.take_back();
+    if (byte < 0) byte = console_uart.try_read();
+    return byte >= 0;
+  });
+  return char(byte);
+}
+
+void lend_console(Process& process) {
+  lent = true;
+  console_tty.set_foreground(&process);
+  console_tty.take_typed();
+}
+
+void take_console_back() {
+  lent = false;
+  console_tty.set_foreground(nullptr);
+  console_tty.change(kSaneTermios, false);
+}
+
+bool take_console_interrupt() { return interrupt_typed.exchange(false); }
+void start_console_input() { console_uart.set_byte_hook(on_byte); }
+
+}  // namespace cairn

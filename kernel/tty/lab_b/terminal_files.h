@@ -1,0 +1,9 @@
+// Terminals as files: /dev/console and /dev/ttyS0, which is the same.
+#pragma once
+
+namespace cairn {
+
+/// At boot, before the first process.
+void register_terminal_files();
+
+}  // namespace cairn
