@@ -6,7 +6,7 @@
 #include "cairn.h"
 
 enum { kMarkEvery = 1 << 20 };  // bytes
-enum { kChildren = 600 };       // in turn; many more than the pages that the kernel takes back at once
+enum { kChildren = 600 };  // in turn; many more than the pages that the kernel takes back at once
 
 // Reads each page. What isn't marked is zeros.
 static int check(const volatile uint64_t* words, size_t size) {
