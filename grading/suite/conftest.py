@@ -22,6 +22,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      help="which samples are drawn without --all, and the rubric's random choices")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sampled(count): without --all only so many of its cases are run of each lab's")
+    config.addinivalue_line("markers", "rubric(item, weight): see grading.grader.rubric.item")
+    config.addinivalue_line("markers", "stands_on(foundations): see grading.grader.foundations.stands_on")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Draws from what is marked `sampled`. What was asked for by name is run."""
+    by_name = config.getoption("keyword") or any("::" in str(argument) for argument in config.args)
+    if config.getoption("--all") or by_name:
+        return
+    groups: dict[tuple[str, str], list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            groups.setdefault((item.originalname, item.callspec.params["letter"]), []).append(item)  # type: ignore[attr-defined]
+    left_out: set[pytest.Item] = set()
+    for (name, letter), group in groups.items():
+        count = min(group[0].get_closest_marker("sampled").args[0], len(group))  # type: ignore[union-attr]
+        drawn = random.Random(f"{config.getoption('--suite-seed')} {name} {letter}").sample(group, count)
+        left_out |= set(group) - set(drawn)
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says at the end what was left out."""
     seed = config.getoption("--suite-seed")

@@ -6,9 +6,11 @@ DAMAGED_DISKS, ALL_DAMAGED_DISKS = 250, 5000
 FUZZED_DISKS, ALL_FUZZED_DISKS = 3000, 100_000  # that libFuzzer makes up
 CUTS = 130  # power cuts that are judged of each recording
 LOST_WRITES = 40  # of each recording, disks that lost what was in their cache
+MUTANTS = 45  # of each lab; each must at least be as its file says
 STRESS_CUTS = 40  # cuts of each log of the program that changes files at random
 
-LEFT_OUT = (f"Sampled: each mutant met the tests that it names up to the first that failed; {DAMAGED_DISKS} of {ALL_DAMAGED_DISKS:,} "
+LEFT_OUT = (f"Sampled: {MUTANTS} mutants of each lab met the tests that they name up to the first that failed; of each lab one alternative was "
+            f"graded, and one that is solved in part; {DAMAGED_DISKS} of {ALL_DAMAGED_DISKS:,} "
             f"damaged disks were mounted; libFuzzer made {FUZZED_DISKS:,} of {ALL_FUZZED_DISKS:,}; of each recorded workload {CUTS} power "
             f"cuts and {LOST_WRITES} losses of writes were judged, of each on the host {STRESS_CUTS} cuts; of each forgery's tests, of "
             "large images and of damaged headers a few were drawn.")

@@ -18,6 +18,7 @@ ALTERNATIVES = [pytest.param(lab.letter, folder, id=f"{lab.letter}-{folder.name}
 LEAST = {"a": 2, "b": 2}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("letter", "alternative"), ALTERNATIVES)
 def test_an_alternative_gets_full_marks(letter: str, alternative: Path, built: Path, seed: int,
                                         tmp_path: Path) -> None:

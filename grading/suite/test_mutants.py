@@ -1,6 +1,6 @@
 """Every mutant loses the points it deserves: a test that it names fails on its kernel.
 
-`make test` runs each mutant against the tests it names, up to the first that fails. With --all
+`make test` runs some of each lab's against the tests they name, up to the first that fails. With --all
 every mutant meets every test of the rubric that judges a kernel, and build/mutants/LAB/NAME gets
 the list of those that failed, killed-by.txt.
 """
@@ -17,6 +17,7 @@ from grading.course import mutants
 from grading.course.lab import all_labs
 from grading.course.mutants import Mutant
 from grading.grader.results import FAILED, FAULT
+from grading.suite import samples
 from grading.suite.rubric_runs import node_of, run_tests
 
 ALL = [pytest.param(lab.letter, mutant, id=f"{lab.letter}-{mutant.name}")
@@ -25,6 +26,7 @@ LEAST = {"a": 20, "b": 25}  # mutants of a lab
 LEAST_VISIBLE = {"a": 8, "b": 10}  # of them, mutants that a user program can see
 
 
+@pytest.mark.sampled(samples.MUTANTS)
 @pytest.mark.parametrize(("letter", "mutant"), ALL)
 def test_a_named_test_kills_the_mutant(letter: str, mutant: Mutant, built: Path, seed: int,
                                        pytestconfig: pytest.Config, tmp_path: Path) -> None:

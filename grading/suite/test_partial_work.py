@@ -22,6 +22,7 @@ STEPS = [pytest.param(lab.letter, count, id=f"{lab.letter}-first-{count}")
 HALF_SEEN = {("b", 1)}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("letter", "count"), STEPS)
 def test_the_first_items_get_their_points(letter: str, count: int, built: Path, seed: int, tmp_path: Path) -> None:
     lab = load_lab(letter)
