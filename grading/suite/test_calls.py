@@ -21,12 +21,14 @@ def lines(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("program, stage, wanted_lines", [
-    ("calls", "built", 100), ("jobs", "complete", 35), ("signals", "built", 130), ("signal_faults", "built", 60)])
-def test_calls_answer_as_linux_does(request: pytest.FixtureRequest, program: str, stage: str, wanted_lines: int) -> None:
+    ("calls", "built", 100), ("jobs", "complete", 35), ("signals", "built", 130), ("signal_faults", "built", 60),
+    ("signal_waits", "complete", 110), ("process_groups", "complete", 110)])
+def test_calls_answer_as_linux_does(request: pytest.FixtureRequest, program: str, stage: str, wanted_lines: int,
+                                 tmp_path: Path) -> None:
     folder: Path = request.getfixturevalue(stage)
     run_make(ROOT, "programs")
     linux = subprocess.run([USER / f"{program}.elf"], stdin=subprocess.DEVNULL, capture_output=True,
-                           text=True, check=True)
+                           text=True, check=True, cwd=tmp_path)
     with Machine(folder / "kernel.elf", initrd=USER / "programs.cpio", options="channel") as machine:
         machine.channel.command(f"run {program} &")
         machine.console.wait_for(r"calls: done\r?\n")

@@ -53,7 +53,7 @@ void tell_parent_of_change(Process& child) {
 void tell_parent_of_end(Process& parent, const Process& child, int wait_status) {
   // Who ignores it gets none, not even one that waits to be unblocked.
   bool ignored = (parent.ignored_signals & signal_bit(kSigChild)) != 0;
-  if (!ignored) (void)send_signal(parent, child_info(child, wait_status));
+  if (!ignored) (void)send_signal_locked(parent, nullptr, child_info(child, wait_status));
   parent.child_events.wake_all();
 }
 

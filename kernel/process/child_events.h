@@ -20,6 +20,6 @@ void place_child(Process& child) REQUIRES(process_tree_lock);
 void tell_parent_of_change(Process& child) REQUIRES(process_tree_lock);
 /// A child that ended: the same. `wait_status` as the child had it.
 void tell_parent_of_end(Process& parent, const Process& child, int wait_status)
-    EXCLUDES(process_tree_lock);
+    REQUIRES(process_tree_lock);
 
 }  // namespace cairn

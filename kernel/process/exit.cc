@@ -5,6 +5,7 @@
 #include "process/child_events.h"
 #include "process/pid_table.h"
 #include "process/process.h"
+#include "process/process_group.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
 #include "vfs/process_files.h"
@@ -28,17 +29,43 @@ void drop_address_space(Process& process) {
   std::swap(space, process.space);
 }
 
-/// Children of a process that ends become the kernel's, which reaps them as they end. Those that
-/// had ended already are returned in `orphans`.
+/// Who inherits the children of a process: the nearest ancestor that asked for it, else process 1; null, there is
+/// none, and the kernel reaps them as they end.
+Process* reaper_of(const Process& process) REQUIRES(process_tree_lock) {
+  for (Process* ancestor = process.parent; ancestor != nullptr; ancestor = ancestor->parent) {
+    if (ancestor->is_subreaper && !ancestor->exiting) return ancestor;
+  }
+  Process* init = process_at(kInitPid);
+  return init != nullptr && init != &process && !init->exiting ? init : nullptr;
+}
+
+/// A child gets another parent, who is told if it has ended; if nobody will wait for it, it goes to `orphans`.
+void hand_over(Process& child, Process* reaper, ChildList& orphans) REQUIRES(process_tree_lock) {
+  bool ended = child.state == ProcessState::kZombie;
+  bool unwanted = reaper == nullptr || reaps_children_at_once(*reaper);
+  child.parent = reaper;
+  child.auto_reap = reaper == nullptr;
+  if (ended && reaper != nullptr) tell_parent_of_end(*reaper, child, child.wait_status);
+  if (!ended || !unwanted) return place_child(child);
+  child.parent = nullptr;
+  child.state = ProcessState::kReaped;
+  orphans.push_back(child);
+}
+
+/// Children of a process that ends.
 void hand_over_children(Process& process, ChildList& orphans) REQUIRES(process_tree_lock) {
+  if (process.children.empty() && process.changed_children.empty()) return;
+  Process* reaper = reaper_of(process);
   for (ChildList* list : {&process.children, &process.changed_children}) {
     while (Child* link = list->pop_front()) {
       auto* child = static_cast<Process*>(link);
-      child->parent = nullptr;
-      child->auto_reap = true;
-      if (child->state != ProcessState::kZombie) continue;
-      child->state = ProcessState::kReaped;
-      orphans.push_back(*child);
+      hand_over(*child, reaper, orphans);
+      if (child->parent_death_signal != 0) {
+        auto info =
+            SignalInfo::from_process(child->parent_death_signal, kFromUser, process.pid.value, 0);
+        (void)send_signal_locked(*child, nullptr, info);
+      }
+      note_parent_gone(*child, &process, nullptr);
     }
   }
 }
@@ -64,6 +91,11 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
                               ChildList& orphans, int& status) {
   IrqGuard guard(process_tree_lock);
   hand_over_children(process, orphans);
+  note_parent_gone(process, process.parent, &process);
+  if (leads_session(process)) {
+    Session& session = *process.group->session;
+    if (auto* terminal = std::exchange(session.terminal, nullptr)) terminal->leader_ended(session);
+  }
   ThreadList::remove(last);
   if (last.tid != process.pid) pid_table_remove_thread(last);
   process.wait_status = status = process.exit_status;
@@ -92,7 +124,10 @@ void end_process(Process& process, UserThread& last) {
   RefPtr<Process> parent = become_zombie(process, last, reap_now, orphans, status);
   exit_count.increment();
   while (Child* orphan = orphans.pop_front()) pid_table_remove(static_cast<Process&>(*orphan));
-  if (parent) tell_parent_of_end(*parent, process, status);
+  if (parent) {
+    IrqGuard guard(process_tree_lock);
+    tell_parent_of_end(*parent, process, status);
+  }
   process.exited.wake_all();
   if (reap_now) pid_table_remove(process);
 }

@@ -1,16 +1,21 @@
 #include "process/pid_table.h"
 
+#include <algorithm>
+
 #include "memory/heap.h"
+#include "process/process_group.h"
 
 namespace cairn {
 
 namespace {
 
-constexpr uint64_t kLeafSize = 512;
+constexpr uint64_t kLeafSize = 128;
 
 struct Leaf {
   Process* processes[kLeafSize] = {};
   UserThread* threads[kLeafSize] = {};  // those beyond a process's first
+  ProcessGroup* groups[kLeafSize] = {};
+  Session* sessions[kLeafSize] = {};
 };
 
 constinit Leaf* leaves[kMaxPid / kLeafSize] GUARDED_BY(process_tree_lock) = {};
@@ -25,21 +30,25 @@ UserThread*& thread_slot(uint64_t tid) REQUIRES(process_tree_lock) {
   return leaves[tid / kLeafSize]->threads[tid % kLeafSize];
 }
 
+bool has_leaf(uint64_t pid) REQUIRES(process_tree_lock) {
+  return pid < kMaxPid && leaves[pid / kLeafSize] != nullptr;
+}
 bool is_used(uint64_t pid) REQUIRES(process_tree_lock) {
-  return leaves[pid / kLeafSize] != nullptr &&
-         (slot(pid) != nullptr || thread_slot(pid) != nullptr);
+  return has_leaf(pid) && (slot(pid) != nullptr || thread_slot(pid) != nullptr ||
+                           group_slot(Pid(pid)) != nullptr || session_slot(Pid(pid)) != nullptr);
 }
 
 /// The next pid in turn that is free; 1 is left to the kernel itself. 0 if there is none. Pids are
-/// dense only when most of 32,768 are in use, so the search is short.
+/// dense only when most of 32,768 are in use, so the search is short; it ends where all are, some of them by groups
+/// without processes.
 uint64_t next_free_pid() REQUIRES(process_tree_lock) {
   if (count + thread_count >= kMaxPid - 2) return 0;
   uint64_t pid = last_pid;
-  do {
-    pid = pid + 1 < kMaxPid ? pid + 1 : 2;
-    if (pid < 2) pid = 2;
-  } while (is_used(pid));
-  return pid;
+  for (uint64_t tried = 0; tried < kMaxPid; tried++) {
+    pid = pid + 1 < kMaxPid ? std::max<uint64_t>(pid + 1, 2) : 2;
+    if (!is_used(pid)) return pid;
+  }
+  return 0;
 }
 
 /// Calls use(pid) with the next free number, once there is a leaf for it. EAGAIN, ENOMEM.
@@ -67,6 +76,14 @@ Result<void> take_number(Use use) {
 }
 
 }  // namespace
+
+ProcessGroup*& group_slot(Pid id) {
+  return leaves[id.value / kLeafSize]->groups[id.value % kLeafSize];
+}
+Session*& session_slot(Pid id) {
+  return leaves[id.value / kLeafSize]->sessions[id.value % kLeafSize];
+}
+ProcessGroup* group_at(Pid id) { return has_leaf(id.value) ? group_slot(id) : nullptr; }
 
 constinit Spinlock process_tree_lock{"process tree", LockRank::kProcessTree};
 
@@ -97,6 +114,7 @@ void pid_table_remove(Process& process) {
   {
     IrqGuard guard(process_tree_lock);
     ASSERT(slot(process.pid.value) == &process);
+    leave_group(process);
     slot(process.pid.value) = nullptr;
     count--;
   }
@@ -104,7 +122,7 @@ void pid_table_remove(Process& process) {
 }
 
 UserThread* thread_at(Pid tid) {
-  if (tid.value >= kMaxPid || !is_used(tid.value)) return nullptr;
+  if (!has_leaf(tid.value)) return nullptr;
   if (Process* process = slot(tid.value)) {
     for (UserThread& thread : process->threads) {
       if (thread.tid == tid) return &thread;
@@ -113,25 +131,27 @@ UserThread* thread_at(Pid tid) {
   return thread_slot(tid.value);
 }
 
-Process* process_at(Pid pid) {
-  return pid.value < kMaxPid && is_used(pid.value) ? slot(pid.value) : nullptr;
-}
+Process* process_at(Pid pid) { return has_leaf(pid.value) ? slot(pid.value) : nullptr; }
 
 RefPtr<Process> find_process(Pid pid) {
   IrqGuard guard(process_tree_lock);
   return RefPtr<Process>::share(process_at(pid));
 }
 
-RefPtr<Process> next_process(Pid after) {
-  IrqGuard guard(process_tree_lock);
+Process* process_after(Pid after) {
   for (uint64_t pid = after.value + 1; pid < kMaxPid; pid++) {
     if (leaves[pid / kLeafSize] == nullptr) {
       pid += kLeafSize - 1 - pid % kLeafSize;
     } else if (slot(pid) != nullptr) {
-      return RefPtr<Process>::share(slot(pid));
+      return slot(pid);
     }
   }
   return nullptr;
+}
+
+RefPtr<Process> next_process(Pid after) {
+  IrqGuard guard(process_tree_lock);
+  return RefPtr<Process>::share(process_after(after));
 }
 
 uint64_t process_count() {

@@ -10,6 +10,7 @@
 #include "memory/heap.h"
 #include "metrics/counter.h"
 #include "process/pid_table.h"
+#include "process/process_group.h"
 #include "process/program.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
@@ -143,6 +144,21 @@ void copy_thread(UserThread& child, const TrapFrame& frame, const ForkRequest& r
   child.fs_base = read_msr(msr::kFsBase);
 }
 
+/// Makes it the parent's child, in his group. False if a signal for him waits, perhaps his whole group's: he acts on
+/// it first and forks then. Of those that he blocks the child gets what is his group's.
+bool join_family(Process& child, Process& parent, const ForkRequest& request) {
+  UserThread& me = current_user_thread();
+  IrqGuard guard(process_tree_lock);
+  bool joins = deliverable(me) == 0;
+  end_fork(me, joins ? &child : nullptr);
+  if (!joins) return false;
+  child.parent = &parent;
+  child.vfork_done = !request.wait_for_child;
+  parent.children.push_back(child);
+  join_group(child, *parent.group);
+  return true;
+}
+
 UserThread& only_thread(Process& process) {
   IrqGuard guard(process_tree_lock);
   return *process.threads.front();
@@ -152,7 +168,11 @@ UserThread& only_thread(Process& process) {
 
 Result<RefPtr<Process>> create_process(const char* name) {
   RefPtr<AddressSpace> space = TRY(AddressSpace::create());
-  return assemble(name, std::move(space), TRY(create_process_files()));
+  RefPtr<Process> process = TRY(assemble(name, std::move(space), TRY(create_process_files())));
+  auto started = start_session(*process);
+  if (started.ok()) return process;
+  discard_process(*process);
+  return started.error();
 }
 
 void discard_process(Process& process) {
@@ -191,16 +211,22 @@ Result<RefPtr<Process>> start_process(const char* name, const char* command_line
 
 Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
   Process& parent = *current_process();
-  RefPtr<Process> child = TRY(make_child(parent, request));
+  begin_fork(current_user_thread());
+  auto made = make_child(parent, request);
+  if (!made.ok()) {
+    IrqGuard guard(process_tree_lock);
+    end_fork(current_user_thread(), nullptr);
+    return made.error();
+  }
+  RefPtr<Process> child = made.take();
   UserThread& thread = only_thread(*child);
   copy_thread(thread, frame, request);
   inherit_signal_actions(*child, parent);
   Pid pid = child->pid;
-  {
-    IrqGuard guard(process_tree_lock);
-    child->parent = &parent;
-    child->vfork_done = !request.wait_for_child;
-    parent.children.push_back(*child);
+  if (!join_family(*child, parent, request)) {
+    discard_thread(thread);
+    discard_process(*child);
+    return Errno::kEINTR;
   }
   fork_count.increment();
   trace(TraceEvent::kFork, parent.pid.value, pid.value);

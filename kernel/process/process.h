@@ -21,6 +21,9 @@ class ProcessFiles;
 
 /// What getppid() says of processes that the kernel itself started.
 inline constexpr Pid kKernelPid{1};
+/// The process that inherits orphans, where there is one.
+inline constexpr Pid kInitPid{1};
+struct ProcessGroup;  // process/process_group.h
 
 enum class ProcessState : uint8_t { kAlive, kZombie, kReaped };
 
@@ -59,8 +62,13 @@ struct Process : RefCounted<Process>, Child {
   // order. So waiting costs the same with many as with one.
   ChildList children GUARDED_BY(process_tree_lock);
   ChildList changed_children GUARDED_BY(process_tree_lock);
-  int exit_status GUARDED_BY(process_tree_lock) = 0;  // what it will report at its end
-  int wait_status GUARDED_BY(process_tree_lock) = 0;  // as wait4() reports it
+  ProcessGroup* group GUARDED_BY(process_tree_lock) = nullptr;
+  ListLink group_link;  // in its group; protected by process_tree_lock
+  bool has_execed GUARDED_BY(process_tree_lock) = false;    // runs a program of its own since fork
+  bool is_subreaper GUARDED_BY(process_tree_lock) = false;  // inherits its descendants' orphans
+  uint8_t parent_death_signal GUARDED_BY(process_tree_lock) = 0;  // sent to it as its parent ends
+  int exit_status GUARDED_BY(process_tree_lock) = 0;              // what it will report at its end
+  int wait_status GUARDED_BY(process_tree_lock) = 0;              // as wait4() reports it
   // What its parent can be told and hasn't been: the last of both counts.
   enum Change : uint8_t { kNoChange, kStopped, kContinued };
   Change change GUARDED_BY(process_tree_lock) = kNoChange;
@@ -95,7 +103,8 @@ template <class Use>
 void for_each_process(Use use);
 RefPtr<Process> next_process(Pid after);
 
-/// fork, vfork and clone's fork form. Returns the child's pid.
+/// fork, vfork and clone's fork form. Returns the child's pid. EAGAIN, ENOMEM; EINTR: a signal is to be acted on
+/// first, and then the call begins again whatever a handler says.
 struct ForkRequest {
   bool wait_for_child = false;   // vfork
   VirtAddr parent_tid{};         // the child's pid is stored there, in the parent
@@ -111,15 +120,23 @@ Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request);
 [[noreturn]] void exit_process(int wait_status);
 constexpr int exit_status(int code) { return (code & 0xff) << 8; }
 
-/// wait4(): `which` > 0 that child, -1 any. ECHILD, EINTR. Pid 0 if kNoHang and none is ready.
-struct WaitResult {
-  Pid pid{};
-  int status = 0;
+/// wait4() and waitid(): which children, and what of them.
+struct WaitRequest {
+  enum Which : uint8_t { kAny, kProcess, kGroup } which = kAny;
+  Pid id{};
+  bool ended = true;
+  bool stopped = false;
+  bool continued = false;
+  bool wait = true;  // until there is something
+  bool take = true;  // what is reported isn't reported again, and who ended is reaped
 };
-inline constexpr uint32_t kNoHang = 1;
-inline constexpr uint32_t kUntraced = 2;   // also children that stopped
-inline constexpr uint32_t kContinued = 8;  // also those that go on
-Result<WaitResult> wait_for_child(int64_t which, uint32_t options);
+struct WaitResult {
+  Pid pid{};       // 0: nothing yet, and not to be waited for
+  int status = 0;  // as wait4() reports it
+  SignalInfo info;
+};
+/// ECHILD: no such child; EINTR.
+Result<WaitResult> wait_for_child(const WaitRequest& request);
 
 /// Waits for a process that the kernel started and reaps it; returns its status. EINTR when
 /// `stop_waiting()` becomes true first.

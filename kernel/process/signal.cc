@@ -88,6 +88,31 @@ Result<void> send_signal_locked(Process& process, UserThread* thread, const Sign
   return {};
 }
 
+Result<void> send_signal_to_each(Process& process, const SignalInfo& info) {
+  uint64_t bit = signal_bit(info.number());
+  uint64_t undone = bit & kStopSignals ? signal_bit(kSigCont) : 0;
+  if (info.number() == kSigCont) undone = kStopSignals;
+  for (UserThread& thread : process.threads) {
+    if (thread.is_forking) thread.signals_for_child = (thread.signals_for_child & ~undone) | bit;
+  }
+  return send_signal_locked(process, nullptr, info);
+}
+
+void begin_fork(UserThread& thread) {
+  IrqGuard guard(process_tree_lock);
+  thread.is_forking = true;
+  thread.signals_for_child = 0;
+}
+
+void end_fork(UserThread& thread, Process* child) {
+  thread.is_forking = false;
+  if (child == nullptr) return;
+  for (uint64_t left = thread.signals_for_child; left != 0; left &= left - 1) {
+    SignalInfo info{.signal = std::countr_zero(left) + 1};
+    (void)send_signal_locked(*child, nullptr, info);
+  }
+}
+
 Result<void> send_signal(Process& process, const SignalInfo& info) {
   IrqGuard guard(process_tree_lock);
   return send_signal_locked(process, nullptr, info);

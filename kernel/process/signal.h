@@ -12,8 +12,15 @@ namespace cairn {
 Result<void> send_signal(Process& process, const SignalInfo& info) EXCLUDES(process_tree_lock);
 Result<void> send_signal_locked(Process& process, UserThread* thread, const SignalInfo& info)
     REQUIRES(process_tree_lock);
-/// The same from the kernel, which has nothing to tell.
+/// As send_signal(), from the kernel, which has nothing to tell.
 void send_signal(Process& process, unsigned signal) EXCLUDES(process_tree_lock);
+/// As send_signal_locked(), to one of many processes that get it together: what it is just forking gets it, too, so that none of a
+/// group escapes.
+Result<void> send_signal_to_each(Process& process, const SignalInfo& info)
+    REQUIRES(process_tree_lock);
+/// A thread forks from here on; end_fork() gives the child, if there is one, what came meanwhile.
+void begin_fork(UserThread& thread) EXCLUDES(process_tree_lock);
+void end_fork(UserThread& thread, Process* child) REQUIRES(process_tree_lock);
 /// To the running thread, for what it did itself (SIGPIPE).
 void send_signal_to_me(const SignalInfo& info) EXCLUDES(process_tree_lock);
 
@@ -59,6 +66,7 @@ bool will_end(const UserThread& thread);
 /// What becomes of a system call that ended with EINTR (syscalls/restart.h).
 enum class Restart : uint8_t {
   kNone,           // it didn't, or there was no call
+  kAlways,         // begins again: fork
   kAsHandlerSays,  // begins again, but after handlers without SA_RESTART
   kUnlessHandled,  // begins again if no handler ran
   kNever

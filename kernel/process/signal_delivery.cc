@@ -9,6 +9,7 @@
 
 #include "debug/log.h"
 #include "debug/unfinished.h"
+#include "process/process_group.h"
 #include "process/signal.h"
 #include "process/signal_frame.h"
 #include "sched/scheduler.h"
@@ -59,7 +60,8 @@ Decision decide(UserThread& me, Process& process) {
     decision.what = Decision::kHandle;
     decision.action = take_action(process, signal);
   } else if (default_action(signal) == DefaultAction::kStop) {
-    stop_process(process, signal);
+    // Nobody could have an orphaned group go on after the terminal stopped it.
+    if (signal == kSigStop || !is_orphaned(*process.group)) stop_process(process, signal);
   } else {
     decision.what = Decision::kEnd;
   }
@@ -75,7 +77,8 @@ void rewind_call(TrapFrame& frame) {
 /// Interrupts on. A frame that can't be written is a fault of the thread's.
 void run_handler(UserThread& me, TrapFrame& frame, const Decision& decision, Restart& restart) {
   const SignalAction& action = decision.action;
-  if (restart == Restart::kAsHandlerSays && (action.flags & kRestart) != 0) rewind_call(frame);
+  bool says_so = restart == Restart::kAsHandlerSays && (action.flags & kRestart) != 0;
+  if (says_so || restart == Restart::kAlways) rewind_call(frame);
   restart = Restart::kNone;
   me.deadline_after_stop_ns = 0;
   bool temporary = std::exchange(me.has_mask_after_call, false);
@@ -168,8 +171,8 @@ void prepare_return_to_user(TrapFrame& frame, Restart restart) {
     leave_temporary_mask();
     preempt_if_due();
   }
-  bool again = restart == Restart::kAsHandlerSays || restart == Restart::kUnlessHandled;
-  if (again) rewind_call(frame);
+  // No handler ran.
+  if (restart != Restart::kNone && restart != Restart::kNever) rewind_call(frame);
 }
 
 void die_of_fault(unsigned signal, const char* text) {

@@ -38,6 +38,9 @@ struct UserThread : Thread {
   PendingSignals pending;  // sent to it alone
   std::atomic<uint64_t> blocked_signals{0};
   std::atomic<uint64_t> awaited_signals{0};  // it waits for these, blocked or not (sigtimedwait)
+  // While it forks: what was sent to many processes together, for the child. Protected by process_tree_lock.
+  uint64_t signals_for_child GUARDED_BY(process_tree_lock) = 0;
+  bool is_forking GUARDED_BY(process_tree_lock) = false;
   // A call that waits with another mask (ppoll): the one to come back to. Its own thread only.
   uint64_t mask_after_call = 0;
   bool has_mask_after_call = false;

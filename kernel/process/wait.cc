@@ -2,6 +2,7 @@
 #include "process/child_events.h"
 #include "process/pid_table.h"
 #include "process/process.h"
+#include "process/process_group.h"
 
 namespace cairn {
 
@@ -14,14 +15,17 @@ struct Candidate {
   bool reap = false;
 };
 
-/// Reports the child, if there is what `options` ask for.
-bool report(Process& child, uint32_t options, Candidate& found) REQUIRES(process_tree_lock) {
-  bool ended = child.state == ProcessState::kZombie;
-  bool changed = (child.change == Process::kStopped && (options & kUntraced) != 0) ||
-                 (child.change == Process::kContinued && (options & kContinued) != 0);
+/// Reports the child, if there is what the request asks for.
+bool report(Process& child, const WaitRequest& request, Candidate& found)
+    REQUIRES(process_tree_lock) {
+  bool ended = child.state == ProcessState::kZombie && request.ended;
+  bool changed = child.state == ProcessState::kAlive &&
+                 ((child.change == Process::kStopped && request.stopped) ||
+                  (child.change == Process::kContinued && request.continued));
   if (!ended && !changed) return false;
   found.child = RefPtr<Process>::share(&child);
-  found.result = {child.pid, child.wait_status};
+  found.result = {child.pid, child.wait_status, child_info(child, child.wait_status)};
+  if (!request.take) return true;
   found.reap = ended;
   if (ended) {
     child.state = ProcessState::kReaped;
@@ -33,32 +37,46 @@ bool report(Process& child, uint32_t options, Candidate& found) REQUIRES(process
   return true;
 }
 
-Candidate find_candidate(Process& parent, int64_t which, uint32_t options)
+/// One that may be a child. True if it was reported.
+bool consider(Process& parent, Process* child, const WaitRequest& request, Candidate& found)
     REQUIRES(process_tree_lock) {
+  bool is_child =
+      child != nullptr && child->parent == &parent && child->state != ProcessState::kReaped;
+  if (!is_child) return false;
+  found.any_child = true;
+  return report(*child, request, found);
+}
+
+Candidate find_candidate(Process& parent, const WaitRequest& request) REQUIRES(process_tree_lock) {
   Candidate found;
-  if (which > 0) {
-    Process* child = process_at(Pid(uint64_t(which)));
-    found.any_child =
-        child != nullptr && child->parent == &parent && child->state != ProcessState::kReaped;
-    if (found.any_child) (void)report(*child, options, found);
+  if (request.which == WaitRequest::kProcess) {
+    (void)consider(parent, process_at(request.id), request, found);
+    return found;
+  }
+  if (request.which == WaitRequest::kGroup) {
+    ProcessGroup* group = group_at(request.id);
+    if (group == nullptr) return found;
+    for (Process& member : group->members) {
+      if (consider(parent, &member, request, found)) break;
+    }
     return found;
   }
   found.any_child = !parent.children.empty() || !parent.changed_children.empty();
   for (Child& child : parent.changed_children) {
-    if (report(static_cast<Process&>(child), options, found)) break;
+    if (report(static_cast<Process&>(child), request, found)) break;
   }
   return found;
 }
 
 }  // namespace
 
-Result<WaitResult> wait_for_child(int64_t which, uint32_t options) {
+Result<WaitResult> wait_for_child(const WaitRequest& request) {
   Process& parent = *current_process();
   Candidate found;
   auto look = [&] {
     IrqGuard guard(process_tree_lock);
-    found = find_candidate(parent, which, options);
-    return found.child || !found.any_child || (options & kNoHang) != 0;
+    found = find_candidate(parent, request);
+    return found.child || !found.any_child || !request.wait;
   };
   TRY(parent.child_events.wait_until_interruptible(look));
   if (!found.any_child) return Errno::kECHILD;

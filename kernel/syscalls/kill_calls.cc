@@ -1,6 +1,7 @@
 // Sending signals: kill, tkill, tgkill and their forms with a value.
 #include "address_space/user_copy.h"
 #include "process/pid_table.h"
+#include "process/process_group.h"
 #include "process/signal.h"
 #include "syscalls/arguments.h"
 #include "syscalls/table.h"
@@ -22,6 +23,26 @@ Result<void> send_to(Process* process, UserThread* thread, uint64_t signal, cons
   if (!is_signal(signal)) return Errno::kEINVAL;
   if (signal == 0) return {};
   return send_signal_locked(*process, thread, info);
+}
+
+Result<void> send_to_group(ProcessGroup* group, uint64_t signal, const SignalInfo& info)
+    REQUIRES(process_tree_lock) {
+  if (group == nullptr) return Errno::kESRCH;
+  if (!is_signal(signal)) return Errno::kEINVAL;
+  return signal == 0 ? Result<void>() : send_signal_to_group(*group, info);
+}
+
+/// To all but the caller and process 1. ESRCH if there is no other.
+Result<void> send_to_all(uint64_t signal, const SignalInfo& info) REQUIRES(process_tree_lock) {
+  Result<void> done = Errno::kESRCH;
+  Pid at = kInitPid;
+  while (Process* process = process_after(at)) {
+    at = process->pid;
+    if (process == current_process() || process->state == ProcessState::kReaped) continue;
+    if (!is_signal(signal)) return Errno::kEINVAL;
+    done = signal == 0 ? Result<void>() : send_signal_to_each(*process, info);
+  }
+  return done;
 }
 
 /// The process that a number means for kill(): its pid, or the tid of one of its threads.
@@ -60,9 +81,12 @@ int64_t pid_argument(uint64_t argument) { return int64_t(int32_t(argument)); }
 int64_t sys_kill(TrapFrame& call) {
   int64_t pid = pid_argument(argument0(call));
   auto signal = uint64_t(uint32_t(argument1(call)));
-  if (pid <= 0) return failure(Errno::kENOSYS);
+  SignalInfo info = from_me(signal, kFromUser);
   IrqGuard guard(process_tree_lock);
-  return to_return(send_to(process_of(pid), nullptr, signal, from_me(signal, kFromUser)));
+  if (pid > 0) return to_return(send_to(process_of(pid), nullptr, signal, info));
+  if (pid == -1) return to_return(send_to_all(signal, info));
+  ProcessGroup* group = pid == 0 ? current_process()->group : group_at(Pid(uint64_t(-pid)));
+  return to_return(send_to_group(group, signal, info));
 }
 
 int64_t sys_tkill(TrapFrame& call) {

@@ -52,30 +52,6 @@ int64_t sys_clone(TrapFrame& call) {
 int64_t sys_exit(TrapFrame& call) { exit_user_thread(exit_status(int(argument0(call)))); }
 int64_t sys_exit_group(TrapFrame& call) { exit_process(exit_status(int(argument0(call)))); }
 
-int64_t sys_wait4(TrapFrame& call) {
-  auto which = int64_t(int32_t(argument0(call)));
-  auto options = uint32_t(argument2(call));
-  constexpr uint32_t kKnownOptions = kNoHang | kUntraced | kContinued;
-  if ((options & ~kKnownOptions) != 0) return failure(Errno::kEINVAL);
-  // Process groups come with lab C: 0 and below -1 mean a group.
-  if (which == 0) which = -1;
-  if (which < -1) return failure(Errno::kECHILD);
-  auto found = wait_for_child(which, options);
-  if (!found.ok()) return failure(found.error());
-  VirtAddr status(argument1(call));
-  if (found->pid.value != 0 && status.value != 0) {
-    auto stored = write_user(status, found->status);
-    if (!stored.ok()) return failure(stored.error());
-  }
-  if (argument3(call) != 0) {
-    constexpr uint64_t kUsageSize = 144;  // struct rusage: no accounting yet, so zeros
-    char zeros[kUsageSize] = {};
-    auto stored = copy_to_user(VirtAddr(argument3(call)), zeros, sizeof(zeros));
-    if (!stored.ok()) return failure(stored.error());
-  }
-  return int64_t(found->pid.value);
-}
-
 int64_t sys_getpid(TrapFrame&) { return int64_t(current_process()->pid.value); }
 
 int64_t sys_getppid(TrapFrame&) {

@@ -28,6 +28,10 @@ Restart restart_rule(uint64_t number) {
     case k_pselect6:
     case k_pause:
     case k_rt_sigsuspend: return Restart::kUnlessHandled;
+    // A group's signal must find the child, too, so fork acts on signals first.
+    case k_fork:
+    case k_vfork:
+    case k_clone: return Restart::kAlways;
     // Linux ends it even after a stop.
     case k_rt_sigtimedwait: return Restart::kNever;
     // read, write, open, wait4, fcntl …: where nothing was moved yet.

@@ -76,9 +76,14 @@
   X(93, fchown, "fd, owner, group")                                  \
   X(94, lchown, "path, owner, group")                                \
   X(95, umask, "mask")                                               \
+  X(109, setpgid, "pid, group")                                      \
   X(110, getppid, "")                                                \
+  X(111, getpgrp, "")                                                \
+  X(112, setsid, "")                                                 \
+  X(121, getpgid, "pid")                                             \
   X(122, setfsuid, "user")                                           \
   X(123, setfsgid, "group")                                          \
+  X(124, getsid, "pid")                                              \
   X(127, rt_sigpending, "set, mask_size")                            \
   X(128, rt_sigtimedwait, "set, info, timeout, mask_size")           \
   X(129, rt_sigqueueinfo, "pid, signal, info")                       \
@@ -88,6 +93,7 @@
   X(133, mknod, "path, mode, device")                                \
   X(137, statfs, "path, result")                                     \
   X(138, fstatfs, "fd, result")                                      \
+  X(157, prctl, "operation, argument")                               \
   X(158, arch_prctl, "code, address")                                \
   X(162, sync, "")                                                   \
   X(165, mount, "source, target, type, flags, data")                 \
@@ -101,6 +107,7 @@
   X(231, exit_group, "status")                                       \
   X(234, tgkill, "pid, tid, signal")                                 \
   X(235, utimes, "path, times")                                      \
+  X(247, waitid, "type, id, info, options, usage")                   \
   X(257, openat, "dirfd, path, flags, mode")                         \
   X(258, mkdirat, "dirfd, path, mode")                               \
   X(259, mknodat, "dirfd, path, mode, device")                       \

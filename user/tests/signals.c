@@ -424,6 +424,7 @@ static void actions(void) {
 
 // What each signal does where nobody says otherwise.
 static void defaults(void) {
+  setpgid(0, 0);  // its parent is outside: stops of the terminal stop it
   for (int signal = 1; signal <= 64; signal++) {
     pid_t child = fork();
     if (child == 0) {
@@ -449,7 +450,12 @@ int main(void) {
   masks();
   suspends();
   actions();
-  defaults();
+  pid_t child = fork();
+  if (child == 0) {
+    defaults();
+    _exit(0);
+  }
+  wait_for(child);
   say("calls: done\n");
   return 0;
 }
