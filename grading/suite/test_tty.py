@@ -125,3 +125,33 @@ def on_cairn(machine: Machine, steps: str, keys: str) -> str:
 def test_the_same_is_shown_and_read(machine: Machine, case: str) -> None:
     steps, keys = CASES[case]
     assert on_cairn(machine, steps, keys) == on_linux(steps, keys)
+
+
+# What is typed where the program says `type`, in turn.
+TYPED = ["line one\r", "\x03", "\x1a"]
+
+
+def jobs_on_linux() -> str:
+    process = pexpect.spawn(str(ROOT / "build" / "user" / "tty_jobs.elf"), timeout=SECONDS)
+    shown = b""
+    for keys in TYPED:
+        process.expect(b"tty: type .*\n")
+        shown += process.before + process.after
+        process.send(keys)
+    process.expect(pexpect.EOF)
+    return (shown + process.before).decode("latin-1")
+
+
+def test_jobs_share_a_terminal(machine: Machine) -> None:
+    console = machine.console
+    console.wait_for("cairn> ")
+    console.send("run tty_jobs\r")
+    shown = ""
+    for keys in TYPED:
+        shown += console.read_to("tty: type .*\\n")
+        console.send(keys)
+    shown += console.read_to(END)
+    console.wait_for("exited status=0")
+    expected = re.findall(r"tty: .*?(?=\r?\n)", jobs_on_linux())
+    assert len(expected) > 25
+    assert re.findall(r"tty: .*?(?=\r?\n)", shown) == expected

@@ -119,9 +119,12 @@ Result<void> Inode::on_open(File& file) {
   if (file.path_only) return {};
   switch (type) {
     case FileType::kFifo: return open_fifo(*this, file);
-    case FileType::kCharacterDevice:
-      file.stream = find_character_device(attributes().device);
-      return file.stream != nullptr ? Result<void>() : Errno::kENXIO;
+    case FileType::kCharacterDevice: {
+      CharacterDevice* driver = find_character_device(attributes().device);
+      if (driver == nullptr) return Errno::kENXIO;
+      file.stream = driver;
+      return driver->open != nullptr ? driver->open(file) : Result<void>();
+    }
     case FileType::kBlockDevice: {
       BlockDevice& device = *TRY(block_device_of(*this));
       return file.writable && device.read_only() ? Errno::kEACCES : Result<void>();

@@ -30,6 +30,8 @@ struct CharacterDevice {
   Result<int64_t> (*control)(File& file, uint64_t request, uint64_t argument);
   uint32_t (*poll)(File& file, class WaitQueue** wait);
   bool maps_zeros = false;  // mmap gives memory that begins as zeros; else it is ENODEV
+  /// Called when a file is opened; may choose another driver for it (File::stream).
+  Result<void> (*open)(File& file) = nullptr;
   ListLink link{};
 };
 

@@ -7,6 +7,7 @@
 #include "syscalls/mapped_object.h"
 #include "syscalls/table.h"
 #include "tty/console.h"
+#include "tty/tty.h"
 #include "vfs/process_files.h"
 
 namespace cairn {
@@ -20,7 +21,7 @@ bool is_console(uint64_t fd) { return uint32_t(fd) <= 2; }
 /// Writes user memory to the console; returns bytes written, or the error if none were.
 int64_t write_user_memory(VirtAddr from, uint64_t count) {
   IoBuffer buffer = IoBuffer::user(from, std::min(count, kMaxTransfer));
-  auto written = console_tty.write(buffer, true);
+  auto written = console_tty.write(buffer, true, console_tty.connection());
   return written.ok() ? int64_t(*written) : failure(written.error());
 }
 
@@ -73,7 +74,7 @@ int64_t console_read(TrapFrame& call) {
   if (!is_user_range(to, count)) return failure(Errno::kEFAULT);
   if (count == 0) return 0;
   IoBuffer buffer = IoBuffer::user(to, count);
-  auto length = read_console(buffer, true);
+  auto length = console_tty.read(buffer, true, console_tty.connection());
   return length.ok() ? int64_t(*length) : failure(length.error());
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "drivers/uart.h"
+#include "tty/tty.h"
 
 namespace cairn {
 
@@ -21,6 +22,11 @@ class ConsoleDevice final : public TtyDevice {
   void transmit(std::string_view text) override { console_uart.write(text); }
   size_t room() override { return SIZE_MAX; }  // write() waits for the transmitter
   int next_byte() override { return is_the_monitors() ? -1 : console_uart.try_read(); }
+  void reader_came() override { reading_processes.fetch_add(1); }
+  void reader_went() override {
+    reading_processes.fetch_sub(1);
+    console_uart.arrivals().wake_all();  // the monitor may go on
+  }
 };
 constinit ConsoleDevice device;
 
@@ -34,20 +40,6 @@ void on_byte(uint8_t byte) {
 }  // namespace
 
 constinit Tty console_tty{device};
-
-Result<uint64_t> read_console(IoBuffer& buffer, bool may_wait) {
-  struct Reader {
-    Reader() {
-      reading_processes.fetch_add(1);
-      console_tty.take_typed();
-    }
-    ~Reader() {
-      reading_processes.fetch_sub(1);
-      console_uart.arrivals().wake_all();  // the monitor may go on
-    }
-  } reader;
-  return console_tty.read(buffer, may_wait);
-}
 
 bool console_has_input() { return console_tty.can_read() || console_uart.has_input(); }
 
@@ -64,13 +56,23 @@ char read_console_byte() {
 
 void lend_console(Process& process) {
   lent = true;
-  console_tty.set_foreground(&process);
+  {
+    IrqGuard guard(process_tree_lock);
+    ProcessGroup* group = process.group;  // null: it has ended already
+    if (group != nullptr && group->session->terminal == nullptr) {
+      console_tty.give_up();
+      console_tty.give_to(*group->session, group->id);
+    }
+  }
   console_tty.take_typed();
 }
 
 void take_console_back() {
   lent = false;
-  console_tty.set_foreground(nullptr);
+  {
+    IrqGuard guard(process_tree_lock);
+    console_tty.give_up();
+  }
   console_tty.change(kSaneTermios, false);
 }
 

@@ -3,21 +3,20 @@
 #pragma once
 
 #include "process/process.h"
-#include "tty/tty.h"
 
 namespace cairn {
 
+class Tty;  // tty.h
+
 extern Tty console_tty;
 
-/// A process's read(): see Tty::read().
-Result<uint64_t> read_console(IoBuffer& buffer, bool may_wait);
-/// Whether read_console() would find something. A hint: a line may not be complete yet.
+/// Whether a process's read() would find something. A hint: a line may not be complete yet.
 bool console_has_input();
 
 /// The next byte for the monitor, once no process wants input. May sleep.
 char read_console_byte();
-/// The monitor lends the console to the program that it runs, which ^C then interrupts, and takes it back with the
-/// settings that it had before.
+/// The monitor lends the console to the program that it runs, whose session it controls until the monitor takes it back
+/// with the settings that it had at first.
 void lend_console(Process& process);
 void take_console_back();
 

@@ -17,8 +17,9 @@ struct Tty::Patience {
 /// The right to read, as long as it lives.
 class Tty::Turn {
  public:
-  explicit Turn(Tty& tty) : tty_(tty) {}
+  explicit Turn(Tty& tty) : tty_(tty) { tty_.device_.reader_came(); }
   ~Turn() {
+    tty_.device_.reader_went();
     tty_.being_read_ = false;
     tty_.turns_.wake_one();
   }
@@ -57,44 +58,46 @@ Tty::Patience Tty::patience_for(uint64_t wanted) {
   return {std::min(least, wanted), kNoDeadline, time_ns != 0 ? time_ns : kNoDeadline};
 }
 
-Result<void> Tty::wait_for_input(size_t count, uint64_t patience_ns) {
+Result<void> Tty::wait_for_input(size_t count, uint64_t patience_ns, uint64_t connection) {
   uint64_t deadline = patience_ns == kNoDeadline ? kNoDeadline : monotonic_ns() + patience_ns;
   return changes_.wait_until_interruptible(
-      [this, count] {
+      [this, count, connection] {
         IrqGuard guard(lock_);
-        return discipline_.readable(count) || hung_up_;
+        return discipline_.readable(count) || is_lost(connection);
       },
       deadline);
 }
 
-size_t Tty::take_input(std::span<char> piece, bool& ended) {
+size_t Tty::take_input(std::span<char> piece, bool& ended, uint64_t connection) {
   IrqGuard guard(lock_);
-  size_t count = discipline_.read(piece, ended);
-  if (count == 0 && hung_up_) ended = true;
-  return count;
+  ended = is_lost(connection);
+  return ended ? 0 : discipline_.read(piece, ended);
 }
 
-Result<uint64_t> Tty::read(IoBuffer& buffer, bool may_wait) {
-  if (buffer.left() == 0) return uint64_t(0);
+Result<uint64_t> Tty::read(IoBuffer& buffer, bool may_wait, uint64_t connection) {
+  if (buffer.left() == 0 || is_lost(connection)) return uint64_t(0);
+  TRY(check_foreground(kSigTerminalInput));
   if (being_read_.exchange(true)) {
     if (!may_wait) return Errno::kEAGAIN;
     TRY(turns_.wait_until_interruptible([this] { return !being_read_.exchange(true); }));
   }
   auto count = [&] {
     Turn turn(*this);
-    return read_in_turn(buffer, may_wait);
+    take_typed();
+    return read_in_turn(buffer, may_wait, connection);
   }();
   take_typed();  // there is room again
   return count;
 }
 
-Result<uint64_t> Tty::read_in_turn(IoBuffer& buffer, bool may_wait) {
+Result<uint64_t> Tty::read_in_turn(IoBuffer& buffer, bool may_wait, uint64_t connection) {
   const Patience patience = patience_for(buffer.left());
   uint64_t done = 0;
   while (true) {
     char piece[kPiece];
     bool ended;
-    size_t count = take_input({piece, std::min<uint64_t>(buffer.left(), sizeof(piece))}, ended);
+    size_t count =
+        take_input({piece, std::min<uint64_t>(buffer.left(), sizeof(piece))}, ended, connection);
     if (count != 0 && !buffer.put(piece, count).ok()) {
       return done != 0 ? Result<uint64_t>(done) : Errno::kEFAULT;
     }
@@ -108,14 +111,15 @@ Result<uint64_t> Tty::read_in_turn(IoBuffer& buffer, bool may_wait) {
     // What is timed from byte to byte needs a look at each.
     auto waited = wait_for_input(
         wait_ns == kNoDeadline && patience.between_ns == kNoDeadline ? patience.count - done : 1,
-        wait_ns);
+        wait_ns, connection);
     if (waited.ok()) continue;
     if (done != 0 || waited.error() == Errno::kEAGAIN) return done;
     return waited.error();
   }
 }
 
-Result<uint64_t> Tty::write(IoBuffer& buffer, bool may_wait) {
+Result<uint64_t> Tty::write(IoBuffer& buffer, bool may_wait, uint64_t connection) {
+  if (settings().has_local(local_flag::kStopBackground)) TRY(check_foreground(kSigTerminalOutput));
   uint64_t done = 0;
   auto outcome = [&done](Errno error) {
     return done != 0 ? Result<uint64_t>(done) : Result<uint64_t>(error);
@@ -128,7 +132,7 @@ Result<uint64_t> Tty::write(IoBuffer& buffer, bool may_wait) {
     bool shown = false, lost = false;
     auto show = [&] {
       IrqGuard guard(lock_);
-      lost = hung_up_;
+      lost = is_lost(connection);
       if (lost || discipline_.stopped() || !has_room_for(count)) return lost;
       discipline_.write({piece, count}, *this);
       return shown = true;
@@ -164,12 +168,12 @@ bool Tty::can_read() {
   IrqGuard guard(lock_);
   const Termios& settings = discipline_.settings();
   size_t count = settings.key(TtyKey::kTime) == 0 ? settings.key(TtyKey::kMin) : 1;
-  return hung_up_ || discipline_.readable(std::max<size_t>(count, 1));
+  return discipline_.readable(std::max<size_t>(count, 1));
 }
 
 bool Tty::can_write() {
   IrqGuard guard(lock_);
-  return hung_up_ || (!discipline_.stopped() && has_room_for(kPiece));
+  return !discipline_.stopped() && has_room_for(kPiece);
 }
 
 Termios Tty::settings() {
@@ -208,15 +212,13 @@ int Tty::take_back() {
   return discipline_.read_raw({&byte, 1}) != 0 ? uint8_t(byte) : -1;
 }
 
-void Tty::signal_foreground(unsigned signal) {
-  Process* process = foreground_.load();
-  if (process != nullptr) send_signal(*process, signal);
-}
-
 void Tty::hang_up() {
   {
     IrqGuard guard(lock_);
-    hung_up_ = true;
+    connection_.fetch_add(1);
+    discipline_.clear_input();
+    discipline_.change(kSaneTermios);
+    held_count_ = 0;
   }
   changes_.wake_all();
 }

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "address_space/io_buffer.h"
-#include "process/process.h"
+#include "process/process_group.h"
 #include "sched/wait_queue.h"
 #include "tty/line_discipline.h"
 
@@ -25,29 +25,37 @@ class TtyDevice {
   virtual size_t room() = 0;
   /// The next byte that was typed, -1 if there is none. When more come, the device calls Tty::take_typed().
   virtual int next_byte() = 0;
+  /// A process begins or ends to wait for input; without the tty's lock.
+  virtual void reader_came() {}
+  virtual void reader_went() {}
 
  protected:
   ~TtyDevice() = default;
 };
 
-class Tty : Writer {
+class Tty final : public ControllingTerminal, Writer {
  public:
   constexpr explicit Tty(TtyDevice& device) : device_(device) {}
 
   /// Takes what was typed out of the device, as far as there is room for it. Any context.
   void take_typed() EXCLUDES(lock_);
 
+  /// What a file that is opened now is connected to; the next hang-up ends it for those who have it.
+  uint64_t connection() const { return connection_.load(); }
+
+  // A process in the background is stopped first where the terminal is its session's (job_control.cc).
   /// A line (canonical mode) or bytes as VMIN and VTIME want them; 0 at ^D and after a hang-up. EAGAIN, EINTR (before
-  /// the first byte), EFAULT. May sleep.
-  Result<uint64_t> read(IoBuffer& buffer, bool may_wait) EXCLUDES(lock_);
-  /// EAGAIN, EINTR, EFAULT (before the first byte), EIO after a hang-up. May sleep.
-  Result<uint64_t> write(IoBuffer& buffer, bool may_wait) EXCLUDES(lock_);
+  /// the first byte), EFAULT, EIO. May sleep.
+  Result<uint64_t> read(IoBuffer& buffer, bool may_wait, uint64_t connection) EXCLUDES(lock_);
+  /// EAGAIN, EINTR, EFAULT (before the first byte), EIO, after a hang-up too. May sleep.
+  Result<uint64_t> write(IoBuffer& buffer, bool may_wait, uint64_t connection) EXCLUDES(lock_);
   /// For poll(), with the queue that is woken when they change. Never sleep.
   bool can_read() EXCLUDES(lock_);
   bool can_write() EXCLUDES(lock_);
+  bool is_lost(uint64_t connection) const { return connection_.load() != connection; }
   WaitQueue& changes() { return changes_; }
   /// ioctl(). ENOTTY for what terminals don't know; EFAULT, EINVAL, EIO, EINTR. May sleep.
-  Result<int64_t> control(uint64_t request, VirtAddr argument) EXCLUDES(lock_);
+  Result<int64_t> control(uint32_t request, VirtAddr argument, uint64_t connection) EXCLUDES(lock_);
 
   Termios settings() EXCLUDES(lock_);
   void change(const Termios& settings, bool clear_input) EXCLUDES(lock_);
@@ -55,10 +63,15 @@ class Tty : Writer {
   /// Tells the foreground group if it changed (SIGWINCH).
   void set_window(const WindowSize& window) EXCLUDES(lock_);
 
-  /// The process that ^C interrupts, kept alive by the caller; null for none.
-  void set_foreground(Process* process) { foreground_ = process; }
+  /// Makes it the controlling terminal of a session that has none, with one of its groups in the foreground.
+  void give_to(Session& session, Pid foreground) REQUIRES(process_tree_lock);
+  /// The same for the running process's session, if it leads one that has none and the terminal is nobody's.
+  void acquire_if_free() EXCLUDES(process_tree_lock);
+  /// It is nobody's.
+  void give_up() REQUIRES(process_tree_lock);
+  void leader_ended(Session& session) override REQUIRES(process_tree_lock);
 
-  /// The line was lost: readers get 0, writers EIO. For good.
+  /// Those who have it open lost the line: readers get 0, writers EIO. Settings are as at first.
   void hang_up() EXCLUDES(lock_);
   /// The next byte that was typed and not read, whether or not its line is complete; -1 if there is none.
   int take_back() EXCLUDES(lock_);
@@ -70,10 +83,21 @@ class Tty : Writer {
   class Turn;
 
   Patience patience_for(uint64_t wanted) EXCLUDES(lock_);
-  Result<void> wait_for_input(size_t count, uint64_t patience_ns) EXCLUDES(lock_);
-  size_t take_input(std::span<char> piece, bool& ended) EXCLUDES(lock_);
-  Result<uint64_t> read_in_turn(IoBuffer& buffer, bool may_wait) EXCLUDES(lock_);
-  void signal_foreground(unsigned signal) EXCLUDES(lock_);
+  Result<void> wait_for_input(size_t count, uint64_t patience_ns, uint64_t connection)
+      EXCLUDES(lock_);
+  size_t take_input(std::span<char> piece, bool& ended, uint64_t connection) EXCLUDES(lock_);
+  Result<uint64_t> read_in_turn(IoBuffer& buffer, bool may_wait, uint64_t connection)
+      EXCLUDES(lock_);
+  bool controls_me() REQUIRES(process_tree_lock);
+  ProcessGroup* foreground() REQUIRES(process_tree_lock);
+  Result<void> check_foreground(unsigned signal) EXCLUDES(process_tree_lock);
+  void signal_foreground(unsigned signal) EXCLUDES(lock_, process_tree_lock);
+  Result<void> acquire(bool steal) EXCLUDES(process_tree_lock);
+  Result<void> release() EXCLUDES(process_tree_lock);
+  Result<int32_t> foreground_id() EXCLUDES(process_tree_lock);
+  Result<int32_t> session_id() EXCLUDES(process_tree_lock);
+  Result<void> set_foreground(VirtAddr argument) EXCLUDES(process_tree_lock);
+  Result<int64_t> control_jobs(uint32_t request, VirtAddr argument) EXCLUDES(process_tree_lock);
   uint64_t readable_bytes() EXCLUDES(lock_);
   Result<void> flush(uint64_t which) EXCLUDES(lock_);
   Result<void> set_flow(uint64_t action) EXCLUDES(lock_);
@@ -88,11 +112,14 @@ class Tty : Writer {
   Spinlock lock_{"tty", LockRank::kTty};
   LineDiscipline discipline_ GUARDED_BY(lock_);
   WindowSize window_ GUARDED_BY(lock_) = {};
-  bool hung_up_ GUARDED_BY(lock_) = false;
   char held_[2 * kPiece] GUARDED_BY(lock_) = {};
   size_t held_count_ GUARDED_BY(lock_) = 0;
   WaitQueue changes_{"input"};
-  std::atomic<Process*> foreground_{nullptr};
+  std::atomic<uint64_t> connection_{0};  // counts hang-ups
+
+  // Protected by process_tree_lock.
+  Session* session_ GUARDED_BY(process_tree_lock) = nullptr;
+  Pid foreground_ GUARDED_BY(process_tree_lock) = {};  // a group of the session, if it still exists
 
   // One process reads at a time. Not a mutex, since a process that waits for its turn must be killable.
   std::atomic<bool> being_read_{false};

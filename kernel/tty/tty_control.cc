@@ -59,12 +59,14 @@ Result<void> Tty::set_flow(uint64_t action) {
   return {};
 }
 
-Result<int64_t> Tty::control(uint64_t request, VirtAddr argument) {
+Result<int64_t> Tty::control(uint32_t request, VirtAddr argument, uint64_t connection) {
+  if (is_lost(connection)) return Errno::kEIO;
   switch (request) {
     case kGetSettings: TRY(write_user(argument, settings())); break;
     case kSetSettings:
     case kSetSettingsAfterOutput:  // a write() returns when the device has it all
     case kSetSettingsAndFlush: {
+      TRY(check_foreground(kSigTerminalOutput));
       auto wanted = TRY(read_user<Termios>(argument));
       change(wanted, request == kSetSettingsAndFlush);
       break;
@@ -73,11 +75,19 @@ Result<int64_t> Tty::control(uint64_t request, VirtAddr argument) {
     case kSetWindow: set_window(TRY(read_user<WindowSize>(argument))); break;
     case kInputQueue: TRY(write_user(argument, int32_t(readable_bytes()))); break;
     case kOutputQueue: TRY(write_user(argument, int32_t(0))); break;  // the device has it all
-    case kFlush: TRY(flush(argument.value)); break;
-    case kSetFlow: TRY(set_flow(argument.value)); break;
+    case kFlush:
+      TRY(check_foreground(kSigTerminalOutput));
+      TRY(flush(argument.value));
+      break;
+    case kSetFlow:
+      TRY(check_foreground(kSigTerminalOutput));
+      TRY(set_flow(argument.value));
+      break;
     case kSendBreak:
-    case kDrainBreak: break;  // nothing to wait for, and nobody to break
-    default: return Errno::kENOTTY;
+    case kDrainBreak:
+      TRY(check_foreground(kSigTerminalOutput));
+      break;  // nothing to wait for, and nobody to break
+    default: return control_jobs(request, argument);
   }
   return int64_t(0);
 }

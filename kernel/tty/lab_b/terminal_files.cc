@@ -2,39 +2,95 @@
 
 #include "special_files/device_file.h"
 #include "tty/console.h"
+#include "tty/tty.h"
 
 namespace cairn {
 
 namespace {
 
 constexpr uint64_t kSerialDevice = make_device_number(4, 64);
+constexpr uint64_t kOwnDevice = make_device_number(5, 0);
+
+struct TerminalDevice : CharacterDevice {
+  Tty* tty;  // null: the session's own
+};
+
+Tty& tty_of(File& file) {
+  return *static_cast<TerminalDevice*>(static_cast<CharacterDevice*>(file.stream))->tty;
+}
 
 Result<uint64_t> read_terminal(File& file, IoBuffer& buffer, uint64_t) {
-  return read_console(buffer, !file.non_blocking());
-}
-Result<uint64_t> write_terminal(File& file, IoBuffer& buffer, uint64_t) {
-  return console_tty.write(buffer, !file.non_blocking());
-}
-Result<int64_t> control_terminal(File&, uint64_t request, uint64_t argument) {
-  return console_tty.control(uint32_t(request), VirtAddr(argument));
-}
-uint32_t poll_terminal(File&, WaitQueue** wait) {
-  if (wait != nullptr) *wait = &console_tty.changes();
-  return (console_tty.can_write() ? kPollOut : 0) | (console_has_input() ? kPollIn : 0);
+  return tty_of(file).read(buffer, !file.non_blocking(), file.stream_number);
 }
 
-constinit CharacterDevice console{
-    "console",      kConsoleDevice,   0600,          false, read_terminal,
-    write_terminal, control_terminal, poll_terminal, {}};
-constinit CharacterDevice serial{
-    "ttyS0",        kSerialDevice,    0600,          false, read_terminal,
-    write_terminal, control_terminal, poll_terminal, {}};
+Result<uint64_t> write_terminal(File& file, IoBuffer& buffer, uint64_t) {
+  return tty_of(file).write(buffer, !file.non_blocking(), file.stream_number);
+}
+
+Result<int64_t> control_terminal(File& file, uint64_t request, uint64_t argument) {
+  return tty_of(file).control(uint32_t(request), VirtAddr(argument), file.stream_number);
+}
+
+uint32_t poll_terminal(File& file, WaitQueue** wait) {
+  Tty& tty = tty_of(file);
+  if (wait != nullptr) *wait = &tty.changes();
+  if (tty.is_lost(file.stream_number)) return kPollIn | kPollOut | kPollError | kPollHangUp;
+  const bool has_input = tty.can_read() || (&tty == &console_tty && console_has_input());
+  return (tty.can_write() ? kPollOut : 0) | (has_input ? kPollIn : 0);
+}
+
+Result<void> open_console(File& file) {
+  file.stream_number = tty_of(file).connection();
+  return {};
+}
+
+/// Of a session leader that has none it becomes the controlling terminal.
+Result<void> open_terminal(File& file) {
+  if (file.readable && (file.flags.load() & open_flag::kNoControllingTerminal) == 0) {
+    tty_of(file).acquire_if_free();
+  }
+  return open_console(file);
+}
+
+Result<void> open_own(File& file);
+
+constexpr TerminalDevice terminal(const char* name, uint64_t number, uint16_t permissions,
+                                  Result<void> (*open)(File&), Tty* tty) {
+  TerminalDevice device{};
+  device.name = name;
+  device.number = number;
+  device.permissions = permissions;
+  device.read = read_terminal;
+  device.write = write_terminal;
+  device.control = control_terminal;
+  device.poll = poll_terminal;
+  device.open = open;
+  device.tty = tty;
+  return device;
+}
+
+constinit TerminalDevice console =
+    terminal("console", kConsoleDevice, 0600, open_console, &console_tty);
+constinit TerminalDevice serial =
+    terminal("ttyS0", kSerialDevice, 0600, open_terminal, &console_tty);
+constinit TerminalDevice own = terminal("tty", kOwnDevice, 0666, open_own, nullptr);
+
+/// The file becomes one of the terminal that controls the session now. ENXIO: none does.
+Result<void> open_own(File& file) {
+  IrqGuard guard(process_tree_lock);
+  Process* process = current_process();
+  if (process == nullptr || process->group == nullptr) return Errno::kENXIO;
+  if (process->group->session->terminal != &console_tty) return Errno::kENXIO;
+  file.stream = static_cast<CharacterDevice*>(&serial);
+  return open_console(file);
+}
 
 }  // namespace
 
 void register_terminal_files() {
   register_character_device(console);
   register_character_device(serial);
+  register_character_device(own);
 }
 
 }  // namespace cairn

@@ -1,4 +1,4 @@
-// Terminals as files: /dev/console and /dev/ttyS0, which is the same.
+// Terminals as files: /dev/console and /dev/ttyS0, which is the same; /dev/tty, whichever controls the session.
 #pragma once
 
 namespace cairn {
