@@ -36,8 +36,8 @@ struct File final : RefCounted<File>, ObjectKeeper {
   uint64_t position GUARDED_BY(position_lock) = 0;  // bytes; directories: read_entry()'s
 
   ReadAhead read_ahead;
-  void* stream = nullptr;        // the inode's: a pipe's end, a device's driver
-  uint64_t stream_number = 0;    // and what that one notes
+  void* stream = nullptr;      // the inode's: a pipe's end, a device's driver
+  uint64_t stream_number = 0;  // and what that one notes
 
   Inode& inode() const { return *place.inode; }
   bool append() const { return (flags.load() & open_flag::kAppend) != 0; }
