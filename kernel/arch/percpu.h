@@ -37,6 +37,7 @@ struct alignas(64) Cpu {
   // The kernel may be preempted when this is 0. Spinlock guards and PreemptGuards raise it.
   uint32_t preempt_count = 0;
   bool need_reschedule = false;
+  bool interrupted_user = false;  // the interrupt that is handled came in user mode
   CpuId id{};
   uint64_t user_fault_error = 0;  // error code of the last failed access to user memory
 

@@ -44,6 +44,7 @@ void dispatch_interrupt(const TrapFrame& frame) {
     spurious_interrupt_count.increment();
     return;
   }
+  this_cpu().interrupted_user = frame.from_user();
   const Entry& entry = table[frame.vector];
   if (entry.handler != nullptr) {
     entry.handler(entry.context);

@@ -8,10 +8,11 @@ namespace {
 
 constexpr int kContinuedStatus = 0xffff;
 constexpr int kStoppedMark = 0x7f;
+constexpr uint64_t kClockTickNs = 10'000'000;  // clock_t
 
 }  // namespace
 
-SignalInfo child_info(const Process& child, int wait_status) {
+SignalInfo child_info(Process& child, int wait_status) {
   int32_t code = kChildKilled;
   int reason = wait_status & 0x7f;
   if (wait_status == kContinuedStatus) {
@@ -25,7 +26,10 @@ SignalInfo child_info(const Process& child, int wait_status) {
     reason = wait_status >> 8 & 0xff;
   }
   SignalInfo info = SignalInfo::from_process(kSigChild, code, child.pid.value, 0);
+  CpuTime time = cpu_time_of(child);
   info.words[1] = uint64_t(reason);
+  info.words[2] = time.user_ns / kClockTickNs;
+  info.words[3] = time.kernel_ns / kClockTickNs;
   return info;
 }
 
@@ -50,7 +54,7 @@ void tell_parent_of_change(Process& child) {
   parent->child_events.wake_all();
 }
 
-void tell_parent_of_end(Process& parent, const Process& child, int wait_status) {
+void tell_parent_of_end(Process& parent, Process& child, int wait_status) {
   // Who ignores it gets none, not even one that waits to be unblocked.
   bool ignored = (parent.ignored_signals & signal_bit(kSigChild)) != 0;
   if (!ignored) (void)send_signal_locked(parent, nullptr, child_info(child, wait_status));

@@ -7,7 +7,7 @@
 namespace cairn {
 
 /// A child's state as siginfo_t tells it (SIGCHLD, waitid), from its status as wait4() reports it.
-SignalInfo child_info(const Process& child, int wait_status);
+SignalInfo child_info(Process& child, int wait_status) REQUIRES(process_tree_lock);
 
 /// Whether nobody will wait for the children of a process, because it said so.
 bool reaps_children_at_once(const Process& parent) REQUIRES(process_tree_lock);
@@ -19,7 +19,7 @@ void place_child(Process& child) REQUIRES(process_tree_lock);
 /// of a wait.
 void tell_parent_of_change(Process& child) REQUIRES(process_tree_lock);
 /// A child that ended: the same. `wait_status` as the child had it.
-void tell_parent_of_end(Process& parent, const Process& child, int wait_status)
+void tell_parent_of_end(Process& parent, Process& child, int wait_status)
     REQUIRES(process_tree_lock);
 
 }  // namespace cairn

@@ -81,6 +81,7 @@ bool leave_process(Process& process, UserThread& me, int wait_status) {
     process.exiting = true;
     return true;
   }
+  keep_cpu_time(process, me);
   ThreadList::remove(me);
   if (!first) pid_table_remove_thread(me);
   return false;
@@ -96,6 +97,7 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
     Session& session = *process.group->session;
     if (auto* terminal = std::exchange(session.terminal, nullptr)) terminal->leader_ended(session);
   }
+  keep_cpu_time(process, last);
   ThreadList::remove(last);
   if (last.tid != process.pid) pid_table_remove_thread(last);
   process.wait_status = status = process.exit_status;

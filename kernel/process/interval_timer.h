@@ -9,6 +9,12 @@ namespace cairn {
 
 struct Process;
 
+/// A timer of CPU time, SIGVTALRM or SIGPROF: each tick of the process takes from it (account_tick()).
+struct TickTimer {
+  uint64_t left_ns = 0;  // 0: not running
+  uint64_t interval_ns = 0;
+};
+
 /// Real time, SIGALRM. The interrupt that it is armed for may come late or after it was set anew; the deadline says,
 /// under the lock, whether anything is due.
 class RealTimer : Timer {

@@ -152,6 +152,7 @@ bool join_family(Process& child, Process& parent, const ForkRequest& request) {
   bool joins = deliverable(me) == 0;
   end_fork(me, joins ? &child : nullptr);
   if (!joins) return false;
+  child.limits = parent.limits;
   child.parent = &parent;
   child.vfork_done = !request.wait_for_child;
   parent.children.push_back(child);

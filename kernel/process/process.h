@@ -9,7 +9,9 @@
 #include "arch/trap_frame.h"
 #include "lib/list.h"
 #include "lib/ref_ptr.h"
+#include "process/cpu_time.h"
 #include "process/interval_timer.h"
+#include "process/limits.h"
 #include "process/signal_action.h"
 #include "process/user_thread.h"
 #include "sched/wait_queue.h"
@@ -62,6 +64,13 @@ struct Process : RefCounted<Process>, Child {
   // order. So waiting costs the same with many as with one.
   ChildList children GUARDED_BY(process_tree_lock);
   ChildList changed_children GUARDED_BY(process_tree_lock);
+  CpuUse ended_threads GUARDED_BY(process_tree_lock);
+  CpuTime told_cpu_time GUARDED_BY(process_tree_lock);  // cpu_time_of()'s last answer
+  CpuTime children_time GUARDED_BY(process_tree_lock);  // of those that were waited for, and theirs
+  TickTimer virtual_timer GUARDED_BY(process_tree_lock);
+  TickTimer profile_timer GUARDED_BY(process_tree_lock);
+  ResourceLimits limits GUARDED_BY(process_tree_lock);
+  uint64_t cpu_warning_s GUARDED_BY(process_tree_lock) = 0;  // when the next SIGXCPU is due
   ProcessGroup* group GUARDED_BY(process_tree_lock) = nullptr;
   ListLink group_link;  // in its group; protected by process_tree_lock
   bool has_execed GUARDED_BY(process_tree_lock) = false;    // runs a program of its own since fork
@@ -133,6 +142,7 @@ struct WaitRequest {
 struct WaitResult {
   Pid pid{};       // 0: nothing yet, and not to be waited for
   int status = 0;  // as wait4() reports it
+  CpuTime time;    // its own and its children's
   SignalInfo info;
 };
 /// ECHILD: no such child; EINTR.

@@ -79,7 +79,7 @@ Result<void> send_signal_locked(Process& process, UserThread* thread, const Sign
   if (signal == kSigCont || signal == kSigKill) continue_process(process, signal == kSigCont);
   if (is_ignored(process, signal) && !is_blocked_by_any(process, signal)) return {};
   PendingSignals& pending = thread != nullptr ? thread->pending : process.pending;
-  TRY(pending.add(info, kMaxQueuedSignals));
+  TRY(pending.add(info, process.limits[kLimitSignals].soft));
   if (thread == nullptr) {
     find_takers(process, bit);
   } else if (taken_by(*thread, bit) != 0) {

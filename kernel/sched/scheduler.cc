@@ -23,12 +23,12 @@ CAIRN_COUNTER(wakeup_count, "sched.wakeups");
 
 namespace {
 
-constexpr uint64_t kSliceNs = 10'000'000;
-
 /// Ends time slices. It is armed while threads run and left alone while the processor idles.
 void on_tick(Timer& timer) {
   if (is_idle()) return;
   Cpu& cpu = this_cpu();
+  (cpu.interrupted_user ? cpu.current->user_ticks : cpu.current->kernel_ticks)++;
+  account_tick(*cpu.current, cpu.interrupted_user);
   if (++cpu.ticks_since_balance >= kBalanceNs / kSliceNs) {
     cpu.ticks_since_balance = 0;
     run_queue_balance();

@@ -6,6 +6,12 @@
 
 namespace cairn {
 
+/// A tick comes this often while a thread runs, and ends its slice if another waits.
+inline constexpr uint64_t kSliceNs = 10'000'000;
+/// Upward need: what else a tick means to the thread that it found running; implemented in process. In the timer
+/// interrupt.
+void account_tick(Thread& running, bool in_user_mode);
+
 /// Makes the code that runs now this processor's first thread, called `name`, which ends with exit_thread()
 /// like any other; makes the processor's idle thread and its tick, and starts preemption. `stack_top` is where
 /// its stack begins if that came from allocate_kernel_stack(), else 0. Once a processor, when its timers run,

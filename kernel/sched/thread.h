@@ -34,6 +34,7 @@ struct Thread {
   uint32_t preempt_count = 0;  // while not running; while it runs, Cpu::preempt_count
   uint64_t runtime_tsc = 0;    // TSC ticks on a processor
   uint64_t switched_in_tsc = 0;
+  uint32_t user_ticks = 0, kernel_ticks = 0;      // by where they found it
   std::atomic<const char*> waiting_for{nullptr};  // while blocked (WaitQueue)
 
   uint64_t held_mutex_ranks = 0;  // debug builds: bit n, a mutex of rank n (sched/mutex_ranks.h)

@@ -76,6 +76,9 @@
   X(93, fchown, "fd, owner, group")                                  \
   X(94, lchown, "path, owner, group")                                \
   X(95, umask, "mask")                                               \
+  X(97, getrlimit, "kind, limit")                                    \
+  X(98, getrusage, "who, usage")                                     \
+  X(100, times, "times")                                             \
   X(109, setpgid, "pid, group")                                      \
   X(110, getppid, "")                                                \
   X(111, getpgrp, "")                                                \
@@ -95,6 +98,7 @@
   X(138, fstatfs, "fd, result")                                      \
   X(157, prctl, "operation, argument")                               \
   X(158, arch_prctl, "code, address")                                \
+  X(160, setrlimit, "kind, limit")                                   \
   X(162, sync, "")                                                   \
   X(165, mount, "source, target, type, flags, data")                 \
   X(166, umount2, "target, flags")                                   \
@@ -129,6 +133,7 @@
   X(295, preadv, "fd, vector, count, offset")                        \
   X(296, pwritev, "fd, vector, count, offset")                       \
   X(297, rt_tgsigqueueinfo, "pid, tid, signal, info")                \
+  X(302, prlimit64, "pid, kind, limit, old_limit")                   \
   X(306, syncfs, "fd")                                               \
   X(316, renameat2, "from_dirfd, from, to_dirfd, to, flags")         \
   X(439, faccessat2, "dirfd, path, mode, flags")

@@ -12,6 +12,7 @@ namespace {
 // Source: Linux, include/uapi/linux/time.h.
 constexpr uint64_t kClockRealtime = 0, kClockMonotonic = 1, kClockMonotonicRaw = 4;
 constexpr uint64_t kClockRealtimeCoarse = 5, kClockMonotonicCoarse = 6, kClockBoottime = 7;
+constexpr uint64_t kClockProcessCpu = 2, kClockThreadCpu = 3;
 constexpr uint64_t kTimerAbsolute = 1;
 
 /// The clock's reading in ns. EINVAL for clocks that aren't there.
@@ -25,6 +26,14 @@ Result<uint64_t> read_clock(uint64_t clock) {
     case kClockBoottime: return monotonic_ns();
     default: return Errno::kEINVAL;
   }
+}
+
+/// CPU time has clocks as well: to be read, not to be waited for.
+bool is_cpu_clock(uint64_t clock) { return clock == kClockProcessCpu || clock == kClockThreadCpu; }
+uint64_t read_cpu_clock(uint64_t clock) {
+  if (clock == kClockThreadCpu) return my_cpu_time().total_ns();
+  IrqGuard guard(process_tree_lock);
+  return cpu_time_of(*current_process()).total_ns();
 }
 
 /// Sleeps; stores what is left if interrupted and the caller wants to know.
@@ -42,7 +51,8 @@ Result<void> sleep_for(uint64_t ns, uint64_t remaining_address) {
 }  // namespace
 
 int64_t sys_clock_gettime(TrapFrame& call) {
-  auto now = read_clock(argument0(call));
+  uint64_t clock = argument0(call);
+  auto now = is_cpu_clock(clock) ? Result<uint64_t>(read_cpu_clock(clock)) : read_clock(clock);
   if (!now.ok()) return failure(now.error());
   return to_return(write_user(VirtAddr(argument1(call)), to_timespec(*now)));
 }
@@ -54,6 +64,8 @@ int64_t sys_nanosleep(TrapFrame& call) {
 }
 
 int64_t sys_clock_nanosleep(TrapFrame& call) {
+  if (argument0(call) == kClockProcessCpu) return failure(Errno::kENOSYS);
+  if (argument0(call) == kClockThreadCpu) return failure(Errno::kEOPNOTSUPP);
   auto now = read_clock(argument0(call));
   if (!now.ok()) return failure(now.error());
   auto time = read_timespec(argument2(call));

@@ -1,5 +1,6 @@
 // Interval timers: setitimer, getitimer, alarm.
 #include "process/process.h"
+#include "sched/scheduler.h"
 #include "syscalls/arguments.h"
 #include "syscalls/table.h"
 #include "syscalls/time_values.h"
@@ -8,7 +9,7 @@ namespace cairn {
 
 namespace {
 
-constexpr uint64_t kRealTimer = 0;
+constexpr uint64_t kRealTimer = 0, kVirtualTimer = 1, kProfileTimer = 2;
 
 struct TimerValue {
   TimeValue interval;
@@ -35,21 +36,38 @@ Result<RealTimer::Setting> read_setting(uint64_t address) {
   return RealTimer::Setting{left, TRY(to_ns_of(value.interval))};
 }
 
+/// What a timer is set to, and sets it if there is a change. EINVAL: no such timer.
+Result<RealTimer::Setting> exchange(uint64_t which, const RealTimer::Setting* change) {
+  Process& me = *current_process();
+  if (which == kRealTimer) return change ? me.real_timer.set(*change) : me.real_timer.get();
+  if (which != kVirtualTimer && which != kProfileTimer) return Errno::kEINVAL;
+  IrqGuard guard(process_tree_lock);
+  TickTimer& timer = which == kVirtualTimer ? me.virtual_timer : me.profile_timer;
+  RealTimer::Setting old{timer.left_ns, timer.interval_ns};
+  // A tick more, since part of one has passed: never too early.
+  if (change != nullptr && change->left_ns != 0) {
+    timer = {change->left_ns + kSliceNs, change->interval_ns};
+  } else if (change != nullptr) {
+    timer = {0, change->interval_ns};
+  }
+  return old;
+}
+
 }  // namespace
 
 int64_t sys_getitimer(TrapFrame& call) {
-  if (argument0(call) != kRealTimer) return failure(Errno::kEINVAL);
-  auto value = to_user(current_process()->real_timer.get());
-  return to_return(write_user(VirtAddr(argument1(call)), value));
+  auto setting = exchange(argument0(call), nullptr);
+  if (!setting.ok()) return failure(setting.error());
+  return to_return(write_user(VirtAddr(argument1(call)), to_user(*setting)));
 }
 
 int64_t sys_setitimer(TrapFrame& call) {
   auto setting = read_setting(argument1(call));
   if (!setting.ok()) return failure(setting.error());
-  if (argument0(call) != kRealTimer) return failure(Errno::kEINVAL);
-  auto old = to_user(current_process()->real_timer.set(*setting));
+  auto old = exchange(argument0(call), &*setting);
+  if (!old.ok()) return failure(old.error());
   if (argument2(call) == 0) return 0;
-  return to_return(write_user(VirtAddr(argument2(call)), old));
+  return to_return(write_user(VirtAddr(argument2(call)), to_user(*old)));
 }
 
 int64_t sys_alarm(TrapFrame& call) {

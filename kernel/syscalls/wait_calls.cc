@@ -4,6 +4,7 @@
 #include "process/process_group.h"
 #include "syscalls/arguments.h"
 #include "syscalls/table.h"
+#include "syscalls/usage.h"
 
 namespace cairn {
 
@@ -46,13 +47,6 @@ Result<WaitRequest> to_request(uint64_t type, int64_t id, uint64_t options) {
   return request;
 }
 
-/// The memory that a result takes is looked at when there is one.
-Result<void> store_usage(uint64_t address) {
-  constexpr uint64_t kUsageSize = 144;  // struct rusage: no accounting yet, so zeros
-  char zeros[kUsageSize] = {};
-  return address == 0 ? Result<void>() : copy_to_user(VirtAddr(address), zeros, sizeof(zeros));
-}
-
 }  // namespace
 
 int64_t sys_wait4(TrapFrame& call) {
@@ -70,7 +64,7 @@ int64_t sys_wait4(TrapFrame& call) {
     auto stored = write_user(VirtAddr(argument1(call)), found->status);
     if (!stored.ok()) return failure(stored.error());
   }
-  auto stored = store_usage(argument3(call));
+  auto stored = store_usage(argument3(call), found->time);
   return stored.ok() ? int64_t(found->pid.value) : failure(stored.error());
 }
 
@@ -81,7 +75,7 @@ int64_t sys_waitid(TrapFrame& call) {
   auto request = to_request(uint32_t(argument0(call)), id, options);
   auto found = request.ok() ? wait_for(*request, options) : Result<WaitResult>(request.error());
   if (found.ok() && found->pid.value != 0) {
-    auto stored = store_usage(argument4(call));
+    auto stored = store_usage(argument4(call), found->time);
     if (!stored.ok()) return failure(stored.error());
   }
   if (argument2(call) != 0 && found.error() != Errno::kEINTR) {

@@ -104,8 +104,11 @@ void calibrate_clock() {
 }
 
 uint64_t monotonic_ns() {
-  auto ticks = static_cast<unsigned __int128>(read_tsc() - tsc_start);
-  return uint64_t(ticks * ns_per_tsc_fixed >> 32);
+  return ns_of_tsc(read_tsc() - tsc_start);
+}
+
+uint64_t ns_of_tsc(uint64_t ticks) {
+  return uint64_t(static_cast<unsigned __int128>(ticks) * ns_per_tsc_fixed >> 32);
 }
 uint64_t realtime_ns() { return boot_realtime_ns + monotonic_ns(); }
 uint64_t tsc_frequency() { return tsc_hz; }

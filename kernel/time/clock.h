@@ -15,6 +15,8 @@ void calibrate_clock();
 uint64_t monotonic_ns();
 /// Nanoseconds since 1970-01-01 UTC.
 uint64_t realtime_ns();
+/// Nanoseconds that so many ticks of the TSC take.
+uint64_t ns_of_tsc(uint64_t ticks);
 /// TSC ticks a second.
 uint64_t tsc_frequency();
 /// APIC timer ticks for `ns`, at least 1 and at most what its register holds.

@@ -1,0 +1,50 @@
+// How long processes ran. The sum is exact, by the TSC as the scheduler switches; how it divides into user mode and
+// kernel is sampled: each tick (kSliceNs, 10 ms) counts for the mode that it interrupts.
+// Source: POSIX.1-2017, times, getrusage; Linux, getrusage(2).
+#pragma once
+
+#include <cstdint>
+
+#include "process/tree_lock.h"
+
+namespace cairn {
+
+struct Process;
+struct UserThread;
+
+struct CpuTime {
+  uint64_t user_ns = 0;
+  uint64_t kernel_ns = 0;
+
+  uint64_t total_ns() const { return user_ns + kernel_ns; }
+  CpuTime& operator+=(const CpuTime& more) {
+    user_ns += more.user_ns;
+    kernel_ns += more.kernel_ns;
+    return *this;
+  }
+};
+
+/// What is counted: of one thread, or of several together.
+struct CpuUse {
+  uint64_t tsc = 0;  // ticks of the TSC
+  uint64_t user_samples = 0, kernel_samples = 0;
+
+  CpuUse& operator+=(const CpuUse& more) {
+    tsc += more.tsc;
+    user_samples += more.user_samples;
+    kernel_samples += more.kernel_samples;
+    return *this;
+  }
+  CpuTime time() const;
+};
+
+/// Of a process's threads, those that ended too; neither part ever goes back. Threads that run on other processors
+/// count up to their last switch.
+CpuTime cpu_time_of(Process& process) REQUIRES(process_tree_lock);
+/// Of the running thread.
+CpuTime my_cpu_time();
+
+/// The running thread ends: what it used stays with its process.
+void keep_cpu_time(Process& process, UserThread& me) REQUIRES(process_tree_lock);
+
+}  // namespace cairn
