@@ -109,6 +109,7 @@ Result<RefPtr<Process>> try_to_make_child(Process& parent, const ForkRequest& re
   RefPtr<AddressSpace> space = TRY(parent.space->fork());
   ProcessFiles* files = TRY(copy_process_files(parent.files));
   RefPtr<Process> child = TRY(assemble(parent.name, std::move(space), files));
+  child->ids = parent.ids;
   auto stored = request.parent_tid.value == 0
                     ? Result<void>()
                     : write_user(request.parent_tid, uint32_t(child->pid.value));

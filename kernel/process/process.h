@@ -10,6 +10,7 @@
 #include "lib/list.h"
 #include "lib/ref_ptr.h"
 #include "process/cpu_time.h"
+#include "process/credentials.h"
 #include "process/interval_timer.h"
 #include "process/limits.h"
 #include "process/signal_action.h"
@@ -45,6 +46,9 @@ struct Process : RefCounted<Process>, Child {
   RefPtr<AddressSpace> space;
   ProcessFiles* files = nullptr;     // null without lab B; gone with the last thread
   std::atomic<bool> entered{false};  // its program is loaded and about to run
+
+  // Written under process_tree_lock, by its own thread that calls setuid() and the like.
+  ProcessIds ids;
 
   // Signals, shared by its threads: bit n-1 is signal n. Written under process_tree_lock.
   PendingSignals pending;                    // sent to the process: any thread may take them

@@ -1,5 +1,6 @@
 // Sending signals: kill, tkill, tgkill and their forms with a value.
 #include "address_space/user_copy.h"
+#include "process/credentials.h"
 #include "process/pid_table.h"
 #include "process/process_group.h"
 #include "process/signal.h"
@@ -13,34 +14,52 @@ namespace {
 bool is_signal(uint64_t signal) { return signal <= kMaxSignal; }
 
 SignalInfo from_me(uint64_t signal, int32_t code) {
-  return SignalInfo::from_process(unsigned(signal), code, current_process()->pid.value, 0);
+  return SignalInfo::from_process(unsigned(signal), code, current_process()->pid.value,
+                                  current_process()->ids.user.real);
 }
 
-/// Signal 0 only asks whether there is somebody. ESRCH comes before EINVAL.
-Result<void> send_to(Process* process, UserThread* thread, uint64_t signal, const SignalInfo& info)
-    REQUIRES(process_tree_lock) {
+/// ESRCH comes before EINVAL, and that before EPERM.
+Result<void> check_may_send(const Process* process, uint64_t signal) REQUIRES(process_tree_lock) {
   if (process == nullptr) return Errno::kESRCH;
   if (!is_signal(signal)) return Errno::kEINVAL;
-  if (signal == 0) return {};
-  return send_signal_locked(*process, thread, info);
+  return may_signal(*process, unsigned(signal)) ? Errno::kOk : Errno::kEPERM;
+}
+
+/// Signal 0 only asks whether there is somebody.
+Result<void> send_to(Process* process, UserThread* thread, uint64_t signal, const SignalInfo& info)
+    REQUIRES(process_tree_lock) {
+  TRY(check_may_send(process, signal));
+  return signal == 0 ? Result<void>() : send_signal_locked(*process, thread, info);
+}
+
+/// To one of many.
+Result<void> send_to_member(Process& process, uint64_t signal, const SignalInfo& info)
+    REQUIRES(process_tree_lock) {
+  TRY(check_may_send(&process, signal));
+  return signal == 0 ? Result<void>() : send_signal_to_each(process, info);
 }
 
 Result<void> send_to_group(ProcessGroup* group, uint64_t signal, const SignalInfo& info)
     REQUIRES(process_tree_lock) {
   if (group == nullptr) return Errno::kESRCH;
-  if (!is_signal(signal)) return Errno::kEINVAL;
-  return signal == 0 ? Result<void>() : send_signal_to_group(*group, info);
+  bool any = false;
+  Result<void> last;
+  for (Process& member : group->members) {
+    last = send_to_member(member, signal, info);
+    any = any || last.ok();
+  }
+  return any ? Result<void>() : last;
 }
 
-/// To all but the caller and process 1. ESRCH if there is no other.
+/// To all but the caller and process 1, as far as it may. ESRCH if there is no other.
 Result<void> send_to_all(uint64_t signal, const SignalInfo& info) REQUIRES(process_tree_lock) {
   Result<void> done = Errno::kESRCH;
   Pid at = kInitPid;
   while (Process* process = process_after(at)) {
     at = process->pid;
     if (process == current_process() || process->state == ProcessState::kReaped) continue;
-    if (!is_signal(signal)) return Errno::kEINVAL;
-    done = signal == 0 ? Result<void>() : send_signal_to_each(*process, info);
+    auto sent = send_to_member(*process, signal, info);
+    done = sent.ok() || sent.error() == Errno::kEPERM ? Result<void>() : sent;
   }
   return done;
 }

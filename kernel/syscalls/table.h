@@ -79,10 +79,24 @@
   X(97, getrlimit, "kind, limit")                                    \
   X(98, getrusage, "who, usage")                                     \
   X(100, times, "times")                                             \
+  X(102, getuid, "")                                                 \
+  X(104, getgid, "")                                                 \
+  X(105, setuid, "user")                                             \
+  X(106, setgid, "group")                                            \
+  X(107, geteuid, "")                                                \
+  X(108, getegid, "")                                                \
   X(109, setpgid, "pid, group")                                      \
   X(110, getppid, "")                                                \
   X(111, getpgrp, "")                                                \
   X(112, setsid, "")                                                 \
+  X(113, setreuid, "real, effective")                                \
+  X(114, setregid, "real, effective")                                \
+  X(115, getgroups, "room, groups")                                  \
+  X(116, setgroups, "count, groups")                                 \
+  X(117, setresuid, "real, effective, saved")                        \
+  X(118, getresuid, "real, effective, saved")                        \
+  X(119, setresgid, "real, effective, saved")                        \
+  X(120, getresgid, "real, effective, saved")                        \
   X(121, getpgid, "pid")                                             \
   X(122, setfsuid, "user")                                           \
   X(123, setfsgid, "group")                                          \

@@ -83,14 +83,14 @@ void Tty::acquire_if_free() {
   if (session.terminal == nullptr) give_to(session, process->group->id);
 }
 
-/// TIOCSCTTY. `steal`: from another session, too. EPERM.
+/// TIOCSCTTY. `steal`: from another session, too, which takes the superuser. EPERM.
 Result<void> Tty::acquire(bool steal) {
   IrqGuard guard(process_tree_lock);
   Process& process = *current_process();
   if (leads_session(process) && controls_me()) return {};
   Session& session = *process.group->session;
   if (!leads_session(process) || session.terminal != nullptr) return Errno::kEPERM;
-  if (session_ != nullptr && !steal) return Errno::kEPERM;
+  if (session_ != nullptr && !(steal && process.ids.is_superuser())) return Errno::kEPERM;
   give_up();
   give_to(session, process.group->id);
   return {};

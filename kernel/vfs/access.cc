@@ -12,7 +12,7 @@ bool permits(FileType type, const Attributes& file, const Credentials& who, uint
     bool executes = (wanted & kMayExecute) != 0 && type != FileType::kDirectory;
     return !executes || (file.permissions & kAnyExecute) != 0;
   }
-  unsigned shift = file.owner == who.user ? 6 : file.group == who.group ? 3 : 0;
+  unsigned shift = file.owner == who.user ? 6 : who.in_group(file.group) ? 3 : 0;
   return (wanted & ~(uint32_t(file.permissions) >> shift)) == 0;
 }
 

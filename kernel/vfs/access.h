@@ -9,6 +9,7 @@
 // Source: POSIX.1-2017, "File Access Permissions"; Linux, path_resolution(7), credentials(7).
 #pragma once
 
+#include "vfs/group_list.h"
 #include "vfs/inode.h"
 
 namespace cairn {
@@ -17,6 +18,8 @@ namespace cairn {
 struct Credentials {
   uint32_t user = 0;
   uint32_t group = 0;
+  RefPtr<GroupList> groups{};  // further ones; null: none
+  bool in_group(uint32_t which) const { return which == group || (groups && groups->has(which)); }
   bool is_root() const { return user == 0; }
 };
 

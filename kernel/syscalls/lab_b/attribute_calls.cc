@@ -15,7 +15,7 @@ Result<void> change_mode(const Place& place, uint64_t mode) {
   TRY(check_owner(*place.inode, who));
   // Nobody makes a program run with the rights of a group that isn't theirs.
   constexpr uint16_t kSetGroupId = 02000;
-  bool in_group = who.is_root() || place.inode->attributes().group == who.group;
+  bool in_group = who.is_root() || who.in_group(place.inode->attributes().group);
   AttributeChange change;
   change.which = AttributeChange::kPermissions;
   change.values.permissions = uint16_t(mode & (in_group ? 07777 : 07777 & ~kSetGroupId));
@@ -33,7 +33,7 @@ Result<void> check_new_owner(const Attributes& file, const AttributeChange& chan
   bool same_owner =
       (change.which & AttributeChange::kOwner) == 0 || change.values.owner == file.owner;
   bool own_group = (change.which & AttributeChange::kGroup) == 0 ||
-                   change.values.group == file.group || change.values.group == who.group;
+                   change.values.group == file.group || who.in_group(change.values.group);
   return file.owner == who.user && same_owner && own_group ? Errno::kOk : Errno::kEPERM;
 }
 

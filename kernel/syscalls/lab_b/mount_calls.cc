@@ -33,6 +33,7 @@ Result<void> mount_file_system(TrapFrame& call) {
   if (argument2(call) != 0) TRY(type.read(argument2(call)));
   if (argument0(call) != 0) TRY(source.read(argument0(call)));
   Place where = TRY(find_place(kFromCurrent, argument1(call), 0));
+  if (!current_process()->ids.is_superuser()) return Errno::kEPERM;
   // Remounting, binding, moving, propagation: not here.
   if ((flags & ~(kMountReadOnly | kMountHarmless)) != 0) return Errno::kEINVAL;
   if (argument2(call) == 0) return Errno::kEINVAL;
@@ -48,6 +49,7 @@ Result<void> unmount_file_system(uint64_t path, uint64_t flags) {
   if ((flags & ~(kForce | kDetach | kExpire | kNoFollow)) != 0) return Errno::kEINVAL;
   uint64_t find_flags = (flags & kNoFollow) != 0 ? abi::kAtSymlinkNoFollow : 0;
   Place where = TRY(find_place(kFromCurrent, path, find_flags));
+  if (!current_process()->ids.is_superuser()) return Errno::kEPERM;
   if (where.inode.get() != where.mount->root.get()) return Errno::kEINVAL;
   if ((flags & kExpire) != 0) return Errno::kEINVAL;  // no account is kept of use
   return unmount_place(where);

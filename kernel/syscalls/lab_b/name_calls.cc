@@ -27,6 +27,7 @@ Result<void> make_node(uint64_t dirfd, uint64_t path, uint64_t mode, uint64_t de
   TRY(name.read(dirfd, path));
   NewFile file{.type = type, .permissions = new_permissions(mode)};
   bool is_device = type == FileType::kCharacterDevice || type == FileType::kBlockDevice;
+  if (is_device && !current_process()->ids.is_superuser()) return Errno::kEPERM;
   if (is_device) file.device = uint32_t(device);
   return vfs_make(name.context(), name.path.text(), file);
 }

@@ -53,14 +53,19 @@ Result<void> store_statfs(const Place& place, uint64_t address) {
   return write_user(VirtAddr(address), statfs);
 }
 
-/// Asks for the real user, who is root; with AT_EACCESS for the one that files are opened for.
+/// Asks for the real user and group; with AT_EACCESS for the one that files are opened for.
 Result<void> ask_access(uint64_t dirfd, uint64_t path, uint64_t mode, uint64_t flags) {
   constexpr uint64_t kKnownFlags =
       abi::kAtEffectiveAccess | abi::kAtSymlinkNoFollow | abi::kAtEmptyPath;
   if ((mode & ~(kMayExecute | kMayWrite | kMayRead)) != 0) return Errno::kEINVAL;
   if ((flags & ~kKnownFlags) != 0) return Errno::kEINVAL;
   bool effective = (flags & abi::kAtEffectiveAccess) != 0;
-  Credentials who = effective ? current_files().context().who : Credentials{};
+  Credentials who = current_files().context().who;
+  if (!effective) {
+    const ProcessIds& ids = current_process()->ids;
+    who.user = ids.user.real;
+    who.group = ids.group.real;
+  }
   Place place = TRY(find_place(dirfd, path, flags, &who));
   Inode& inode = *place.inode;
   bool is_directory = inode.type == FileType::kDirectory;

@@ -53,7 +53,7 @@ Result<void> drop_set_ids(const Place& place) {
   Attributes file = place.inode->attributes();
   AttributeChange change;
   change.which = AttributeChange::kPermissions;
-  change.values.permissions = without_set_ids(file.permissions, who.group == file.group);
+  change.values.permissions = without_set_ids(file.permissions, who.in_group(file.group));
   if (change.values.permissions == file.permissions) return {};
   return vfs_set_attributes(place, change);
 }
