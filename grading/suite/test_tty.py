@@ -155,3 +155,17 @@ def test_jobs_share_a_terminal(machine: Machine) -> None:
     expected = re.findall(r"tty: .*?(?=\r?\n)", jobs_on_linux())
     assert len(expected) > 25
     assert re.findall(r"tty: .*?(?=\r?\n)", shown) == expected
+
+
+def test_programs_are_told_the_size_of_the_window(machine: Machine) -> None:
+    console = machine.console
+    machine.channel.command("window 24 80")
+    console.wait_for("cairn> ")
+    console.send("\x15run tty_window\r")
+    console.wait_for(r"tty: 24 rows, 80 columns\r*\n")
+    machine.channel.command("window 50 132")
+    console.wait_for(r"tty: 50 rows, 132 columns\r*\n")
+    machine.channel.command("window 50 132")  # the same: nobody is told
+    machine.channel.command("window 0 0")
+    console.wait_for(r"tty: 0 rows, 0 columns\r*\n")
+    console.wait_for("exited status=2")

@@ -1,4 +1,4 @@
-// help, metrics, log, fail, reboot, halt.
+// help, metrics, log, fail, window, reboot, halt.
 #include "acpi/acpi.h"
 #include "arch/cpu.h"
 #include "debug/kernel_test.h"
@@ -8,6 +8,7 @@
 #include "metrics/counter.h"
 #include "monitor/command.h"
 #include "syscalls/table.h"
+#include "tty/console.h"
 
 namespace cairn {
 
@@ -63,6 +64,16 @@ Result<void> kernel_tests(Session& session, Arguments) {
   return {};
 }
 
+Result<void> window(Session& session, Arguments arguments) {
+  uint64_t rows = TRY(parse_number(session, arguments[0], "rows"));
+  uint64_t columns = TRY(parse_number(session, arguments[1], "columns"));
+  if (rows > UINT16_MAX || columns > UINT16_MAX) {
+    return session.fail(Errno::kEINVAL, "a window has at most {} rows and columns", UINT16_MAX);
+  }
+  set_console_window(uint16_t(rows), uint16_t(columns));
+  return {};
+}
+
 Result<void> reboot(Session&, Arguments) {
   if (stop_file_systems != nullptr) stop_file_systems();
   disable_interrupts();
@@ -87,6 +98,7 @@ constexpr Command kCommands[] = {
     {"syscalls", "", "the system calls that there are", syscalls, 0, 0},
     {"fail", "allocation N", "make the N-th from now fail (0: none)", fail_command, 2, 2},
     {"ktest", "", "run the kernel's own tests", kernel_tests, 0, 0},
+    {"window", "ROWS COLUMNS", "the terminal's size; programs are told", window, 2, 2},
     {"reboot", "", "start again", reboot, 0, 0},
     {"halt", "", "switch off", halt, 0, 0},
 };

@@ -76,6 +76,10 @@ void take_console_back() {
   console_tty.change(kSaneTermios, false);
 }
 
+void set_console_window(uint16_t rows, uint16_t columns) {
+  console_tty.set_window({rows, columns, 0, 0});
+}
+
 bool take_console_interrupt() { return interrupt_typed.exchange(false); }
 void start_console_input() { console_uart.set_byte_hook(on_byte); }
 

@@ -20,6 +20,9 @@ char read_console_byte();
 void lend_console(Process& process);
 void take_console_back();
 
+/// How large the window is that shows the console, in characters; its programs are told (SIGWINCH).
+void set_console_window(uint16_t rows, uint16_t columns);
+
 /// Whether ^C was typed at the monitor since the last call. For commands that may print without end.
 bool take_console_interrupt();
 
