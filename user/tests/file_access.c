@@ -150,7 +150,7 @@ static void searching(void) {
 
 // Who writes to a program takes its special rights away, unless it is root.
 static void written(void) {
-  static const unsigned kModes[] = {04777, 02777, 06777, 02767, 06767};
+  static const unsigned kModes[] = {04777, 02777, 06777, 02767, 06767, 06755};
   for (int who = 0; who < 2; who++) {
     for (size_t i = 0; i < COUNT(kModes); i++) {
       char path[16];
@@ -158,6 +158,7 @@ static void written(void) {
       put_owned(path, kUser, kOtherGroup, kModes[i]);
     }
   }
+  put_owned_folder("d", kUser, kGroup, 0755);
   for (int who = 0; who < 2; who++) {
     if (who == 1) become(kUser, kGroup);
     int fd = open(who == 0 ? "root4777" : "user4777", O_WRONLY);
@@ -177,6 +178,10 @@ static void written(void) {
     struct iovec part = {"ab", 2};
     CALL(writev, fd, &part, 1);
     show_owner(who == 0 ? "root6767" : "user6767");
+    CALL(open, who == 0 ? "root6755" : "user6755", O_WRONLY | O_TRUNC);
+    show_owner(who == 0 ? "root6755" : "user6755");
+    CALL(open, who == 0 ? "root6755" : "d/made", O_WRONLY | O_TRUNC | O_CREAT, 06755);
+    show_owner(who == 0 ? "root6755" : "d/made");
   }
 }
 

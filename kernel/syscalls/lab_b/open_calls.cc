@@ -45,7 +45,11 @@ Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uin
   FdTable& table = *TRY(fd_table());
   if (is_full(table)) return Errno::kEMFILE;
   TRY(name.find(dirfd));
+  // What is cut is another's to run no more; a file that is made keeps the bits that it's made with.
+  const bool cuts = (flags & open_flag::kTruncate) != 0 && !current_files().who().is_root() &&
+                    resolve_path(name.context(), name.path.text()).ok();
   RefPtr<File> file = TRY(vfs_open(name.context(), name.path.text(), flags, new_permissions(mode)));
+  if (cuts) TRY(drop_set_ids(file->place));
   bool close_on_exec = (flags & open_flag::kCloseOnExec) != 0;
   return allocate_fd(table, std::move(file), close_on_exec);
 }
