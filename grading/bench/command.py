@@ -91,7 +91,7 @@ def kernel_rows(channel: Channel) -> list[Operation]:
     """What the monitor's `bench` measures."""
     rows = []
     for line in channel.command("bench").values():
-        count: Value = line.get("instructions", "")
+        count: Value = line.get("ticks", "")  # instructions, under -icount
         if "name" in line and str(count).isdecimal():
             rows.append(operation(line["name"], int(count)))
     return rows

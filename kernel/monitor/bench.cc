@@ -93,10 +93,10 @@ Result<void> run_page_bench(Session& session) {
     }
   }
   if (!good) return session.fail(Errno::kEIO, "a page-table operation failed");
-  print(session.out, "name=walk instructions={}\n", costs.walk);
-  print(session.out, "name=map instructions={}\n", costs.map);
-  print(session.out, "name=unmap instructions={}\n", costs.unmap);
-  print(session.out, "name=remap instructions={}\n", costs.remap);
+  print(session.out, "name=walk ticks={}\n", costs.walk);
+  print(session.out, "name=map ticks={}\n", costs.map);
+  print(session.out, "name=unmap ticks={}\n", costs.unmap);
+  print(session.out, "name=remap ticks={}\n", costs.remap);
   return {};
 }
 

@@ -5,7 +5,7 @@
 
 namespace cairn {
 
-/// Prints `name=walk instructions=31` lines: TSC ticks an operation, which are instructions under
+/// Prints `name=walk ticks=31` lines: TSC ticks an operation, which are instructions under
 /// QEMU's -icount shift=0. Each is run twice and the second run counts. ENOMEM.
 Result<void> run_page_bench(Session& session);
 

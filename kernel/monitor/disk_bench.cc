@@ -125,8 +125,8 @@ Result<void> measure_disk(Session& session, BlockDevice& device, Together& toget
   auto many = measure(spinner, cost, [&] { return together.run(device, memory); });
   spinner.stop();
   if (!one.ok() || !many.ok()) return session.fail(Errno::kEIO, "{}: a read failed", device.name());
-  print(session.out, "name=disk_read instructions={}\n", *one);
-  print(session.out, "name=disk_read_queued instructions={}\n", *many);
+  print(session.out, "name=disk_read ticks={}\n", *one);
+  print(session.out, "name=disk_read_queued ticks={}\n", *many);
   return {};
 }
 

@@ -6,7 +6,7 @@
 
 namespace cairn {
 
-/// Prints `name=disk_read instructions=…` lines: TSC ticks for a read of 4 KiB that a thread waits for, and
+/// Prints `name=disk_read ticks=…` lines: TSC ticks for a read of 4 KiB that a thread waits for, and
 /// for one of many at once. Ticks are instructions under QEMU's -icount shift=0. Reads the disk's first
 /// 4 KiB. EIO, ENOMEM.
 Result<void> run_disk_bench(Session& session, BlockDevice& device);
