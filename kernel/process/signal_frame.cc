@@ -113,11 +113,12 @@ void fill(SignalFrame& out, const UserThread& thread, const TrapFrame& frame,
 /// What a frame has of the FPU, or the state that programs begin with. EFAULT.
 Result<void> load_fpu(uint64_t address) {
   if (address == 0) return kInitialFpu.restore(), Result<void>();
-  FpuState state, now;
-  now.save();
-  TRY(copy_from_user(&state, VirtAddr(address), sizeof(state)));
-  if ((state.mxcsr & ~now.valid_mxcsr()) != 0) return Errno::kEFAULT;
-  state.restore();
+  alignas(FpuState) std::byte room[sizeof(FpuState)];
+  auto* state = reinterpret_cast<FpuState*>(room);
+  TRY(copy_from_user(state, VirtAddr(address), sizeof(*state)));
+  current_thread()->fpu.save();  // for what it says of MXCSR
+  if ((state->mxcsr & ~current_thread()->fpu.valid_mxcsr()) != 0) return Errno::kEFAULT;
+  state->restore();
   return {};
 }
 
@@ -156,7 +157,9 @@ Result<void> leave_handler(TrapFrame& frame) {
   UserThread& me = current_user_thread();
   // The handler's return took the restorer's address off the stack.
   uint64_t start = frame.rsp - sizeof(uint64_t);
-  auto context = TRY(read_user<UserContext>(VirtAddr(start + offsetof(SignalFrame, context))));
+  UserContext context;
+  VirtAddr from(start + offsetof(SignalFrame, context));
+  TRY(copy_from_user(&context, from, sizeof(context)));
   set_blocked_signals(context.mask);
   copy_registers(frame, context);
   frame.rflags = (frame.rflags & ~kChangeableRflags) | (context.rflags & kChangeableRflags);
