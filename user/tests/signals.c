@@ -128,17 +128,16 @@ static void flags(void) {
 
 // Red zone: a leaf function's variables below its stack pointer are as they were.
 static int red_zone(void) {
-  long result;
+  unsigned long changed;
   __asm__ volatile(
-      "movq $0x1234567, -8(%%rsp)\n movq $0x7654321, -128(%%rsp)\n"
+      "lea -128(%%rsp), %%rdi\n mov $16, %%ecx\n mov $0x1234567, %%eax\n rep stosq\n"
       "mov %1, %%eax\n mov %2, %%edi\n mov %3, %%esi\n syscall\n"
-      "xor %%eax, %%eax\n cmpq $0x1234567, -8(%%rsp)\n jne 1f\n cmpq $0x7654321, -128(%%rsp)\n jne "
-      "1f\n"
-      "mov $1, %%eax\n 1:"
-      : "=a"(result)
+      "lea -128(%%rsp), %%rdi\n mov $16, %%ecx\n mov $0x1234567, %%eax\n repe scasq\n"
+      "setne %%al\n movzbl %%al, %%eax"
+      : "=&a"(changed)
       : "i"(SYS_kill), "r"((int)getpid()), "i"(SIGUSR1)
-      : "rcx", "r11", "rdi", "rsi", "memory");
-  return (int)result;
+      : "rcx", "r11", "rdi", "rsi", "memory", "cc");
+  return changed == 0;
 }
 
 static ucontext_t seen_context;
