@@ -51,19 +51,20 @@ uint64_t next_free_pid() REQUIRES(process_tree_lock) {
   return 0;
 }
 
-/// Calls use(pid) with the next free number, once there is a leaf for it. EAGAIN, ENOMEM.
+/// Calls use(pid) with the next free number, or the one that is wanted if that isn't 0, once there is a leaf for it.
+/// EAGAIN, ENOMEM.
 template <class Use>
-Result<void> take_number(Use use) {
+Result<void> take_number(uint64_t wanted, Use use) {
   Leaf* spare = nullptr;
   while (true) {
     {
       IrqGuard guard(process_tree_lock);
-      uint64_t pid = next_free_pid();
-      if (pid == 0) return Errno::kEAGAIN;
+      uint64_t pid = wanted != 0 ? wanted : next_free_pid();
+      if (pid == 0 || is_used(pid)) return Errno::kEAGAIN;
       Leaf*& leaf = leaves[pid / kLeafSize];
       if (leaf == nullptr) leaf = std::exchange(spare, nullptr);
       if (leaf != nullptr) {
-        last_pid = pid;
+        if (wanted == 0) last_pid = pid;
         use(pid);
         break;
       }
@@ -87,8 +88,8 @@ ProcessGroup* group_at(Pid id) { return has_leaf(id.value) ? group_slot(id) : nu
 
 constinit Spinlock process_tree_lock{"process tree", LockRank::kProcessTree};
 
-Result<void> pid_table_add(Process& process) {
-  return take_number([&process](uint64_t pid) REQUIRES(process_tree_lock) {
+Result<void> pid_table_add(Process& process, Pid wanted) {
+  return take_number(wanted.value, [&process](uint64_t pid) REQUIRES(process_tree_lock) {
     count++;
     process.pid = Pid(pid);
     process.retain();
@@ -97,7 +98,7 @@ Result<void> pid_table_add(Process& process) {
 }
 
 Result<void> pid_table_add_thread(UserThread& thread) {
-  return take_number([&thread](uint64_t tid) REQUIRES(process_tree_lock) {
+  return take_number(0, [&thread](uint64_t tid) REQUIRES(process_tree_lock) {
     thread_count++;
     thread.tid = Pid(tid);
     thread_slot(tid) = &thread;

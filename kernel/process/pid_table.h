@@ -11,8 +11,9 @@ struct Session;
 
 inline constexpr uint64_t kMaxPid = 32'768;
 
-/// Gives the process the next free pid and keeps a reference to it. EAGAIN if all are in use, ENOMEM.
-Result<void> pid_table_add(Process& process) EXCLUDES(process_tree_lock);
+/// Gives the process the next free pid, or the one that is wanted, and keeps a reference to it. EAGAIN if all, or that
+/// one, are in use, ENOMEM.
+Result<void> pid_table_add(Process& process, Pid wanted = {}) EXCLUDES(process_tree_lock);
 /// Removes it, from its group, too, and drops the reference.
 void pid_table_remove(Process& process) EXCLUDES(process_tree_lock);
 

@@ -88,11 +88,11 @@ void begin_child(void*) {
 }
 
 /// A process with a pid that owns what it is given, or destroys it.
-Result<RefPtr<Process>> assemble(const char* name, RefPtr<AddressSpace> space,
-                                 ProcessFiles* files) {
+Result<RefPtr<Process>> assemble(const char* name, RefPtr<AddressSpace> space, ProcessFiles* files,
+                                 Pid wanted = {}) {
   auto* raw = new_object<Process>();
   auto process = RefPtr<Process>::adopt(raw);
-  auto added = raw == nullptr ? Result<void>(Errno::kENOMEM) : pid_table_add(*process);
+  auto added = raw == nullptr ? Result<void>(Errno::kENOMEM) : pid_table_add(*process, wanted);
   if (!added.ok()) {
     release_process_files(files);
     return added.error();
@@ -168,9 +168,10 @@ UserThread& only_thread(Process& process) {
 
 }  // namespace
 
-Result<RefPtr<Process>> create_process(const char* name) {
+Result<RefPtr<Process>> create_process(const char* name, Pid wanted) {
   RefPtr<AddressSpace> space = TRY(AddressSpace::create());
-  RefPtr<Process> process = TRY(assemble(name, std::move(space), TRY(create_process_files())));
+  RefPtr<Process> process =
+      TRY(assemble(name, std::move(space), TRY(create_process_files()), wanted));
   auto started = start_session(*process);
   if (started.ok()) return process;
   discard_process(*process);

@@ -97,9 +97,9 @@ struct Process : RefCounted<Process>, Child {
 inline Process* current_process() { return current_thread()->process; }
 
 /// A process with a pid, an empty address space and the usual descriptors, the kernel's child. add_thread() gives
-/// it its first thread; one that never gets any is undone by discard_process(). ENOMEM, EAGAIN (no pid left). May
-/// sleep.
-Result<RefPtr<Process>> create_process(const char* name);
+/// it its first thread; one that never gets any is undone by discard_process(). Its pid is the next, or the one that is
+/// wanted: kInitPid makes the process that inherits orphans. ENOMEM, EAGAIN (no pid left). May sleep.
+Result<RefPtr<Process>> create_process(const char* name, Pid wanted = {});
 void discard_process(Process& process);
 
 /// A process that runs `name` with `command_line` (its name first), as the kernel's child. Returns when

@@ -1,6 +1,7 @@
 // Threads and their process: two lifetimes.
 #include "debug/kernel_test.h"
 #include "lib/not_implemented.h"
+#include "process/child_events.h"
 #include "process/process.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
@@ -148,6 +149,68 @@ KERNEL_TEST_WITH(Unfinished, an_unfinished_item_ends_the_process_that_reached_it
   t.other_ended = true;
   t.queue.wake_all();
   EXPECT(*wait_for_process(**unfinished, nullptr) == int(kSigKill));
+}
+
+/// Processes that each end when told: a process 1, a parent beside it, and his child.
+struct Family {
+  enum Member { kInit, kParent, kChild, kMembers };
+  WaitQueue queue{"test"};
+  std::atomic<bool> go_on[kMembers] = {};
+  RefPtr<Process> members[kMembers];
+  UserThread* threads[kMembers] = {};
+
+  Family() {
+    for (unsigned i = 0; i < kMembers; i++) {
+      auto made = create_process("test", i == kInit ? kInitPid : Pid{});
+      if (!made.ok()) return;
+      members[i] = made.take();
+      auto thread = add_thread(*members[i], run, this);
+      if (thread.ok()) threads[i] = *thread;
+    }
+    IrqGuard guard(process_tree_lock);
+    members[kChild]->parent = members[kParent].get();
+    place_child(*members[kChild]);
+  }
+  explicit operator bool() const { return threads[kChild] != nullptr; }
+
+  static void run(void* argument) {
+    auto& family = *static_cast<Family*>(argument);
+    unsigned me = kInit;
+    while (family.members[me].get() != current_process()) me++;
+    family.queue.wait_until([&] { return family.go_on[me].load(); });
+    exit_user_thread(exit_status(int(me)));
+  }
+  void end(Member member) {
+    go_on[member] = true;
+    queue.wake_all();
+    members[member]->exited.wait_until([&] { return state(member) != ProcessState::kAlive; });
+  }
+  ProcessState state(Member member) {
+    IrqGuard guard(process_tree_lock);
+    return members[member]->state;
+  }
+  Process* parent_of_child() {
+    IrqGuard guard(process_tree_lock);
+    return members[kChild]->parent;
+  }
+};
+
+KERNEL_TEST(process_1_inherits_orphans) {
+  if (find_process(kInitPid)) return;  // the real one does
+  uint64_t before = process_count();
+  Family t;
+  EXPECT(bool(t));
+  if (!t) return;
+  for (UserThread* thread : t.threads) make_ready(*thread);
+  t.end(Family::kParent);
+  EXPECT(t.parent_of_child() == t.members[Family::kInit].get());
+  t.end(Family::kChild);
+  EXPECT(t.state(Family::kChild) == ProcessState::kZombie);  // process 1 is to wait for it
+  t.end(Family::kInit);
+  EXPECT(t.state(Family::kChild) == ProcessState::kReaped);  // there is nobody left to
+  EXPECT(*wait_for_process(*t.members[Family::kParent], nullptr) == exit_status(Family::kParent));
+  EXPECT(*wait_for_process(*t.members[Family::kInit], nullptr) == exit_status(Family::kInit));
+  while (process_count() != before) yield();
 }
 
 KERNEL_TEST(a_process_without_threads_can_be_discarded) {
