@@ -103,9 +103,7 @@ void calibrate_clock() {
   log_debug("time", "TSC {} kHz, APIC timer {} kHz", tsc_hz / 1000, apic_hz / 1000);
 }
 
-uint64_t monotonic_ns() {
-  return ns_of_tsc(read_tsc() - tsc_start);
-}
+uint64_t monotonic_ns() { return ns_of_tsc(read_tsc() - tsc_start); }
 
 uint64_t ns_of_tsc(uint64_t ticks) {
   return uint64_t(static_cast<unsigned __int128>(ticks) * ns_per_tsc_fixed >> 32);
