@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "lib/words.h"
+
 namespace cairn {
 
 namespace {
@@ -15,16 +17,14 @@ struct Words {
   size_t count = 0;
 };
 
-/// Splits at blanks. False if there are too many words.
+/// Splits into words (lib/words.h). False if there are too many.
 bool split(std::string_view line, Words& words) {
-  while (true) {
-    size_t start = line.find_first_not_of(" \t\r");
-    if (start == std::string_view::npos) return true;
+  std::string_view word;
+  while (take_word(line, word)) {
     if (words.count == kMaxWords) return false;
-    size_t end = std::min(line.find_first_of(" \t\r", start), line.size());
-    words.words[words.count++] = line.substr(start, end - start);
-    line.remove_prefix(end);
+    words.words[words.count++] = word;
   }
+  return true;
 }
 
 /// Letters that differ at best: insertions, deletions and replacements (Levenshtein's distance).

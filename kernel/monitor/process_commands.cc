@@ -1,5 +1,6 @@
 // run, wait, ps, kill.
 #include "drivers/uart.h"
+#include "lib/words.h"
 #include "memory/heap.h"
 #include "monitor/command.h"
 #include "process/program.h"
@@ -30,20 +31,6 @@ Errno no_such_program(Session& session, std::string_view name) {
   return session.fail(Errno::kENOENT, "{}: no such program; there are{}", name, names.text());
 }
 
-bool program_exists(std::string_view name) {
-  struct Search {
-    std::string_view name;
-    bool found = false;
-  } search{name};
-  list_programs(
-      [](const char* program, void* context) {
-        auto* wanted = static_cast<Search*>(context);
-        if (wanted->name == program) wanted->found = true;
-      },
-      &search);
-  return search.found;
-}
-
 Result<void> start_job(Session& session, const RefPtr<Process>& process) {
   auto* job = new_object<Job>();
   if (job == nullptr) return session.fail(Errno::kENOMEM, "out of memory");
@@ -65,12 +52,13 @@ Result<void> run(Session& session, Arguments arguments) {
   bool background = arguments.back() == "&";
   if (background) arguments = arguments.first(arguments.size() - 1);
   if (arguments.empty()) return session.fail(Errno::kEINVAL, "run which program?");
-  if (!program_exists(arguments[0])) return no_such_program(session, arguments[0]);
-  char name[32], command_line[256];
-  BufferWriter(name).write(arguments[0]);
+  if (!has_program(arguments[0])) return no_such_program(session, arguments[0]);
+  char name[32], command_line[kMaxCommandLine];
+  BufferWriter(name).write(arguments[0].substr(arguments[0].rfind('/') + 1));
   BufferWriter writer(command_line);
   for (size_t i = 0; i < arguments.size(); i++) {
-    print(writer, "{}{}", i == 0 ? "" : " ", arguments[i]);
+    const char* quote = needs_quotes(arguments[i]) ? "'" : "";
+    print(writer, "{}{}{}{}", i == 0 ? "" : " ", quote, arguments[i], quote);
   }
   auto process = start_process(name, command_line, false);
   if (!process.ok()) {

@@ -34,24 +34,16 @@ TrapFrame* first_frame(const Thread& thread) {
 }
 
 struct StartRequest {
-  char command_line[256];
+  char command_line[kMaxCommandLine];
 };
 
-/// The start-up contract of flat programs: RDI points to the command line, at the stack's top.
-Result<void> enter_program(Process& process, const char* command_line) {
-  LoadedProgram program = TRY(load_program(*process.space, process.name));
-  uint64_t length = strlen(command_line) + 1;
-  VirtAddr text(align_down(kUserStackTop.value - length, 16));
-  TRY(copy_to_user(text, command_line, length));
+/// To user mode, if the program can be started.
+Result<void> enter_program(Process& process, std::string_view command_line) {
+  TrapFrame started{};
+  TRY(start_program(started, command_line));
   disable_interrupts();
   TrapFrame* frame = first_frame(*current_thread());
-  *frame = {};
-  frame->rip = program.entry.value;
-  frame->rdi = text.value;
-  frame->rsp = text.value - 16;
-  frame->cs = kUserCodeSelector;
-  frame->ss = kUserDataSelector;
-  frame->rflags = kRflagsInterrupt | kRflagsReserved;
+  *frame = started;
   process.entered = true;
   process.exited.wake_all();
   prepare_return_to_user(*frame);

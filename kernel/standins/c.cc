@@ -2,7 +2,10 @@
 // image is a header, the bytes of its text, the bytes of its data; user/pack_flat.py makes them.
 #include <array>
 
+#include "address_space/address_space.h"
+#include "address_space/user_copy.h"
 #include "lib/string.h"
+#include "lib/words.h"
 #include "memory/frame_allocator.h"
 #include "memory/frame_refs.h"
 #include "memory/heap.h"
@@ -112,17 +115,57 @@ Result<void> map_sections(AddressSpace& space, const Program& program, const Fla
   return {};
 }
 
-}  // namespace
-
-Result<LoadedProgram> load_program(AddressSpace& space, const char* name) {
-  MutexGuard guard(programs_lock);
+Program* find(std::string_view name) REQUIRES(programs_lock) {
   Program* program = programs.lower_bound(name);
-  if (program == nullptr || std::string_view(program->name) != name) return Errno::kENOENT;
+  return program != nullptr && std::string_view(program->name) == name ? program : nullptr;
+}
+
+std::string_view first_word(std::string_view line) {
+  std::string_view word;
+  (void)take_word(line, word);
+  return word;
+}
+
+/// Fills an empty address space with the program's regions, its stack and the start of its break; where it starts.
+Result<VirtAddr> load_flat_program(AddressSpace& space, std::string_view name) {
+  MutexGuard guard(programs_lock);
+  Program* program = find(name);
+  if (program == nullptr) return Errno::kENOENT;
   FlatHeader header = TRY(check_flat_image({program->image, program->size}));
   TRY(prepare_objects(*program, header));
   TRY(map_sections(space, *program, header));
-  return LoadedProgram{VirtAddr(header.entry)};
+  return VirtAddr(header.entry);
 }
+
+}  // namespace
+
+bool has_flat_program(std::string_view name) {
+  MutexGuard guard(programs_lock);
+  return find(name) != nullptr;
+}
+
+/// The start-up contract of flat programs: RDI points to the command line, at the stack's top.
+Result<void> start_flat_program(TrapFrame& frame, std::string_view command_line) {
+  char line[kMaxCommandLine];
+  BufferWriter(line).write(command_line);
+  VirtAddr entry = TRY(load_flat_program(*current_address_space(), first_word(command_line)));
+  uint64_t length = strlen(line) + 1;
+  VirtAddr text(align_down(kUserStackTop.value - length, 16));
+  TRY(copy_to_user(text, line, length));
+  frame = {};
+  frame.rip = entry.value;
+  frame.rdi = text.value;
+  frame.rsp = text.value - 16;
+  frame.cs = kUserCodeSelector;
+  frame.ss = kUserDataSelector;
+  frame.rflags = kRflagsInterrupt | kRflagsReserved;
+  return {};
+}
+
+[[gnu::weak]] Result<void> start_program(TrapFrame& frame, std::string_view command_line) {
+  return start_flat_program(frame, command_line);
+}
+[[gnu::weak]] bool has_program(std::string_view name) { return has_flat_program(name); }
 
 void list_programs(void (*use)(const char* name, void* context), void* context) {
   MutexGuard guard(programs_lock);
