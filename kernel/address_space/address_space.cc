@@ -195,6 +195,17 @@ Result<void> AddressSpace::protect_range(VirtRange range, Access access) {
   return {};
 }
 
+Result<void> AddressSpace::protect_region(VirtAddr inside, Access access) {
+  MutexGuard guard(lock);
+  Region* region = region_at(inside);
+  if (region == nullptr) return Errno::kENOMEM;
+  if (access.write && !region->may_write) return Errno::kEACCES;
+  region->access = access;
+  TlbGather gather(table_);
+  narrow_pages(*region, gather);
+  return {};
+}
+
 /// After the region's access changed: pages get its permissions, except that none becomes writable
 /// here, since it might be shared. The first write will fault and decide that. Without any access a
 /// page stays in the table but out of the user's reach.

@@ -49,6 +49,8 @@ class AddressSpace : public RefCounted<AddressSpace> {
   /// Changes the access of the whole range. ENOMEM if part of it belongs to no region; EACCES for
   /// writing where a region says no.
   Result<void> protect_range(VirtRange range, Access access) EXCLUDES(lock);
+  /// The same for the whole region that holds `inside`, as far as it has grown. ENOMEM if there is none.
+  Result<void> protect_region(VirtAddr inside, Access access) EXCLUDES(lock);
 
   /// Where the program break starts; once, when a program is loaded.
   void set_break_start(VirtAddr start) EXCLUDES(lock);

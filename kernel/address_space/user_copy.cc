@@ -5,6 +5,7 @@
 #include "address_space/address_space.h"
 #include "arch/layout.h"
 #include "arch/user_access.h"
+#include "lib/string.h"
 
 namespace cairn {
 
@@ -76,6 +77,19 @@ Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from) {
     }
   }
   return Errno::kENAMETOOLONG;
+}
+
+Result<uint64_t> string_size_from_user(VirtAddr from, uint64_t most) {
+  char piece[256];
+  for (uint64_t size = 0; size < most;) {
+    VirtAddr at = from + size;
+    uint64_t count = std::min(most - size, sizeof(piece) - at.value % sizeof(piece));
+    TRY(copy_from_user(piece, at, count));
+    const void* end = memchr(piece, 0, count);
+    if (end != nullptr) return size + uint64_t(static_cast<const char*>(end) - piece) + 1;
+    size += count;
+  }
+  return uint64_t(0);
 }
 
 }  // namespace cairn

@@ -29,6 +29,8 @@ uint64_t copy_present_from_user(void* to, VirtAddr from, uint64_t count);
 
 /// A NUL-terminated string into `buffer`; its length. ENAMETOOLONG if there is no NUL in what fits.
 Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from);
+/// Bytes of the string at `from`, its NUL included; 0 if they are more than `most`.
+Result<uint64_t> string_size_from_user(VirtAddr from, uint64_t most);
 
 template <class T>
 Result<void> write_user(VirtAddr to, const T& value) {
