@@ -45,6 +45,7 @@ const char* errno_name(Errno error) {
     case Errno::kENOTEMPTY: return "ENOTEMPTY";
     case Errno::kELOOP: return "ELOOP";
     case Errno::kENODATA: return "ENODATA";
+    case Errno::kELIBBAD: return "ELIBBAD";
     case Errno::kEOVERFLOW: return "EOVERFLOW";
     case Errno::kEOPNOTSUPP: return "EOPNOTSUPP";
     case Errno::kEUCLEAN: return "EUCLEAN";

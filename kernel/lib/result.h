@@ -54,6 +54,7 @@ enum class Errno : int {
   kELOOP = 40,
   kENODATA = 61,
   kEOVERFLOW = 75,
+  kELIBBAD = 80,  // a program's interpreter isn't one
   kEOPNOTSUPP = 95,
   kEUCLEAN = 117,  // the file system is damaged
 };

@@ -147,6 +147,7 @@ void exit_user_thread(int wait_status) {
     end_process(*process, me);
   } else {
     pass_on_signals(*process);
+    process->exited.wake_all();  // who waits to be the only one
   }
   me.process = nullptr;
   me.name = "exiting";  // its name was the process's

@@ -37,7 +37,7 @@ struct Child {
 using ChildList = List<Child, &Child::sibling_link>;
 
 struct Process : RefCounted<Process>, Child {
-  // Immutable once the process runs.
+  // Immutable once the process runs, but for what exec gives it (process/new_program.h).
   Pid pid{};
   char name[32] = {};
 
@@ -56,7 +56,8 @@ struct Process : RefCounted<Process>, Child {
   std::atomic<uint64_t> caught_signals{0};
   std::atomic<bool> stopped{false};  // its threads wait before they return to user mode
   std::atomic<bool> exiting{false};  // its threads end before they return to user mode; stays
-  WaitQueue continued{"continue"};   // woken when `stopped` falls or `exiting` rises
+  std::atomic<UserThread*> only_thread{nullptr};  // exec's, which waits until the others have ended
+  WaitQueue continued{"continue"};  // woken when `stopped` falls, or for the two above
 
   // Protected by process_tree_lock.
   SignalAction actions[kMaxSignal] GUARDED_BY(process_tree_lock) = {};  // signal n's is [n - 1]
@@ -90,7 +91,7 @@ struct Process : RefCounted<Process>, Child {
 
   RealTimer real_timer{*this};
   WaitQueue child_events{"child"};  // a child ended, stopped or let its vfork parent go
-  WaitQueue exited{"end"};          // this one ended, or entered its program
+  WaitQueue exited{"end"};          // this one ended, a thread of it did, or it entered its program
 };
 
 /// The process of the running thread, null in a kernel thread.

@@ -153,7 +153,7 @@ void pass_on_signals(Process& process) {
 
 bool will_end(const UserThread& thread) {
   const Process& process = *thread.process;
-  if (process.exiting) return true;
+  if (must_end(thread)) return true;
   uint64_t ready = deliverable(thread) & ~process.caught_signals;
   for (; ready != 0; ready &= ready - 1) {
     unsigned signal = unsigned(std::countr_zero(ready)) + 1;

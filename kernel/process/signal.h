@@ -59,8 +59,14 @@ void pass_on_signals(Process& process) EXCLUDES(process_tree_lock);
 /// Stops all threads on their way to user mode; its parent is told.
 void stop_process(Process& process, unsigned signal) REQUIRES(process_tree_lock);
 
-/// Whether the thread is going to end before it returns to user mode: its process ends, or a signal that does
-/// that is pending. For waits that nothing else may cut short. Any context.
+/// Whether the thread ends on its next way to user mode, whatever its signals: its process ends, or another thread of
+/// it runs a new program. Any context.
+inline bool must_end(const UserThread& thread) {
+  const UserThread* only = thread.process->only_thread;
+  return thread.process->exiting || (only != nullptr && only != &thread);
+}
+/// Whether the thread is going to end before it returns to user mode: as above, or a signal that ends
+/// it is pending. For waits that nothing else may cut short. Any context.
 bool will_end(const UserThread& thread);
 
 /// What becomes of a system call that ended with EINTR (syscalls/restart.h).

@@ -20,10 +20,10 @@ namespace {
 
 constexpr uint64_t kSyscallLength = 2;  // bytes, of the instruction
 
-/// Sleeps until SIGCONT, or until the process ends.
-void wait_while_stopped(Process& process) {
+/// Sleeps until SIGCONT, or until the thread must end.
+void wait_while_stopped(UserThread& me, Process& process) {
   enable_interrupts();
-  process.continued.wait_until([&process] { return !process.stopped || process.exiting; });
+  process.continued.wait_until([&] { return !process.stopped || must_end(me); });
   disable_interrupts();
 }
 
@@ -95,13 +95,13 @@ void run_handler(UserThread& me, TrapFrame& frame, const Decision& decision, Res
 /// Whatever the running thread was interrupted for.
 void attend(UserThread& me, Process& process, TrapFrame& frame, Restart& restart) {
   while (true) {
-    if (process.exiting) {
+    if (must_end(me)) {
       enable_interrupts();
       exit_user_thread(0);
     }
     uint64_t ready = deliverable(me);
     if (process.stopped && (ready & signal_bit(kSigKill)) == 0) {
-      wait_while_stopped(process);
+      wait_while_stopped(me, process);
       continue;
     }
     if (ready == 0) return;

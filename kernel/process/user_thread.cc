@@ -8,10 +8,11 @@ namespace cairn {
 
 namespace {
 
-/// Puts a thread into its process's list. ESRCH if the process ends.
+/// Puts a thread into its process's list. ESRCH if the process ends, or becomes another program.
 Result<void> join(Process& process, UserThread& thread) {
   IrqGuard guard(process_tree_lock);
-  if (process.exiting || process.state != ProcessState::kAlive) return Errno::kESRCH;
+  bool ends = process.exiting || process.only_thread != nullptr;
+  if (ends || process.state != ProcessState::kAlive) return Errno::kESRCH;
   process.threads.push_back(thread);
   return {};
 }
