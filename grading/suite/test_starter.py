@@ -11,6 +11,7 @@ import pytest
 
 from grading.course import folders, given, markers, starter
 from grading.course.lab import LabError, all_labs, load_lab
+from grading.grader.build import folder_of
 from grading.machine.machine import Machine
 from grading.suite import secrets
 from grading.suite.made_up import course
@@ -174,7 +175,8 @@ def test_nothing_of_the_course_is_named_in_a_starter(letter: str) -> None:
 
 @pytest.fixture(scope="module", params=LETTERS)
 def written(request: pytest.FixtureRequest, root: Path) -> tuple[str, Path]:
-    """A starter written by make and built in place: its lab and its folder. Workers share it."""
+    """A starter written by make and built in place, with the earlier labs' objects where nothing of it can be begun
+    without them: its lab and its folder. Workers share it."""
     letter = request.param
     target = root / "build" / "starters" / f"lab-{letter}"
     with one_at_a_time(root, "starters"):
@@ -183,13 +185,15 @@ def written(request: pytest.FixtureRequest, root: Path) -> tuple[str, Path]:
                 (target / path).is_file() and (target / path).read_bytes() == entry.data
                 for path, entry in starter.manifest(letter).items()):
             run_make(root, "starter", f"LAB={letter}")
-            said = run_make(target, "image", f"LAB={letter}")
+            said = run_make(target, "image", f"LAB={letter}", f"REFERENCE={','.join(NEEDS.get(letter, ()))}")
             log.write_text(said)
     return letter, target
 
 
+# Earlier labs without which a lab can't be begun.
+NEEDS = {"c": ("a", "b")}
 # A command that needs the lab's first functions.
-FIRST_WORK = {"a": "run hello", "b": "mount vda1 /"}
+FIRST_WORK = {"a": "run hello", "b": "mount vda1 /", "c": "elf /boot/cairn/kernel.elf"}
 
 
 def test_it_builds_without_a_warning(written: tuple[str, Path]) -> None:
@@ -205,7 +209,8 @@ def test_its_layout_is_as_make_lint_wants_it(written: tuple[str, Path]) -> None:
 
 def test_it_boots_to_the_prompt(written: tuple[str, Path]) -> None:
     letter, folder = written
-    with Machine(boot="grub", disk=folder / "build" / letter / "disk.img", options="") as machine:
+    stage = folder_of(letter, NEEDS.get(letter, ()))
+    with Machine(boot="grub", disk=folder / "build" / stage / "disk.img", options="") as machine:
         machine.console.wait_for("cairn> $")
         machine.console.send("help\n")
         machine.console.wait_for("^halt ")
@@ -216,8 +221,8 @@ def test_it_boots_to_the_prompt(written: tuple[str, Path]) -> None:
 
 def test_it_gets_nothing_and_says_why(written: tuple[str, Path], tmp_path: Path) -> None:
     letter, folder = written
-    graded = grade(letter, tmp_path / "out", root=folder)
-    check_nothing(letter, graded)
+    references = [word for earlier in NEEDS.get(letter, ()) for word in ("--reference", earlier)]
+    check_nothing(letter, grade(letter, tmp_path / "out", *references, root=folder))
 
 
 @pytest.mark.parametrize("letter", LETTERS)

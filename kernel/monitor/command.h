@@ -62,6 +62,7 @@ std::span<const Command> disk_commands();
 [[gnu::weak]] std::span<const Command> file_commands();
 [[gnu::weak]] std::span<const Command> file_change_commands();
 [[gnu::weak]] std::span<const Command> file_walk_commands();
+[[gnu::weak]] std::span<const Command> elf_commands();
 
 /// Before the machine stops or restarts: all file systems written and marked clean. What goes wrong is
 /// in the log. Null without lab B.
@@ -79,8 +80,9 @@ Result<RefPtr<Process>> parse_process(Session& session, std::string_view text);
 /// Calls use(const Command&) for every command.
 template <class Use>
 void for_each_command(Use use) {
-  for (auto list : {process_commands, memory_commands, system_commands, table_commands,
-                    disk_commands, file_commands, file_change_commands, file_walk_commands}) {
+  for (auto list :
+       {process_commands, memory_commands, system_commands, table_commands, disk_commands,
+        file_commands, file_change_commands, file_walk_commands, elf_commands}) {
     if (list == nullptr) continue;  // not in this stage
     for (const Command& command : list()) use(command);
   }

@@ -46,6 +46,11 @@ void change_address_space(RefPtr<AddressSpace> space) {
   // The old one goes here, with no lock held, if nobody looks at it.
 }
 
+void change_ids(const ProcessIds& ids) {
+  IrqGuard guard(process_tree_lock);
+  current_process()->ids = ids;
+}
+
 void begin_anew(std::string_view name) {
   UserThread& me = current_user_thread();
   Process& process = *me.process;

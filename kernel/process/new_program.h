@@ -14,6 +14,9 @@ Result<void> become_only_thread() EXCLUDES(process_tree_lock);
 /// The process's memory is `space` from now on, and loaded; the old one is let go. May sleep.
 void change_address_space(RefPtr<AddressSpace> space) EXCLUDES(process_tree_lock);
 
+/// The process is who `ids` says. Who it is to the file system is its caller's to change.
+void change_ids(const ProcessIds& ids) EXCLUDES(process_tree_lock);
+
 /// The only thread is as a new one: no FS base, a fresh FPU, nothing to do at its end. The process has a new name
 /// (cut to what fits); a parent that waits for it since vfork goes on. Of signals, handlers and the alternate stack
 /// are gone; what is ignored, blocked and pending stays.

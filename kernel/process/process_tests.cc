@@ -2,6 +2,7 @@
 #include "debug/kernel_test.h"
 #include "lib/not_implemented.h"
 #include "process/child_events.h"
+#include "process/new_program.h"
 #include "process/process.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
@@ -20,6 +21,8 @@ struct Pair {
   std::atomic<unsigned> interrupted{0};
   AddressSpace* spaces[2] = {};
   bool second_ends_process = false;
+  bool second_stays_alone = false;
+  bool has_pid = false;  // the second, once it is alone
   RefPtr<Process> process;
   UserThread* threads[2] = {};
 
@@ -53,11 +56,14 @@ struct Pair {
     auto& pair = *static_cast<Pair*>(argument);
     unsigned number = &current_user_thread() == pair.threads[0] ? 0 : 1;
     bool ends_process = number == 1 && pair.second_ends_process;
+    bool stays_alone = number == 1 && pair.second_stays_alone;
     pair.spaces[number] = current_address_space();
     pair.waiting.fetch_add(1);
     auto waited = pair.queue.wait_until_interruptible([&] { return pair.go_on[number].load(); });
     if (!waited.ok()) pair.interrupted.fetch_or(1u << number);
     if (ends_process) exit_process(exit_status(7));
+    if (stays_alone && become_only_thread().ok())
+      pair.has_pid = current_user_thread().tid == pair.process->pid;
     exit_user_thread(exit_status(int(number) + 1));
   }
 };
@@ -84,6 +90,15 @@ KERNEL_TEST_WITH(Pair, a_thread_that_ends_the_process_asks_the_others_to_die) {
   EXPECT(t.interrupted.load() == 1);
   auto late = add_thread(*t.process, Pair::run, &t);
   EXPECT(!late.ok() && late.error() == Errno::kESRCH);
+}
+
+KERNEL_TEST_WITH(Pair, a_thread_that_goes_on_alone_is_the_first_then) {
+  t.second_stays_alone = true;
+  t.start();
+  t.release(1);
+  EXPECT(t.status() == exit_status(2));
+  EXPECT(t.interrupted.load() == 1 && t.has_pid);
+  EXPECT(t.process->only_thread == nullptr);
 }
 
 KERNEL_TEST_WITH(Pair, a_signal_finds_the_thread_that_takes_it) {

@@ -50,6 +50,7 @@
   X(56, clone, "flags, stack, parent_tid, child_tid, tls")           \
   X(57, fork, "")                                                    \
   X(58, vfork, "")                                                   \
+  X(59, execve, "path, arguments, environment")                      \
   X(60, exit, "status")                                              \
   X(61, wait4, "pid, status, options, usage")                        \
   X(62, kill, "pid, signal")                                         \
@@ -150,6 +151,8 @@
   X(302, prlimit64, "pid, kind, limit, old_limit")                   \
   X(306, syncfs, "fd")                                               \
   X(316, renameat2, "from_dirfd, from, to_dirfd, to, flags")         \
+  X(318, getrandom, "buffer, size, flags")                           \
+  X(322, execveat, "dirfd, path, arguments, environment, flags")     \
   X(439, faccessat2, "dirfd, path, mode, flags")
 
 namespace cairn {

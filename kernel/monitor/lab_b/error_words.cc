@@ -18,6 +18,7 @@ const char* error_words(Errno error) {
     case Errno::kENAMETOOLONG: return "the name is too long";
     case Errno::kENODEV: return "no such type; there are ext2, tmpfs, devfs";
     case Errno::kENOENT: return "no such file or directory";
+    case Errno::kENOEXEC: return "not a program for this machine";
     case Errno::kENOMEM: return "no memory";
     case Errno::kENOSPC: return "the disk is full";
     case Errno::kENOSYS: return "not written yet";
