@@ -61,7 +61,7 @@ Result<Costs> measure_all(PageTable& table, PhysAddr frame) {
 
 }  // namespace
 
-Result<void> run_page_bench(Session& session) {
+Result<void> run_page_bench(MonitorSession& session) {
   PageTable table = TRY(PageTable::create());
   OwnedFrame frame(TRY(allocate_frame(FrameUse::kUser)));
   PhysAddr address = frame_address(frame.get());

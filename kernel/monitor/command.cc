@@ -53,7 +53,7 @@ constexpr std::array<std::pair<std::string_view, const char*>, 5> kOtherNames{{{
                                                                                {"poweroff", "halt"},
                                                                                {"?", "help"}}};
 
-Errno unknown_command(Session& session, std::string_view name) {
+Errno unknown_command(MonitorSession& session, std::string_view name) {
   for (auto [other, command] : kOtherNames) {
     if (name == other) {
       return session.fail(Errno::kEINVAL, "{}: no such command; did you mean '{}'?", name, command);
@@ -78,7 +78,7 @@ Errno unknown_command(Session& session, std::string_view name) {
 
 }  // namespace
 
-Result<void> run_command_line(Session& session, std::string_view line) {
+Result<void> run_command_line(MonitorSession& session, std::string_view line) {
   session.clear_message();
   Words words;
   if (!split(line, words)) return session.fail(Errno::kE2BIG, "too many words");
@@ -95,7 +95,7 @@ Result<void> run_command_line(Session& session, std::string_view line) {
   return found->run(session, arguments);
 }
 
-Result<uint64_t> parse_number(Session& session, std::string_view text, const char* what) {
+Result<uint64_t> parse_number(MonitorSession& session, std::string_view text, const char* what) {
   std::string_view digits = text;
   unsigned base = 10;
   if (digits.starts_with("0x")) {
@@ -116,7 +116,7 @@ Result<uint64_t> parse_number(Session& session, std::string_view text, const cha
   return value;
 }
 
-Result<RefPtr<Process>> parse_process(Session& session, std::string_view text) {
+Result<RefPtr<Process>> parse_process(MonitorSession& session, std::string_view text) {
   uint64_t pid = TRY(parse_number(session, text, "pid"));
   RefPtr<Process> process = find_process(Pid(pid));
   if (!process) return session.fail(Errno::kESRCH, "no process has pid {}; 'ps' lists them", pid);

@@ -18,9 +18,9 @@ struct Job {
 };
 
 /// Somebody who gives commands.
-class Session {
+class MonitorSession {
  public:
-  Session(Writer& out, bool interactive) : out(out), interactive(interactive) {}
+  MonitorSession(Writer& out, bool interactive) : out(out), interactive(interactive) {}
 
   Writer& out;
   const bool interactive;  // a person: ^C interrupts, finished jobs are told at the prompt
@@ -46,7 +46,7 @@ struct Command {
   const char* name;
   const char* usage;    // arguments
   const char* summary;  // one line
-  Result<void> (*run)(Session& session, Arguments arguments);
+  Result<void> (*run)(MonitorSession& session, Arguments arguments);
   // How many arguments it takes. Else it isn't called, and the message gives the usage.
   size_t least = 0;
   size_t most = SIZE_MAX;
@@ -70,12 +70,12 @@ std::span<const Command> disk_commands();
 
 /// Runs a line. An empty line does nothing; for an unknown command the message hints at the nearest, and
 /// for a wrong number of arguments it says which there are: EINVAL.
-Result<void> run_command_line(Session& session, std::string_view line);
+Result<void> run_command_line(MonitorSession& session, std::string_view line);
 
 /// Decimal or 0x hexadecimal. EINVAL, with a message that names `what`.
-Result<uint64_t> parse_number(Session& session, std::string_view text, const char* what);
+Result<uint64_t> parse_number(MonitorSession& session, std::string_view text, const char* what);
 /// The process with the pid that `text` gives. EINVAL, ESRCH.
-Result<RefPtr<Process>> parse_process(Session& session, std::string_view text);
+Result<RefPtr<Process>> parse_process(MonitorSession& session, std::string_view text);
 
 /// Calls use(const Command&) for every command.
 template <class Use>

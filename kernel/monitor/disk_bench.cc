@@ -112,7 +112,7 @@ class Together {
   WaitQueue finish_{"disk"};
 };
 
-Result<void> measure_disk(Session& session, BlockDevice& device, Together& together) {
+Result<void> measure_disk(MonitorSession& session, BlockDevice& device, Together& together) {
   Spinner spinner;
   OwnedFrame frame(TRY(allocate_frame(FrameUse::kDma)));
   PhysAddr memory = frame_address(frame.get());
@@ -132,7 +132,7 @@ Result<void> measure_disk(Session& session, BlockDevice& device, Together& toget
 
 }  // namespace
 
-Result<void> run_disk_bench(Session& session, BlockDevice& device) {
+Result<void> run_disk_bench(MonitorSession& session, BlockDevice& device) {
   auto* together = new_object<Together>();
   if (together == nullptr) return Errno::kENOMEM;
   auto result = measure_disk(session, device, *together);

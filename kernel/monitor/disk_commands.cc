@@ -13,7 +13,7 @@ namespace cairn {
 
 namespace {
 
-Result<BlockDevice*> parse_device(Session& session, std::string_view name) {
+Result<BlockDevice*> parse_device(MonitorSession& session, std::string_view name) {
   BlockDevice* device = find_block_device(name);
   if (device == nullptr) {
     return session.fail(Errno::kENODEV, "{}: no such disk; 'disks' lists them", name);
@@ -21,7 +21,7 @@ Result<BlockDevice*> parse_device(Session& session, std::string_view name) {
   return device;
 }
 
-Result<void> disks(Session& session, Arguments) {
+Result<void> disks(MonitorSession& session, Arguments) {
   for (BlockDevice* at = nullptr; (at = next_block_device(at)) != nullptr;) {
     print(session.out, "name={} sectors={} read_only={} requests={} errors={}\n", at->name(),
           at->sector_count(), at->read_only() ? 1 : 0, at->request_count(), at->error_count());
@@ -109,7 +109,7 @@ struct SectorRange {
   uint64_t count;
 };
 
-Result<SectorRange> parse_range(Session& session, Arguments words) {
+Result<SectorRange> parse_range(MonitorSession& session, Arguments words) {
   SectorRange range{};
   range.device = TRY(parse_device(session, words[0]));
   range.first = TRY(parse_number(session, words[1], "first sector"));
@@ -122,7 +122,7 @@ Result<SectorRange> parse_range(Session& session, Arguments words) {
 
 /// Calls `use(batch, first, count)` for each piece of the range.
 template <class Use>
-Result<void> in_batches(Session& session, const SectorRange& range, Use use) {
+Result<void> in_batches(MonitorSession& session, const SectorRange& range, Use use) {
   Batch batch;
   TRY(batch.allocate());
   for (uint64_t done = 0; done < range.count;) {
@@ -138,7 +138,7 @@ Result<void> in_batches(Session& session, const SectorRange& range, Use use) {
   return {};
 }
 
-Result<void> sectors(Session& session, Arguments words) {
+Result<void> sectors(MonitorSession& session, Arguments words) {
   SectorRange range = TRY(parse_range(session, words));
   return in_batches(session, range,
                     [&](Batch& batch, uint64_t first, uint32_t count) -> Result<void> {
@@ -161,7 +161,7 @@ uint64_t random_word(uint64_t seed, uint64_t n) {
   return z ^ z >> 31;
 }
 
-Result<void> fill_sectors(Session& session, Arguments arguments) {
+Result<void> fill_sectors(MonitorSession& session, Arguments arguments) {
   SectorRange range = TRY(parse_range(session, arguments));
   uint64_t seed = TRY(parse_number(session, arguments[3], "seed"));
   return in_batches(session, range, [&](Batch& batch, uint64_t first, uint32_t count) {
@@ -174,14 +174,14 @@ Result<void> fill_sectors(Session& session, Arguments arguments) {
   });
 }
 
-Result<void> flush_disk(Session& session, Arguments words) {
+Result<void> flush_disk(MonitorSession& session, Arguments words) {
   BlockDevice* device = TRY(parse_device(session, words[0]));
   auto result = flush_device(*device);
   if (!result.ok()) return session.fail(result.error(), "{}: flush", device->name());
   return {};
 }
 
-Result<void> disk_bench(Session& session, Arguments words) {
+Result<void> disk_bench(MonitorSession& session, Arguments words) {
   return run_disk_bench(session, *TRY(parse_device(session, words[0])));
 }
 

@@ -9,7 +9,7 @@ namespace cairn {
 
 namespace {
 
-Result<RefPtr<AddressSpace>> parse_space(Session& session, std::string_view pid) {
+Result<RefPtr<AddressSpace>> parse_space(MonitorSession& session, std::string_view pid) {
   RefPtr<Process> process = TRY(parse_process(session, pid));
   RefPtr<AddressSpace> space = address_space_of(*process);
   if (!space) return session.fail(Errno::kESRCH, "pid {} has ended", process->pid);
@@ -33,7 +33,7 @@ void print_all_pages(Writer& out, AddressSpace& space) {
   }
 }
 
-Result<void> pt(Session& session, Arguments arguments) {
+Result<void> pt(MonitorSession& session, Arguments arguments) {
   RefPtr<AddressSpace> space = TRY(parse_space(session, arguments[0]));
   if (arguments.size() == 1) {
     print_all_pages(session.out, *space);
@@ -44,13 +44,13 @@ Result<void> pt(Session& session, Arguments arguments) {
   return print_walk(session, space->page_table(), VirtAddr(address));
 }
 
-Result<void> vm(Session& session, Arguments arguments) {
+Result<void> vm(MonitorSession& session, Arguments arguments) {
   RefPtr<AddressSpace> space = TRY(parse_space(session, arguments[0]));
   space->print_regions(session.out);
   return {};
 }
 
-Result<void> frames(Session& session, Arguments) {
+Result<void> frames(MonitorSession& session, Arguments) {
   rcu_barrier();  // what is free but for readers counts as free
   uint64_t shared = 0;
   for (uint64_t i = 0; i < frame_limit; i++) {

@@ -20,7 +20,7 @@ void offer_commands(std::string_view before, Completion& completion) {
 constinit LineEditor editor{read_console_byte, offer_commands};
 
 /// Background programs that ended since the last prompt.
-void report_finished_jobs(Session& session) {
+void report_finished_jobs(MonitorSession& session) {
   for (Job& job : session.jobs) {
     bool ended;
     {
@@ -40,7 +40,7 @@ void report_finished_jobs(Session& session) {
 
 void monitor_thread(void*) {
   ConsoleWriter out;
-  Session session(out, true);
+  MonitorSession session(out, true);
   while (true) {
     report_finished_jobs(session);
     auto result = run_command_line(session, editor.read_line("cairn> ", out));
@@ -103,7 +103,7 @@ class SwitchWriter final : public Writer {
 void channel_thread(void*) {
   static constinit char line[512] = {};
   SwitchWriter out;
-  Session session(out, false);
+  MonitorSession session(out, false);
   channel_uart.write("0=0 cairn channel\n");
   while (true) {
     std::string_view text = read_channel_line(line);

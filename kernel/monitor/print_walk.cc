@@ -13,7 +13,7 @@ void print_pte_flags(Writer& out, EntryValue entry) {
   print(out, " software={:x}", software);
 }
 
-Result<void> print_walk(Session& session, const PageTable& table, VirtAddr address) {
+Result<void> print_walk(MonitorSession& session, const PageTable& table, VirtAddr address) {
   PageWalk walk = table.walk_page_table(address);
   if (walk.level == 0) {
     return session.fail(Errno::kEINVAL, "{} is not in the user half", address);

@@ -11,6 +11,6 @@ void print_pte_flags(Writer& out, EntryValue entry);
 
 /// A line a level: level=4 table=0x… index=0 entry=0x… flags=…
 /// EINVAL outside the user half. Locks: the table owner's.
-Result<void> print_walk(Session& session, const PageTable& table, VirtAddr address);
+Result<void> print_walk(MonitorSession& session, const PageTable& table, VirtAddr address);
 
 }  // namespace cairn

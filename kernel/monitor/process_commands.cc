@@ -19,7 +19,7 @@ void print_end(Writer& out, Pid pid, int status) {
   }
 }
 
-Errno no_such_program(Session& session, std::string_view name) {
+Errno no_such_program(MonitorSession& session, std::string_view name) {
   char list[128];
   BufferWriter names(list);
   list_programs([](const char* program,
@@ -31,7 +31,7 @@ Errno no_such_program(Session& session, std::string_view name) {
   return session.fail(Errno::kENOENT, "{}: no such program; there are{}", name, names.text());
 }
 
-Result<void> start_job(Session& session, const RefPtr<Process>& process) {
+Result<void> start_job(MonitorSession& session, const RefPtr<Process>& process) {
   auto* job = new_object<Job>();
   if (job == nullptr) return session.fail(Errno::kENOMEM, "out of memory");
   job->process = process;
@@ -40,7 +40,7 @@ Result<void> start_job(Session& session, const RefPtr<Process>& process) {
   return {};
 }
 
-Result<void> wait_in_foreground(Session& session, Process& process) {
+Result<void> wait_in_foreground(MonitorSession& session, Process& process) {
   if (session.interactive) lend_console(process);
   auto status = wait_for_process(process, nullptr);
   if (session.interactive) take_console_back();
@@ -48,7 +48,7 @@ Result<void> wait_in_foreground(Session& session, Process& process) {
   return {};
 }
 
-Result<void> run(Session& session, Arguments arguments) {
+Result<void> run(MonitorSession& session, Arguments arguments) {
   bool background = arguments.back() == "&";
   if (background) arguments = arguments.first(arguments.size() - 1);
   if (arguments.empty()) return session.fail(Errno::kEINVAL, "run which program?");
@@ -68,7 +68,7 @@ Result<void> run(Session& session, Arguments arguments) {
   return wait_in_foreground(session, **process);
 }
 
-Result<void> wait(Session& session, Arguments arguments) {
+Result<void> wait(MonitorSession& session, Arguments arguments) {
   uint64_t pid = TRY(parse_number(session, arguments[0], "pid"));
   for (Job& job : session.jobs) {
     if (job.process->pid.value != pid) continue;
@@ -81,7 +81,7 @@ Result<void> wait(Session& session, Arguments arguments) {
   return session.fail(Errno::kECHILD, "pid {} was not started here with '&'", pid);
 }
 
-Result<void> ps(Session& session, Arguments) {
+Result<void> ps(MonitorSession& session, Arguments) {
   for_each_process([&session](Process& process) {
     RefPtr<AddressSpace> space = address_space_of(process);
     AddressSpace::Usage usage = space ? space->usage() : AddressSpace::Usage{0, 0};
@@ -98,7 +98,7 @@ Result<void> ps(Session& session, Arguments) {
   return {};
 }
 
-Result<void> kill(Session& session, Arguments arguments) {
+Result<void> kill(MonitorSession& session, Arguments arguments) {
   RefPtr<Process> process = TRY(parse_process(session, arguments[0]));
   uint64_t signal = kSigKill;
   if (arguments.size() == 2) signal = TRY(parse_number(session, arguments[1], "signal"));

@@ -14,7 +14,7 @@ namespace cairn {
 
 namespace {
 
-Result<void> help(Session& session, Arguments arguments) {
+Result<void> help(MonitorSession& session, Arguments arguments) {
   bool found = false;
   for_each_command([&](const Command& command) {
     if (!arguments.empty() && arguments[0] != command.name) return;
@@ -25,7 +25,7 @@ Result<void> help(Session& session, Arguments arguments) {
   return {};
 }
 
-Result<void> metrics(Session& session, Arguments arguments) {
+Result<void> metrics(MonitorSession& session, Arguments arguments) {
   for (const Counter& counter : all_counters()) {
     if (!arguments.empty() && !std::string_view(counter.name()).starts_with(arguments[0])) continue;
     print(session.out, "{}={}\n", counter.name(), counter.value());
@@ -33,7 +33,7 @@ Result<void> metrics(Session& session, Arguments arguments) {
   return {};
 }
 
-Result<void> log_command(Session& session, Arguments arguments) {
+Result<void> log_command(MonitorSession& session, Arguments arguments) {
   if (!arguments.empty() && arguments[0] == "trace") {
     print_trace(session.out, 64);
   } else {
@@ -42,7 +42,7 @@ Result<void> log_command(Session& session, Arguments arguments) {
   return {};
 }
 
-Result<void> syscalls(Session& session, Arguments) {
+Result<void> syscalls(MonitorSession& session, Arguments) {
   for (const SyscallInfo& call : all_syscalls()) {
     print(session.out, "{:4} {}({}){}\n", call.number, call.name, call.arguments,
           call.present ? "" : ": not in this stage");
@@ -50,7 +50,7 @@ Result<void> syscalls(Session& session, Arguments) {
   return {};
 }
 
-Result<void> fail_command(Session& session, Arguments arguments) {
+Result<void> fail_command(MonitorSession& session, Arguments arguments) {
   if (arguments[0] != "allocation") {
     return session.fail(Errno::kEINVAL, "fail {}: only allocations can", arguments[0]);
   }
@@ -58,13 +58,13 @@ Result<void> fail_command(Session& session, Arguments arguments) {
   return {};
 }
 
-Result<void> kernel_tests(Session& session, Arguments) {
+Result<void> kernel_tests(MonitorSession& session, Arguments) {
   unsigned failed = run_kernel_tests(session.out);
   if (failed != 0) return session.fail(Errno::kEIO, "{} kernel tests failed", failed);
   return {};
 }
 
-Result<void> window(Session& session, Arguments arguments) {
+Result<void> window(MonitorSession& session, Arguments arguments) {
   uint64_t rows = TRY(parse_number(session, arguments[0], "rows"));
   uint64_t columns = TRY(parse_number(session, arguments[1], "columns"));
   if (rows > UINT16_MAX || columns > UINT16_MAX) {
@@ -74,7 +74,7 @@ Result<void> window(Session& session, Arguments arguments) {
   return {};
 }
 
-Result<void> reboot(Session&, Arguments) {
+Result<void> reboot(MonitorSession&, Arguments) {
   if (stop_file_systems != nullptr) stop_file_systems();
   disable_interrupts();
   out8(0xcf9, 0x06);  // reset control register of PCI chipsets: full reset
@@ -83,7 +83,7 @@ Result<void> reboot(Session&, Arguments) {
 }
 
 /// ACPI's S5. Its type would come from AML; QEMU's is 0.
-Result<void> halt(Session& session, Arguments) {
+Result<void> halt(MonitorSession& session, Arguments) {
   if (stop_file_systems != nullptr) stop_file_systems();
   print(session.out, "halted\n");
   disable_interrupts();

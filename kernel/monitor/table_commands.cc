@@ -18,7 +18,8 @@ constexpr size_t kMaxTables = 16;
 constinit Mutex bench_lock{"table bench", LockRank::kMonitor};
 constinit PageTable* tables[kMaxTables] GUARDED_BY(bench_lock) = {};
 
-Result<PageTable*> parse_table(Session& session, std::string_view text) REQUIRES(bench_lock) {
+Result<PageTable*> parse_table(MonitorSession& session, std::string_view text)
+    REQUIRES(bench_lock) {
   uint64_t id = TRY(parse_number(session, text, "table"));
   if (id < 1 || id > kMaxTables || tables[id - 1] == nullptr) {
     return session.fail(Errno::kEINVAL, "table {}: no such table; 'table new' makes one", id);
@@ -27,7 +28,7 @@ Result<PageTable*> parse_table(Session& session, std::string_view text) REQUIRES
 }
 
 /// Letters r w x u; without x the page is not executable. Or a number: these bits, whatever they are.
-Result<Pte> parse_flags(Session& session, std::string_view text) {
+Result<Pte> parse_flags(MonitorSession& session, std::string_view text) {
   if (text.starts_with("0x")) return Pte(TRY(parse_number(session, text, "flags")));
   Pte flags = Pte::kNoExecute;
   for (char c : text) {
@@ -44,7 +45,7 @@ Result<Pte> parse_flags(Session& session, std::string_view text) {
 
 /// What one `table` command works on: its words after the name, read on demand.
 struct TableCall {
-  Session& session;
+  MonitorSession& session;
   Arguments words;
   PageTable* table = nullptr;
 
@@ -58,7 +59,7 @@ struct TableCall {
 };
 
 /// Turns a lab function's error into the command's.
-Result<void> told(Session& session, Result<void> result, const char* what) {
+Result<void> told(MonitorSession& session, Result<void> result, const char* what) {
   if (result.ok()) return {};
   return session.fail(result.error(), "{}", what);
 }
@@ -71,7 +72,7 @@ Result<void> table_map(TableCall& call) {
 }
 
 /// Prints the entry that an operation replaced.
-Result<void> told_entry(Session& session, Result<EntryValue> old, const char* what) {
+Result<void> told_entry(MonitorSession& session, Result<EntryValue> old, const char* what) {
   if (!old.ok()) return session.fail(old.error(), "{}", what);
   print(session.out, "frame={} entry={:x} ", old->address(), old->bits());
   print_pte_flags(session.out, *old);
@@ -202,7 +203,7 @@ Result<void> table_free(TableCall& call) REQUIRES(bench_lock) {
   return {};
 }
 
-Result<void> table_new(Session& session) REQUIRES(bench_lock) {
+Result<void> table_new(MonitorSession& session) REQUIRES(bench_lock) {
   for (size_t i = 0; i < kMaxTables; i++) {
     if (tables[i] != nullptr) continue;
     tables[i] = new_object<PageTable>(TRY(PageTable::create()));
@@ -241,14 +242,14 @@ constexpr TableVerb kVerbs[] = {
     {"free", 1, 1, "free ID", table_free},
 };
 
-Result<void> list_tables(Session& session) REQUIRES(bench_lock) {
+Result<void> list_tables(MonitorSession& session) REQUIRES(bench_lock) {
   for (size_t i = 0; i < kMaxTables; i++) {
     if (tables[i] != nullptr) print(session.out, "table={} root={}\n", i + 1, tables[i]->root());
   }
   return {};
 }
 
-Result<void> table_command(Session& session, Arguments words) {
+Result<void> table_command(MonitorSession& session, Arguments words) {
   MutexGuard guard(bench_lock);
   if (words.size() == 1 && words[0] == "new") return table_new(session);
   if (words.size() == 1 && words[0] == "list") return list_tables(session);
@@ -267,7 +268,7 @@ Result<void> table_command(Session& session, Arguments words) {
   return session.fail(Errno::kEINVAL, "table: one of the above");
 }
 
-Result<FrameNumber> parse_frame(Session& session, std::string_view text) {
+Result<FrameNumber> parse_frame(MonitorSession& session, std::string_view text) {
   PhysAddr address(TRY(parse_number(session, text, "frame")));
   bool known = is_aligned(address.value, kPageSize) && is_known_frame(address);
   FrameUse use = known ? frame_info(frame_of(address)).use : FrameUse::kReserved;
@@ -278,7 +279,7 @@ Result<FrameNumber> parse_frame(Session& session, std::string_view text) {
   return frame_of(address);
 }
 
-Result<void> frame_command(Session& session, Arguments words) {
+Result<void> frame_command(MonitorSession& session, Arguments words) {
   std::string_view verb = words.empty() ? "" : words[0];
   if (verb == "zero") {
     print(session.out, "frame={}\n", frame_address(zero_frame()));
@@ -314,7 +315,7 @@ Result<void> frame_command(Session& session, Arguments words) {
   return {};
 }
 
-Result<void> tlb_command(Session& session, Arguments words) {
+Result<void> tlb_command(MonitorSession& session, Arguments words) {
   std::string_view verb = words.empty() ? "" : words[0];
   if (verb == "all" && words.size() == 1) {
     InterruptsOff off;
@@ -337,7 +338,7 @@ Result<void> tlb_command(Session& session, Arguments words) {
   return session.fail(Errno::kEINVAL, "usage: tlb single ADDRESS | tlb range START END | tlb all");
 }
 
-Result<void> bench_command(Session& session, Arguments) { return run_page_bench(session); }
+Result<void> bench_command(MonitorSession& session, Arguments) { return run_page_bench(session); }
 
 constexpr Command kCommands[] = {
     {"table", "new|list|map|unmap|…", "page tables by hand; 'table' lists forms", table_command},

@@ -19,7 +19,7 @@ Result<void> write_words(File& file, Arguments words) {
 }
 
 /// write PATH WORD…: the words and a newline become the file's content; write -a appends them.
-Result<void> write_command(Session& session, Arguments arguments) {
+Result<void> write_command(MonitorSession& session, Arguments arguments) {
   bool append = arguments[0] == "-a";
   if (append) arguments = arguments.subspan(1);
   if (arguments.empty()) return session.fail(Errno::kEINVAL, "write -a: to which file?");
@@ -32,25 +32,25 @@ Result<void> write_command(Session& session, Arguments arguments) {
   return name_error(session, path, vfs_close(std::move(file)));
 }
 
-Result<void> mkdir(Session& session, Arguments arguments) {
+Result<void> mkdir(MonitorSession& session, Arguments arguments) {
   PathContext context = TRY(monitor_context(session));
   NewFile directory{.type = FileType::kDirectory, .permissions = 0755};
   return name_error(session, arguments[0], vfs_make(context, arguments[0], directory));
 }
 
-Result<void> rm(Session& session, Arguments arguments) {
+Result<void> rm(MonitorSession& session, Arguments arguments) {
   PathContext context = TRY(monitor_context(session));
   auto removed = vfs_unlink(context, arguments[0]);
   if (removed.error() == Errno::kEISDIR) removed = vfs_rmdir(context, arguments[0]);
   return name_error(session, arguments[0], removed);
 }
 
-Result<void> mv(Session& session, Arguments arguments) {
+Result<void> mv(MonitorSession& session, Arguments arguments) {
   PathContext context = TRY(monitor_context(session));
   return name_error(session, arguments[0], vfs_rename(context, arguments[0], arguments[1]));
 }
 
-Result<void> sync(Session& session, Arguments) {
+Result<void> sync(MonitorSession& session, Arguments) {
   auto synced = sync_all();
   if (!synced.ok()) return session.fail(synced.error(), "not everything was written");
   return {};

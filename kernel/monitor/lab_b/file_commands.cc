@@ -8,13 +8,13 @@
 
 namespace cairn {
 
-Result<PathContext> monitor_context(Session& session) {
+Result<PathContext> monitor_context(MonitorSession& session) {
   Place root = root_place();
   if (!root) return session.fail(Errno::kENOENT, "no file system is mounted; mount DEVICE /");
   return PathContext{root, root};
 }
 
-Result<Place> find_file(Session& session, std::string_view path, LastLink last) {
+Result<Place> find_file(MonitorSession& session, std::string_view path, LastLink last) {
   PathContext context = TRY(monitor_context(session));
   return name_error(session, path, resolve_path(context, path, last));
 }
@@ -35,7 +35,7 @@ void print_mode(std::span<char> text, FileType type, uint16_t permissions) {
 
 namespace {
 
-void print_mounts(Session& session) {
+void print_mounts(MonitorSession& session) {
   MountWalk walk;
   while (Mount* mount = walk.next()) {
     char path[256] = "/";
@@ -49,7 +49,7 @@ void print_mounts(Session& session) {
   }
 }
 
-Result<void> mount_command(Session& session, Arguments arguments) {
+Result<void> mount_command(MonitorSession& session, Arguments arguments) {
   if (arguments.empty()) {
     print_mounts(session);
     return {};
@@ -67,7 +67,7 @@ Result<void> mount_command(Session& session, Arguments arguments) {
   return name_error(session, arguments[0], mounted);
 }
 
-Result<void> umount_command(Session& session, Arguments arguments) {
+Result<void> umount_command(MonitorSession& session, Arguments arguments) {
   Place where = TRY(find_file(session, arguments[0]));
   auto done = unmount_place(where);
   if (done.error() == Errno::kEINVAL) {
@@ -76,7 +76,7 @@ Result<void> umount_command(Session& session, Arguments arguments) {
   return name_error(session, arguments[0], done);
 }
 
-void print_attributes(Session& session, Inode& inode, std::string_view name) {
+void print_attributes(MonitorSession& session, Inode& inode, std::string_view name) {
   Attributes attributes = inode.attributes();
   char mode[11];
   print_mode(mode, inode.type, attributes.permissions);
@@ -90,7 +90,7 @@ void print_attributes(Session& session, Inode& inode, std::string_view name) {
   print(session.out, "\n");
 }
 
-Result<void> list_directory(Session& session, const Place& directory) {
+Result<void> list_directory(MonitorSession& session, const Place& directory) {
   auto file = TRY(opendir(directory));
   DirectoryEntry entry;
   while (TRY(readdir(*file, entry))) {
@@ -111,7 +111,7 @@ Result<void> list_directory(Session& session, const Place& directory) {
   return {};
 }
 
-Result<void> ls(Session& session, Arguments arguments) {
+Result<void> ls(MonitorSession& session, Arguments arguments) {
   std::string_view path = arguments.empty() ? "/" : arguments[0];
   Place place = TRY(find_file(session, path));
   if (place.inode->type == FileType::kDirectory) {
@@ -121,7 +121,7 @@ Result<void> ls(Session& session, Arguments arguments) {
   return {};
 }
 
-Result<void> print_file(Session& session, File& file) {
+Result<void> print_file(MonitorSession& session, File& file) {
   char piece[256];
   while (true) {
     IoBuffer buffer = IoBuffer::kernel(piece, sizeof(piece));
@@ -132,7 +132,7 @@ Result<void> print_file(Session& session, File& file) {
   }
 }
 
-Result<void> cat(Session& session, Arguments arguments) {
+Result<void> cat(MonitorSession& session, Arguments arguments) {
   PathContext context = TRY(monitor_context(session));
   auto file = TRY(name_error(
       session, arguments[0],
@@ -142,7 +142,7 @@ Result<void> cat(Session& session, Arguments arguments) {
   return vfs_close(std::move(file));
 }
 
-Result<void> stat(Session& session, Arguments arguments) {
+Result<void> stat(MonitorSession& session, Arguments arguments) {
   Place place = TRY(find_file(session, arguments[0], LastLink::kKeep));
   Inode& inode = *place.inode;
   Attributes attributes = inode.attributes();
@@ -159,7 +159,7 @@ Result<void> stat(Session& session, Arguments arguments) {
   return {};
 }
 
-Result<void> inode_command(Session& session, Arguments arguments) {
+Result<void> inode_command(MonitorSession& session, Arguments arguments) {
   uint64_t number = TRY(parse_number(session, arguments[0], "inode"));
   Place place = TRY(find_file(session, arguments.size() > 1 ? arguments[1] : "/"));
   RefPtr<Inode> inode = place.mount->file_system->inodes.find(InodeNumber(number));
@@ -170,7 +170,7 @@ Result<void> inode_command(Session& session, Arguments arguments) {
   return {};
 }
 
-Result<void> cache_command(Session& session, Arguments arguments) {
+Result<void> cache_command(MonitorSession& session, Arguments arguments) {
   if (!arguments.empty()) {
     if (arguments[0] != "drop") {
       return session.fail(Errno::kEINVAL, "cache {}: it can only drop", arguments[0]);

@@ -7,14 +7,15 @@
 namespace cairn {
 
 /// The root as root and current directory. ENOENT without a root.
-Result<PathContext> monitor_context(Session& session);
+Result<PathContext> monitor_context(MonitorSession& session);
 /// The file at `path`, the error with a message that names it.
-Result<Place> find_file(Session& session, std::string_view path, LastLink last = LastLink::kFollow);
+Result<Place> find_file(MonitorSession& session, std::string_view path,
+                        LastLink last = LastLink::kFollow);
 /// "no such file or directory" for ENOENT; "failed" for errors that say nothing of files.
 const char* error_words(Errno error);
 /// Passes a result on; if it is an error, "PATH: what it means" becomes the message.
 template <class T>
-Result<T> name_error(Session& session, std::string_view path, Result<T> result) {
+Result<T> name_error(MonitorSession& session, std::string_view path, Result<T> result) {
   if (!result.ok())
     return session.fail(result.error(), "{}: {}", path, error_words(result.error()));
   return result;

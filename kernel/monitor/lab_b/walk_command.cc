@@ -118,7 +118,7 @@ class Walker {
   Findings& found_;
 };
 
-Result<void> walk(Session& session, Arguments arguments) {
+Result<void> walk(MonitorSession& session, Arguments arguments) {
   Place start = TRY(find_file(session, arguments[0]));
   auto* levels = static_cast<Level*>(heap_allocate(kMaxDepth * sizeof(Level)));
   if (levels == nullptr) return session.fail(Errno::kENOMEM, "out of memory");

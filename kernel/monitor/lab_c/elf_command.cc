@@ -17,12 +17,12 @@ void print_program(Writer& out, const ProgramHeader& program) {
 }
 
 void print_section(const ElfSection& section, void* context) {
-  print(static_cast<Session*>(context)->out,
+  print(static_cast<MonitorSession*>(context)->out,
         "section type={:x} address={:x} offset={:x} size={:x} name={}\n", section.header.type,
         section.header.address, section.header.offset, section.header.size, section.name);
 }
 
-Result<void> elf(Session& session, Arguments arguments) {
+Result<void> elf(MonitorSession& session, Arguments arguments) {
   PathContext context = TRY(monitor_context(session));
   std::string_view path = arguments[0];
   RefPtr<File> file =
