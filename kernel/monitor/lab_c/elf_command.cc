@@ -39,7 +39,7 @@ Result<void> elf(MonitorSession& session, Arguments arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"elf", "PATH", "an ELF file's headers, programs and sections", elf, 1, 1},
+    {"elf", "PATH", "an ELF file's headers, segments, sections", elf, 1, 1},
 };
 
 }  // namespace
