@@ -19,10 +19,12 @@
 #include "monitor/monitor.h"
 #include "process/boot_programs.h"
 #include "process/process.h"
+#include "process/program.h"
 #include "sched/rcu.h"
 #include "sched/scheduler.h"
 #include "time/clock.h"
 #include "time/timer.h"
+#include "tty/console.h"
 
 namespace cairn {
 
@@ -148,6 +150,7 @@ void start_threads() {
 void start_console() {
   auto started = console_uart.start();
   if (!started.ok()) return log_error("boot", "no serial port COM1");
+  start_console_input();
   set_log_sink([](std::string_view line) { console_uart.write_lines(line); });
 }
 
@@ -192,6 +195,20 @@ void start_monitors() {
   if (!started.ok()) log_error("boot", "no serial port COM2 for the channel");
 }
 
+/// The option init=PATH: process 1, whose the console is from then on.
+void start_init() {
+  std::string_view path = option_value("init=");
+  if (path.empty()) return;
+  char command_line[kMaxCommandLine];
+  BufferWriter(command_line).write(path);
+  if (!has_program(path)) {
+    return log_error("boot", "init={}: there is no such program; the monitor goes on", path);
+  }
+  give_console_to_init();
+  auto started = start_process("init", command_line, false, kInitPid);
+  if (!started.ok()) stop_boot("no memory for init");
+}
+
 constexpr BootStep kSteps[] = {
     {"check memory", kProcessor, kBootInfo, check_memory},
     {"read ACPI tables", kBootInfo, kTables, read_tables},
@@ -204,6 +221,7 @@ constexpr BootStep kSteps[] = {
     {"disks", kThreads | kInterrupts | kClock | kConsole, kDisks, start_disks},
     {"programs", kThreads | kFrames | kDisks, kPrograms, add_programs},
     {"files", kDisks | kConsole, kFiles, start_files},
+    {"init", kConsole | kPrograms | kFiles, kNothing, start_init},
     {"monitor", kConsole | kPrograms | kFiles, kNothing, start_monitors},
 };
 

@@ -43,6 +43,7 @@ void monitor_thread(void*) {
   MonitorSession session(out, true);
   while (true) {
     report_finished_jobs(session);
+    wait_for_console();
     auto result = run_command_line(session, editor.read_line("cairn> ", out));
     (void)take_unfinished_item();  // it has been told in the log
     if (result.ok()) continue;
@@ -134,10 +135,7 @@ Result<void> start_thread(const char* name, void (*function)(void*)) {
 
 }  // namespace
 
-Result<void> start_monitor() {
-  start_console_input();
-  return start_thread("monitor", monitor_thread);
-}
+Result<void> start_monitor() { return start_thread("monitor", monitor_thread); }
 
 Result<void> start_channel() {
   TRY(channel_uart.start());

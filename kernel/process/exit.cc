@@ -1,6 +1,8 @@
 // The end of threads, and of the process with the last of them.
 #include "address_space/user_copy.h"
+#include "debug/log.h"
 #include "debug/trace.h"
+#include "lib/assert.h"
 #include "metrics/counter.h"
 #include "process/child_events.h"
 #include "process/pid_table.h"
@@ -115,6 +117,20 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
   return parent;
 }
 
+/// Nobody would inherit orphans, and nothing start anew what ends.
+[[noreturn]] void end_of_init(Process& process) {
+  int status;
+  {
+    IrqGuard guard(process_tree_lock);
+    status = process.exit_status;
+  }
+  const int signal = status & 0x7f;
+  log_error("process", "process 1 ({}) {} {}", process.name,
+            signal != 0 ? "was killed by signal" : "exited with status",
+            signal != 0 ? signal : status >> 8 & 0xff);
+  panic("process 1, the init program, ended");
+}
+
 /// What ends with the last thread, which has left the address space.
 void end_process(Process& process, UserThread& last) {
   process.real_timer.stop();
@@ -144,6 +160,7 @@ void exit_user_thread(int wait_status) {
   if (me.clear_child_tid.value != 0) (void)write_user(me.clear_child_tid, uint32_t(0));
   leave_address_space();
   if (leave_process(*process, me, wait_status)) {
+    if (process->pid == kInitPid) end_of_init(*process);
     end_process(*process, me);
   } else {
     pass_on_signals(*process);

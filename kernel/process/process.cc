@@ -180,8 +180,9 @@ void discard_process(Process& process) {
   pid_table_remove(process);
 }
 
-Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap) {
-  RefPtr<Process> process = TRY(create_process(name));
+Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap,
+                                      Pid wanted) {
+  RefPtr<Process> process = TRY(create_process(name, wanted));
   auto* request = new_object<StartRequest>();
   auto thread = request != nullptr ? add_thread(*process, begin_program, request)
                                    : Result<UserThread*>(Errno::kENOMEM);

@@ -105,8 +105,9 @@ void discard_process(Process& process);
 
 /// A process that runs `name` with `command_line` (its name first), as the kernel's child. Returns when
 /// the program is loaded; if it couldn't be, that is in the log and the process ends with status 127.
-/// ENOMEM, EAGAIN (no pid left). May sleep.
-Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap);
+/// With a pid that is `wanted`, as create_process(). ENOMEM, EAGAIN (no pid left). May sleep.
+Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap,
+                                      Pid wanted = {});
 
 /// The process with this pid, zombies included; null if there is none.
 RefPtr<Process> find_process(Pid pid);

@@ -50,6 +50,7 @@ void continue_process(Process& process, bool tell) REQUIRES(process_tree_lock) {
 
 bool is_ignored(const Process& process, unsigned signal) {
   uint64_t bit = signal_bit(signal);
+  if (process.pid == kInitPid && (process.caught_signals & bit) == 0) return true;
   if ((bit & kUnblockableSignals) != 0 || (process.caught_signals & bit) != 0) return false;
   return (process.ignored_signals & bit) != 0 || default_action(signal) == DefaultAction::kIgnore;
 }

@@ -67,6 +67,7 @@ class Tty final : public ControllingTerminal, Writer {
   void give_to(Session& session, Pid foreground) REQUIRES(process_tree_lock);
   /// The same for the running process's session, if it leads one that has none and the terminal is nobody's.
   void acquire_if_free() EXCLUDES(process_tree_lock);
+  bool is_taken() const REQUIRES(process_tree_lock) { return session_ != nullptr; }
   /// It is nobody's.
   void give_up() REQUIRES(process_tree_lock);
   void leader_ended(Session& session) override REQUIRES(process_tree_lock);
