@@ -207,6 +207,7 @@ void start_init() {
   give_console_to_init();
   auto started = start_process("init", command_line, false, kInitPid);
   if (!started.ok()) stop_boot("no memory for init");
+  if (!(*started)->entered) stop_boot("the init program can't be run");
 }
 
 constexpr BootStep kSteps[] = {

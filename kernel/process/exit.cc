@@ -160,7 +160,7 @@ void exit_user_thread(int wait_status) {
   if (me.clear_child_tid.value != 0) (void)write_user(me.clear_child_tid, uint32_t(0));
   leave_address_space();
   if (leave_process(*process, me, wait_status)) {
-    if (process->pid == kInitPid) end_of_init(*process);
+    if (process->pid == kInitPid && process->entered) end_of_init(*process);
     end_process(*process, me);
   } else {
     pass_on_signals(*process);
