@@ -8,6 +8,7 @@ the list of those that failed, killed-by.txt.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from grading.course.lab import all_labs
 from grading.course.mutants import Mutant
 from grading.grader.results import FAILED, FAULT
 from grading.suite import samples
-from grading.suite.rubric_runs import node_of, run_tests
+from grading.suite.rubric_runs import node_of, run_make, run_tests
 
 ALL = [pytest.param(lab.letter, mutant, id=f"{lab.letter}-{mutant.name}")
        for lab in all_labs() for mutant in mutants.load_mutants(lab.letter)]
@@ -30,6 +31,7 @@ LEAST_VISIBLE = {"a": 8, "b": 10, "c": 8}  # of them, mutants that a user progra
 @pytest.mark.parametrize(("letter", "mutant"), ALL)
 def test_a_named_test_kills_the_mutant(letter: str, mutant: Mutant, built: Path, seed: int,
                                        pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    build_reference(letter)
     kernel = mutants.kernel(mutant, letter)
     everything = pytestconfig.getoption("--all")
     tests = kernel_tests(letter) if everything else mutant.kills
@@ -41,6 +43,12 @@ def test_a_named_test_kills_the_mutant(letter: str, mutant: Mutant, built: Path,
         kernel.with_name("killed-by.txt").write_text("".join(f"{name}\n" for name in killers))
     assert set(killers) & set(mutant.kills), (
         f"{mutant.name} survives {', '.join(mutant.kills)}, killed by {killers or 'none'}: {mutant.description}")
+
+
+@lru_cache
+def build_reference(letter: str) -> None:
+    """The kernel and the programs of the stage, which mutants differ from."""
+    run_make(ROOT, "kernel", "programs", f"LAB={letter}")
 
 
 def kernel_tests(letter: str) -> list[str]:

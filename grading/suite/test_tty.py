@@ -90,7 +90,7 @@ CASES = {
 
 
 def on_linux(steps: str, keys: str) -> str:
-    process = pexpect.spawn(str(ROOT / "build" / "user" / "tty.elf"), steps.split(), timeout=SECONDS, echo=True)
+    process = pexpect.spawn("env", ["--default-signal", str(ROOT / "build/user/tty.elf"), *steps.split()], timeout=SECONDS, echo=True)
     process.delaybeforesend = None
     process.expect(READY.encode())
     shown = process.before + process.after
@@ -132,7 +132,7 @@ TYPED = ["line one\r", "\x03", "\x1a"]
 
 
 def jobs_on_linux() -> str:
-    process = pexpect.spawn(str(ROOT / "build" / "user" / "tty_jobs.elf"), timeout=SECONDS)
+    process = pexpect.spawn("env", ["--default-signal", str(ROOT / "build/user/tty_jobs.elf")], timeout=SECONDS)
     shown = b""
     for keys in TYPED:
         process.expect(b"tty: type .*\n")
