@@ -65,13 +65,18 @@ void Tty::give_up() {
   foreground_ = Pid(0);
 }
 
-void Tty::leader_ended(Session&) {
+/// Its session has it no more, and who was in the foreground is told.
+void Tty::leave_session() {
   ProcessGroup* group = foreground();
   if (group != nullptr) {
     (void)send_signal_to_group(*group, SignalInfo::from_kernel(kSigHangup));
     (void)send_signal_to_group(*group, SignalInfo::from_kernel(kSigCont));
   }
   give_up();
+}
+
+void Tty::leader_ended(Session&) {
+  leave_session();
   hang_up();
 }
 
@@ -101,12 +106,7 @@ Result<void> Tty::release() {
   IrqGuard guard(process_tree_lock);
   if (!controls_me()) return Errno::kENOTTY;
   if (!leads_session(*current_process())) return Errno::kEPERM;
-  ProcessGroup* group = foreground();
-  if (group != nullptr) {
-    (void)send_signal_to_group(*group, SignalInfo::from_kernel(kSigHangup));
-    (void)send_signal_to_group(*group, SignalInfo::from_kernel(kSigCont));
-  }
-  give_up();
+  leave_session();
   return {};
 }
 

@@ -93,6 +93,7 @@ class Tty final : public ControllingTerminal, Writer {
   ProcessGroup* foreground() REQUIRES(process_tree_lock);
   Result<void> check_foreground(unsigned signal) EXCLUDES(process_tree_lock);
   void signal_foreground(unsigned signal) EXCLUDES(lock_, process_tree_lock);
+  void leave_session() REQUIRES(process_tree_lock);
   Result<void> acquire(bool steal) EXCLUDES(process_tree_lock);
   Result<void> release() EXCLUDES(process_tree_lock);
   Result<int32_t> foreground_id() EXCLUDES(process_tree_lock);
