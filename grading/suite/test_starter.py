@@ -236,7 +236,8 @@ def test_who_solved_an_earlier_lab_keeps_its_points(letter: str, earlier: str, t
     entries, folder = starter.manifest(letter), f"labs/{load_lab(earlier).folder.name}/"
     solved = {path: entry for path, entry in starter.manifest(earlier, solved=True).items() if path.startswith(folder)}
     starter.write(entries | solved, tmp_path / "tree")
-    graded = grade(earlier, tmp_path / "out", root=tmp_path / "tree")
+    objects = [word for before in LETTERS if before < earlier for word in ("--reference", before)]  # unsolved in this tree
+    graded = grade(earlier, tmp_path / "out", *objects, root=tmp_path / "tree")
     assert graded.last_line == f"lab {earlier}: 100/100", f"{graded.lost}\n{graded.output[-6000:]}"
 
 
