@@ -231,6 +231,7 @@ def test_as_a_submission_it_gets_nothing(letter: str, built: Path, tmp_path: Pat
     check_nothing(letter, grade(letter, tmp_path / "out", "--submission", folder))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("letter", "earlier"), [(letter, earlier) for letter in LETTERS for earlier in LETTERS if earlier < letter])
 def test_who_solved_an_earlier_lab_keeps_its_points(letter: str, earlier: str, tmp_path: Path) -> None:
     entries, folder = starter.manifest(letter), f"labs/{load_lab(earlier).folder.name}/"
