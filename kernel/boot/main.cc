@@ -195,7 +195,7 @@ void start_monitors() {
   if (!started.ok()) log_error("boot", "no serial port COM2 for the channel");
 }
 
-/// The option init=PATH: process 1, whose the console is from then on.
+/// The option init=PATH: process 1, whose the console is from then on. Where it can't be run, the monitor goes on.
 void start_init() {
   std::string_view path = option_value("init=");
   if (path.empty()) return;
@@ -204,10 +204,12 @@ void start_init() {
   if (!has_program(path)) {
     return log_error("boot", "init={}: there is no such program; the monitor goes on", path);
   }
-  give_console_to_init();
-  auto started = start_process("init", command_line, false, kInitPid);
+  auto started = start_process("init", command_line, true, kInitPid);
   if (!started.ok()) stop_boot("no memory for init");
-  if (!(*started)->entered) stop_boot("the init program can't be run");
+  if (!(*started)->entered) {
+    return log_error("boot", "init={}: it can't be run; the monitor goes on", path);
+  }
+  give_console_to_init();
 }
 
 constexpr BootStep kSteps[] = {
