@@ -5,7 +5,7 @@
 
 # ---- What may be set on the command line ----------------------------------------------------------
 
-variables := LAB K TEST SEED GDB SUBMISSION SANDBOX REFERENCE UEFI MEMORY MINUTES SCALE DEBUG V
+variables := LAB K TEST SEED GDB SUBMISSION SANDBOX REFERENCE UEFI MEMORY MONITOR MINUTES SCALE DEBUG V
 $(foreach v,$(variables),$(if $(filter environment,$(origin $v)),$(eval $v :=)))
 
 LAB ?=#         stage: a lab and those before it; without it every lab is in
@@ -20,6 +20,7 @@ UEFI ?=#        image, qemu: 1 to boot with UEFI instead of BIOS
 MINUTES ?=#     soak: how long
 SCALE ?=#       bench: 1 for how costs grow with what there is (files, pages, names, locks …)
 MEMORY ?=#      qemu: the machine's memory, such as 64M or 2G
+MONITOR ?=#     qemu: 1 for the kernel's own prompt where there would be a login
 DEBUG ?=#       1 for a kernel with costly checks (poisoned heap, lock ranks)
 WERROR ?=#      1 to make warnings errors (CI)
 V ?=#           1 to see the commands
@@ -294,14 +295,17 @@ $(BUILD)/esp.img: $(BUILD)/grub/grub.efi fs-images/make_esp.sh
 	$(call show,ESP,$@)
 	$(Q)fs-images/make_esp.sh $< $@
 
-disk_parts := $(OUT)/kernel.elf $(BUILD)/user/disk-programs.cpio $(BUILD)/grub/core.img \
-  $(addprefix fs-images/,grub.cfg motd make_disk.py kept_disk.py e2fsprogs.py ext2_layout.py sparse.py)
+# From the stage on whose kernel executes ELF files, people log in, and have the programs in /usr/bin.
+login_programs := $(if $(filter kernel/exec/,$(subsystems)),$(programs_for_people:%=$(BUILD)/user/%.elf))
+disk_parts := $(OUT)/kernel.elf $(BUILD)/user/disk-programs.cpio $(BUILD)/grub/core.img $(wildcard fs-images/minimal/*/*) \
+  $(addprefix fs-images/,grub.cfg motd make_disk.py minimal.py kept_disk.py e2fsprogs.py ext2_layout.py sparse.py) \
+  $(login_programs) $(if $(login_programs),/bin/busybox)
 
 # The arguments: the image, and what else make_disk.py is told.
 define make_disk
 $(call show,DISK,$(1))
 $(Q)objcopy --strip-all $(OUT)/kernel.elf $(part)
-$(Q)fs-images/make_disk.py $(1) --core $(BUILD)/grub/core.img --kernel $(part) --programs $(BUILD)/user/disk-programs.cpio $(2)
+$(Q)fs-images/make_disk.py $(1) --core $(BUILD)/grub/core.img --kernel $(part) --programs $(BUILD)/user/disk-programs.cpio $(login_programs:%=--minimal %) $(2)
 @rm -f $(part)
 endef
 
@@ -323,11 +327,11 @@ fresh-disk: $(disk_parts) ## Make the disk of `make qemu` anew, without what was
 
 # ---- Running --------------------------------------------------------------------------------------
 
-qemu_arguments := --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %)
+qemu_arguments := --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %) $(if $(MONITOR),--options init=)
 
 qemu_disks := $(OUT)/kept-disk.stamp $(if $(UEFI),$(BUILD)/esp.img)
 
-qemu: $(qemu_disks) $(BUILD)/compile_commands.json $(warn_of_edits) ## Boot Cairn in QEMU (Ctrl-A x leaves); UEFI=1, MEMORY=2G, REFERENCE=a
+qemu: $(qemu_disks) $(BUILD)/compile_commands.json $(warn_of_edits) ## Boot Cairn in QEMU (Ctrl-A x leaves); MONITOR=1, UEFI=1, MEMORY=2G, REFERENCE=a
 	@$(PYTHON) grading qemu $(qemu_arguments)
 
 qemu-gdb: $(qemu_disks) $(warn_of_edits) ## The same, stopped until `make gdb` in another terminal lets it go

@@ -29,6 +29,11 @@ SUMMARY = re.compile(r": \d+/\d+ files .* blocks$")  # e2fsck's last line
 Files = Mapping[str, Path]  # path on the disk -> file on the host
 
 
+def mode(path: str) -> int:
+    """The permissions of a file that a build puts there."""
+    return 0o644 if path.startswith("/boot/") else 0o755
+
+
 def reserve_room() -> list[str]:
     """debugfs's commands that make the reserve: its blocks are taken, not written."""
     folder, name = RESERVE.rsplit("/", 1)
@@ -106,6 +111,6 @@ def commands(files: Files, missing: set[str], present: set[str]) -> list[str]:
     lines += [f"mkdir {folder}" for folder in sorted(missing)]
     for path, source in files.items():
         folder, name = path.rsplit("/", 1)
-        lines += [f"cd {folder}", f'write "{source.resolve()}" {name}', f"sif {name} mode 0100644", f"sif {name} uid 0",
+        lines += [f"cd {folder}", f'write "{source.resolve()}" {name}', f"sif {name} mode 0{0o100000 | mode(path):o}", f"sif {name} uid 0",
                   f"sif {name} gid 0", "cd /"]
     return lines

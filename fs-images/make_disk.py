@@ -4,7 +4,8 @@
     sector 0            GRUB's boot.img and the partition table
     sectors 1…2047      GRUB's core image (the "gap"; boot.img's block list points at sector 1)
     sector 2048 on      one ext2 partition, Cairn's root: /boot/grub with GRUB's menu and modules, /boot/cairn
-                        with the kernel and the programs, the usual directories, and the files of --root DIR
+                        with the kernel and the programs, the usual directories, the files of --root DIR, and with
+                        --minimal what a person logs in to (minimal.py)
 
 The core image unpacks itself bit by bit, so it holds only what reads the partition and speaks on the
 serial line; GRUB's other modules are files.
@@ -26,6 +27,7 @@ import tempfile
 from pathlib import Path
 
 import kept_disk
+import minimal
 from e2fsprogs import EPOCH, ToolError, debugfs, run_tool
 from ext2_layout import Layout
 
@@ -77,27 +79,30 @@ def grub_modules() -> list[str]:
 def new_files(folder: Path, arguments: argparse.Namespace) -> kept_disk.Files:
     """What a build puts on the disk, by path there; GRUB's menu is written to `folder`."""
     menu = folder / "grub.cfg"
-    menu.write_text(GRUB_MENU.read_text().replace("@OPTIONS@", arguments.options))
+    init = "" if arguments.minimal is None else f"init={minimal.INIT}"
+    menu.write_text(GRUB_MENU.read_text().replace("@OPTIONS@", f"{init} {arguments.options}".strip()))
     files = {kept_disk.MENU: menu} | {f"{kept_disk.MODULES}/{name}.mod": GRUB / f"{name}.mod" for name in grub_modules()}
     if arguments.kernel:
         files[kept_disk.KERNEL] = Path(arguments.kernel)
     if arguments.programs:
         files[kept_disk.PROGRAMS] = Path(arguments.programs)
-    return files
+    return files | {f"{minimal.PROGRAMS}/{Path(program).stem}": Path(program) for program in arguments.minimal or ()}
 
 
-def fill_tree(tree: Path, files: kept_disk.Files, root: str | None) -> None:
+def fill_tree(tree: Path, files: kept_disk.Files, arguments: argparse.Namespace) -> None:
     """Lays out the partition's files in `tree`, all with the same time."""
-    if root:
-        shutil.copytree(root, tree, symlinks=True)
+    if arguments.root:
+        shutil.copytree(arguments.root, tree, symlinks=True)
     tree.mkdir(exist_ok=True)
     for folder in FOLDERS:
         (tree / folder).mkdir(exist_ok=True)
+    if arguments.minimal is not None:
+        minimal.lay_out(tree)
     if not (tree / "etc/motd").exists():
         shutil.copyfile(HERE / "motd", tree / "etc/motd")
     for path, source in files.items():
         shutil.copyfile(source, tree / path.lstrip("/"))
-        (tree / path.lstrip("/")).chmod(0o644)
+        (tree / path.lstrip("/")).chmod(kept_disk.mode(path))
     (tree / "etc/motd").chmod(0o644)
     for folder, mode in FOLDERS.items():
         (tree / folder).chmod(mode)
@@ -116,8 +121,10 @@ def make_ext2(image: Path, tree: Path, size: int) -> None:
     with image.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content, memoryview(content) as view:
         with view[kept_disk.PARTITION :] as partition:
             layout = Layout(partition)
-            for inode in layout.paths().values():
-                for name in ("i_uid", "i_gid", "i_uid_high", "i_gid_high", "i_ctime_extra", "i_mtime_extra", "i_atime_extra"):
+            for path, inode in layout.paths().items():
+                for name in ("i_uid", "i_gid"):
+                    layout.set_inode(inode, name, minimal.OWNERS.get(path, 0))
+                for name in ("i_uid_high", "i_gid_high", "i_ctime_extra", "i_mtime_extra", "i_atime_extra"):
                     layout.set_inode(inode, name, 0)
                 for name in ("i_ctime", "i_mtime", "i_atime"):
                     layout.set_inode(inode, name, EPOCH)
@@ -127,7 +134,7 @@ def make_disk(arguments: argparse.Namespace, image: Path, scratch: Path) -> None
     """Builds a new image. Raises ToolError."""
     size = arguments.size * 1024 * 1024
     area = boot_area(Path(arguments.core))
-    fill_tree(scratch / "tree", new_files(scratch, arguments), arguments.root)
+    fill_tree(scratch / "tree", new_files(scratch, arguments), arguments)
     with image.open("wb") as disk:
         disk.truncate(kept_disk.PARTITION + size)
     make_ext2(image, scratch / "tree", size)
@@ -160,6 +167,8 @@ def main() -> int:
     parser.add_argument("--kernel", help="kernel.elf; without it the disk says that it has none")
     parser.add_argument("--programs", help="programs.cpio")
     parser.add_argument("--root", help="a folder whose files go into the partition too")
+    parser.add_argument("--minimal", action="append", metavar="PROGRAM",
+                        help="put busybox there and all that a login needs, and this ELF file into /usr/bin; boot to its init")
     parser.add_argument("--options", default="", help="words for the kernel's command line")
     parser.add_argument("--size", type=int, default=SIZE_MIB, help=f"MiB of the partition (default {SIZE_MIB})")
     parser.add_argument("--keep", action="store_true", help="keep the files of an image that is there already")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import zlib
@@ -127,6 +128,29 @@ def test_the_disk_is_reproducible_and_clean(root: Path, core: Path, tmp_path: Pa
     assert check.returncode == 0 and "Fix" not in check.stdout
 
 
+def test_the_root_of_a_login(root: Path, core: Path, tmp_path: Path) -> None:
+    """Twice the same, whatever the umask; owners, permissions and links as a login needs them."""
+    (tmp_path / "hello.elf").write_bytes(b"hello")
+    images = [tmp_path / "one.img", tmp_path / "two.img"]
+    for image, umask in zip(images, (0o077, 0)):
+        before = os.umask(umask)
+        run = make_disk(root, image, core, "--minimal", tmp_path / "hello.elf", "--options", "log=debug")
+        os.umask(before)
+        assert run.returncode == 0, run.stderr
+    assert images[0].read_bytes() == images[1].read_bytes()
+    ext2_judge.check_clean(images[0], PARTITION)
+    tree = ext2_judge.read_tree(images[0], PARTITION)
+    assert {path: (entry.owner, entry.group) for path, entry in tree.items() if entry.owner or entry.group} == {"/home/student": (1000, 1000)}
+    modes = {"/tmp": 0o1777, "/root": 0o700, "/etc/shadow": 0o600, "/etc/passwd": 0o644, "/bin/busybox": 0o755, "/usr/bin/hello": 0o755}
+    assert {path: tree[path].mode for path in modes} == modes
+    links = {path: entry.target for path, entry in tree.items() if entry.kind == "symlink"}
+    assert links.pop("/var/run") == "/run" and links.pop("/var/tmp") == "/tmp" and set(links.values()) == {"/bin/busybox"}
+    applets = subprocess.run(["/bin/busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
+    assert {Path(path).name for path in links} == set(applets) - {"busybox", "linuxrc"}
+    assert ext2_judge.read_file(images[0], "/bin/busybox", PARTITION) == Path("/bin/busybox").read_bytes()
+    assert "kernel.elf init=/sbin/init log=debug\n" in debugfs(images[0], "cat /boot/grub/grub.cfg")
+
+
 def test_the_disks_first_sectors_are_grubs_and_the_table_ours(root: Path, core: Path, tmp_path: Path) -> None:
     image = tmp_path / "disk.img"
     assert make_disk(root, image, core).returncode == 0
@@ -139,7 +163,7 @@ def test_the_disks_first_sectors_are_grubs_and_the_table_ours(root: Path, core: 
     assert start[512 : 512 + 40000] == core.read_bytes()
 
 
-@pytest.mark.parametrize("arguments", [("--kernel", "/nowhere/kernel.elf"), ("--root", "/nowhere"), ("--core", "/nowhere/core.img")])
+@pytest.mark.parametrize("arguments", [("--kernel", "/nowhere/kernel.elf"), ("--root", "/nowhere"), ("--minimal", "/nowhere/hello.elf"), ("--core", "/nowhere/core.img")])
 def test_a_disk_that_cannot_be_built_leaves_nothing(root: Path, core: Path, tmp_path: Path, arguments: tuple[str, str]) -> None:
     run = make_disk(root, tmp_path / "disk.img", core, *arguments)
     assert run.returncode == 1 and len(run.stderr.splitlines()) == 1 and "/nowhere" in run.stderr

@@ -2,65 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from grading import ROOT
 from grading.machine.machine import Machine
-from grading.suite.conftest import run_make
-from grading.tests.c.guest import Files, make_disk
+from grading.machine.qemu import DataDisk
 
-BUSYBOX = Path("/bin/busybox")
+BACKSTOP_S = 600
 MONITOR_KEY = "\x1d"  # ^]
-ETC = {
-    "passwd": "root:x:0:0:root:/root:/bin/sh\nstudent:x:1000:1000:student:/tmp:/bin/sh\n",
-    "shadow": "root::19000::::::\nstudent::19000::::::\n",
-    "group": "root:x:0:\nstudent:x:1000:\n",
-    "inittab": "ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100\n",
-    "profile": "PS1='<\\u> '\n",
-}
 SAY = "echo started >/dev/tty"  # so that keys come when the line editor has given the terminal up
 STARTED = r"^started\r\n"
 
 
-@pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with busybox under all its names."""
-    names = subprocess.run([BUSYBOX, "--list-full"], capture_output=True, text=True, check=True).stdout.split()
-    files: dict[str, bytes | tuple[bytes, int] | str] = {f"/{name}": "/bin/busybox" for name in names}
-    files |= {f"/etc/{name}": (text.encode(), 0o600 if name == "shadow" else 0o644) for name, text in ETC.items()}
-    files["/bin/busybox"] = BUSYBOX.read_bytes()
-    files["/root/secret"] = (b"nobody else's\n", 0o600)
-    return make_disk(tmp_path_factory.mktemp("disk"), files)
-
-
-def boot(disk: Path, options: str = "init=/sbin/init") -> Machine:
-    run_make(ROOT, "kernel", "programs")
-    return Machine(ROOT / "build/all/kernel.elf", initrd=ROOT / "build/user/programs.cpio", options=f"channel root=vda {options}", disks=[disk])
+def boot(complete: Path, options: str = "init=/sbin/init") -> Machine:
+    disk = DataDisk(complete / "disk.img", snapshot=True)
+    return Machine(complete / "kernel.elf", initrd=ROOT / "build/user/programs.cpio", options=f"channel {options}", disks=[disk])
 
 
 @pytest.fixture(scope="module")
-def machine(disk: Path) -> Iterator[Machine]:
-    with boot(disk) as running:
+def machine(complete: Path) -> Iterator[Machine]:
+    with boot(complete) as running:
+        running.channel.command("window 24 200")  # so that no command wraps
         yield running
 
 
+def prompt(name: str) -> str:
+    return rf"^{name}@cairn:\S*[#$] "
+
+
 def log_in(machine: Machine, name: str) -> None:
-    machine.console.wait_for("login: ")
+    machine.console.wait_for("cairn login: ")
     machine.console.send(f"{name}\r")
-    machine.console.wait_for(f"<{name}> ")
+    machine.console.wait_for(prompt(name))
 
 
 def answer(machine: Machine, command: str, name: str = "root") -> str:
     """What the shell prints for a command."""
     machine.console.send(f"{command}; echo ' 'end\r")
     shown = machine.console.read_to(r"^ end\r\n").replace("\r\n", "\n")
-    machine.console.wait_for(f"<{name}> ")
+    machine.console.wait_for(prompt(name))
     return shown.partition("\n")[2].removesuffix(" end\n")
 
 
@@ -71,11 +57,12 @@ def key(machine: Machine, keys: str, shown: str) -> str:
 
 def test_a_person_works_at_the_console(machine: Machine) -> None:
     log_in(machine, "root")
-    assert answer(machine, "id; tty") == "uid=0(root) gid=0(root) groups=0(root)\n/dev/ttyS0\n"
-    assert answer(machine, "cat /root/secret | tr a-z A-Z") == "NOBODY ELSE'S\n"
+    assert answer(machine, "id; tty; pwd; hostname") == "uid=0(root) gid=0(root) groups=0(root)\n/dev/ttyS0\n/root\ncairn\n"
+    assert re.fullmatch(r"Hello from process \d+, child of \d+\.\n", answer(machine, "hello"))  # the course's own
+    assert answer(machine, "echo nobody elses >secret; chmod 600 secret; cat secret | tr a-z A-Z") == "NOBODY ELSES\n"
     # A loop in the foreground, of which ^C makes an end; the shell lives.
     key(machine, f"{SAY}; while :; do :; done\r", STARTED)
-    key(machine, "\x03", "<root> ")
+    key(machine, "\x03", prompt("root"))
     assert answer(machine, "echo $?") == "130\n"
     # A job that is stopped, goes on in the background, comes back and is ended.
     key(machine, f"({SAY}; exec sleep 1000)\r", STARTED)
@@ -85,13 +72,13 @@ def test_a_person_works_at_the_console(machine: Machine) -> None:
     assert "Running" in answer(machine, "jobs")
     key(machine, f"{SAY}; fg\r", STARTED)
     machine.console.wait_for(r"sleep 1000.*\r\n")
-    key(machine, "\x03", "<root> ")
+    key(machine, "\x03", prompt("root"))
     assert answer(machine, "jobs") == ""
     # A pipeline is one job: ^D ends its first part and with it the others.
     key(machine, f"({SAY}; cat) | tr a-z A-Z\r", STARTED)
     key(machine, "shout\r", "shout\r\n")
     assert key(machine, "\x04", r"SHOUT\r\n")
-    machine.console.wait_for("<root> ")
+    machine.console.wait_for(prompt("root"))
     # What a background job reads stops it.
     answer(machine, "cat & true")
     assert "Stopped" in answer(machine, "sleep 1; jobs")
@@ -107,26 +94,58 @@ def test_the_monitor_is_one_key_away(machine: Machine) -> None:
 
 
 def test_others_are_refused(machine: Machine) -> None:
-    answer(machine, "chmod 1777 /tmp")
     machine.console.send("exit\r")
     log_in(machine, "student")
-    assert answer(machine, "id -un; id -gn", "student") == "student\nstudent\n"
+    assert answer(machine, "id -un; id -gn; pwd", "student") == "student\nstudent\n/home/student\n"
     assert "Permission denied" in answer(machine, "cat /root/secret", "student")
     assert "Permission denied" in answer(machine, "cat /etc/shadow", "student")
+    assert "Permission denied" in answer(machine, "echo >/etc/motd", "student")
     assert "not permitted" in answer(machine, "kill -9 1", "student")
     assert "not permitted" in answer(machine, "chown student /etc/passwd", "student")
-    assert answer(machine, "echo mine >/tmp/mine; cat /tmp/mine; stat -c %U /tmp/mine", "student") == "mine\nstudent\n"
+    assert answer(machine, "for file in /tmp/mine mine; do echo $file >$file; cat $file; stat -c %U $file; done", "student") == (
+        "/tmp/mine\nstudent\nmine\nstudent\n")
     machine.console.send("exit\r")
     log_in(machine, "root")
     # Nobody ends init by a signal that it doesn't catch.
     assert answer(machine, "kill -9 1; kill -STOP 1; kill -0 1; echo $?") == "0\n"
 
 
-def test_no_init_no_kernel(disk: Path, tmp_path: Path) -> None:
-    disk = Path(shutil.copy(disk, tmp_path))  # the other machine has it
-    with boot(disk, "init=/bin/false") as machine:
+def test_no_init_no_kernel(complete: Path) -> None:
+    with boot(complete, "init=/bin/false") as machine:
         machine.console.wait_for(r"process 1 \(false\) exited with status 1\r\n")
         machine.console.wait_for("panic: process 1, the init program, ended")
-    with boot(disk, "init=/bin/none") as machine:
-        machine.console.wait_for("init=/bin/none: there is no such program; the monitor goes on")
+
+
+@pytest.mark.parametrize(("program", "why"), [("/bin/none", "there is no such program"), ("/etc/motd", "it can't be run")])
+def test_an_init_that_never_ran_is_none(complete: Path, program: str, why: str) -> None:
+    with boot(complete, f"init={program}") as machine:
+        machine.console.wait_for(f"init={program}: {why}; the monitor goes on")
         machine.console.wait_for("cairn> ")
+        machine.console.send("run hello\r")
+        machine.console.wait_for("^Hello from process 2, ")
+        machine.console.wait_for("^pid=2 exited status=0")
+
+
+def people(command: str) -> pexpect.spawn:
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name} | {"TERM": "dumb"}
+    terminal = pexpect.spawn(command, cwd=ROOT, env=environment, encoding="utf-8", timeout=BACKSTOP_S)
+    if terminal.expect_exact(["Ctrl-A x leaves QEMU", "in use by a running QEMU"]) == 1:
+        pytest.skip("another machine runs from build/all/kept-disk.img: leave it first")
+    return terminal
+
+
+def test_make_qemu_boots_to_a_login(complete: Path) -> None:
+    """As people do it, through GRUB, on the disk that is theirs."""
+    with people("make qemu") as terminal:
+        terminal.expect_exact("cairn login: ")
+        assert "cairn> " not in terminal.before
+        terminal.send("root\r")
+        terminal.expect_exact("root@cairn:~# ")
+        assert "The key ^] " in terminal.before
+        terminal.send("\x01x")
+        terminal.expect(pexpect.EOF)
+    with people("make qemu MONITOR=1") as terminal:
+        terminal.expect_exact("cairn> ")
+        assert "login" not in terminal.before
+        terminal.send("\x01x")
+        terminal.expect(pexpect.EOF)

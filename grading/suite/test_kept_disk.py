@@ -176,6 +176,20 @@ def test_what_e2fsck_cannot_repair_is_left_alone(disk: Disk) -> None:
     assert disk.image.read_bytes() == before
 
 
+def test_programs_get_onto_it_too(disk: Disk) -> None:
+    """Those of the last build, whatever became of them; all else of what people log in to stays."""
+    for word in ("one", "two"):
+        (disk.folder / "hello.elf").write_text(word)
+        done = disk.make("--minimal", str(disk.folder / "hello.elf"))
+        assert done.returncode == 0, done.stderr
+        assert disk.read("/usr/bin/hello") == word.encode()
+        entry = ext2_judge.read_tree(disk.image, OFFSET)["/usr/bin/hello"]
+        assert (entry.mode, entry.owner, entry.group) == (0o755, 0, 0)
+        assert b" init=/sbin/init\n" in disk.read("/boot/grub/grub.cfg")
+        disk.debugfs("sif /usr/bin/hello mode 0100400", "sif /usr/bin/hello uid 1000")
+    ext2_judge.check_clean(disk.image, OFFSET)
+
+
 def test_a_disk_in_use_is_left_alone(disk: Disk) -> None:
     with disk.image.open("r+b") as file:
         fcntl.lockf(file, fcntl.LOCK_SH, 1, 200)  # as QEMU locks it
