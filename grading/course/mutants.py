@@ -132,7 +132,7 @@ def _build(mutant: Mutant, text: str, flags: list[str], link: list[str], folder:
         done = subprocess.run(command, cwd=root, input=stdin, env={**os.environ, **CCACHE_WORDS}, capture_output=True, check=False)
         if done.returncode != 0:
             errors = done.stderr.decode(errors="replace").splitlines()
-            first = next((line for line in errors if "error" in line), "no message")
+            first = next((line for line in errors if "error" in line), next(iter(errors), "no message"))
             raise MutantError(f"mutant {mutant.name} doesn't build, correct its `replace`: {first}")
         return done.stdout
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from grading import ROOT
-from grading.course import given
+from grading.course import given, mutants
 from grading.course.lab import Lab, LabError, load_lab
 from grading.grader import runner
 from grading.grader.build import BuildFailed, build, folder_of
@@ -216,13 +216,21 @@ def known_references(lab: Lab, letters: list[str]) -> tuple[str, ...]:
 
 
 def build_own_tree(lab: Lab, references: tuple[str, ...], log: Path, trusted: bool) -> None:
-    """Builds this tree; for a submission it must be sound, as its objects and programs are used."""
+    """Builds this tree; for a submission it must be sound, as its objects and programs are used.
+
+    The kernels with mistakes, where the tree has some, stand on the sources of all labs, references or not.
+    """
     try:
         build(ROOT, lab.letter, log, references=references)
+        if references and mutants.load_mutants(lab.letter):
+            trusted, log = False, log.with_name(f"mutants-{log.name}")
+            build(ROOT, lab.letter, log)
     except BuildFailed as failure:
         if trusted:
             raise
         raise HarnessFault(f"the grader's own tree does not build (see {log})") from failure
+    except mutants.MutantError as error:
+        raise HarnessFault(str(error)) from error
 
 
 def prepare_gdb(lab: Lab, arguments: argparse.Namespace, tests: list[runner.Collected]) -> Path:

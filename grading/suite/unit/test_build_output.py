@@ -1,4 +1,4 @@
-"""What make printed in a cell never makes a failed build the host's fault."""
+"""What is built, and that what make printed in a cell never makes a failed build the host's fault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.grader import build
+from grading.course.lab import load_lab
+from grading.grader import build, command
 from grading.machine.failures import HarnessFault
 
 PHRASES = ("No space left on device", "Cannot allocate memory", "Read-only file system", "Permission denied", "Input/output error",
@@ -26,3 +27,10 @@ def test_any_words(number: int, seed: int, tmp_path: Path) -> None:
     assert len(str(failed.value)) < 4 * (build.HEAD + 2 * build.TAIL)
     with pytest.raises((build.BuildFailed, HarnessFault)):
         build._raise_failure(log, trusted=True)
+
+
+def test_kernels_with_mistakes_stand_on_all_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[tuple[str, ...]] = []
+    monkeypatch.setattr(command, "build", lambda root, stage, log, references=(): built.append((stage, *references)))
+    command.build_own_tree(load_lab("b"), ("a",), tmp_path / "build.log", trusted=True)
+    assert built == [("b", "a"), ("b",)]
