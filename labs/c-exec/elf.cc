@@ -26,14 +26,20 @@ Result<ElfHeader> read_header(File& file) {
   return header;
 }
 
+/// Bytes that a right file has: ENOEXEC if it ends before them.
+Result<void> read_part(File& file, void* to, uint64_t offset, uint64_t size) {
+  uint64_t end = file.inode().attributes().size;
+  if (offset > end || size > end - offset) return Errno::kENOEXEC;
+  return read_exactly(file, to, offset, size);
+}
+
 Result<void> read_programs(ElfImage& image) {
   const ElfHeader& header = image.header;
   if (header.program_size != sizeof(ProgramHeader)) return Errno::kENOEXEC;
   if (header.program_count == 0 || header.program_count > kMaxProgramHeaders)
     return Errno::kENOEXEC;
   uint64_t size = header.program_count * sizeof(ProgramHeader);
-  auto read = read_exactly(*image.file, image.programs, header.program_offset, size);
-  return read.ok() ? Errno::kOk : Errno::kENOEXEC;
+  return read_part(*image.file, image.programs, header.program_offset, size);
 }
 
 Result<void> read_interpreter(ElfImage& image, const ProgramHeader& program) {
@@ -128,8 +134,7 @@ struct SectionTable {
 
   Result<SectionHeader> read(uint64_t index) const {
     SectionHeader section;
-    auto done = read_exactly(file, &section, offset + index * sizeof(section), sizeof(section));
-    if (!done.ok()) return Errno::kENOEXEC;
+    TRY(read_part(file, &section, offset + index * sizeof(section), sizeof(section)));
     return section;
   }
 };
