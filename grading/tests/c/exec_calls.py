@@ -11,7 +11,8 @@ from grading.tests.b.process import PAGE, Process
 from grading.tests.b.structures import error_name
 from grading.tests.c.guest import PUPPET, Guest
 
-NUMBERS = {"mmap": 9, "brk": 12, "rt_sigprocmask": 14, "getpid": 39, "chdir": 80, "umask": 95, "getppid": 110, "getuid": 102}
+NUMBERS = {"mmap": 9, "brk": 12, "rt_sigaction": 13, "rt_sigprocmask": 14, "getpid": 39, "kill": 62, "umask": 95, "setuid": 105, "getppid": 110,
+           "getgroups": 115, "setgroups": 116, "getresuid": 118, "getresgid": 120, "rt_sigpending": 127}
 EXECVE, EXECVEAT = 59, 322
 
 Strings = Sequence[bytes] | int | None  # an array of strings, an address, or null

@@ -71,9 +71,16 @@ def headers() -> Iterator[Hostile]:
     yield Hostile("most-programs", with_programs([Program(0, type=0)] * 72, exit_with(3)).to_bytes())
     yield Hostile("version-0", small(3, header={"version": 0}).to_bytes())
     yield Hostile("header-size-0", small(3, header={"header_size": 0}).to_bytes())
+    yield Hostile("shorter-than-a-header", header_in_itself(HEADER.size - 1), "ENOEXEC")
+    yield Hostile("header-in-itself", header_in_itself(HEADER.size), "EINVAL")
     yield Hostile("class-32", small(3, patches={4: b"\1"}).to_bytes())
     yield Hostile("big-endian", small(3, patches={5: b"\2"}).to_bytes())
     yield Hostile("sections-nowhere", small(3, header={"section_offset": 1 << 62, "section_count": 9}).to_bytes())
+
+
+def header_in_itself(size: int) -> bytes:
+    """A file that is nothing but a header, whose only program header is its own first bytes; no PT_LOAD."""
+    return small(header={"program_offset": 0}).to_bytes()[:size]
 
 
 def segments() -> Iterator[Hostile]:
@@ -88,6 +95,8 @@ def segments() -> Iterator[Hostile]:
     for size in ((1 << 64) - 1, (1 << 64) - PAGE, (1 << 64) - 0x600000, 1 << 63, TOP, TOP - 0x600000):
         yield more(f"memory-{size:#x}", "EINVAL", Program(0x600000, bytes(64), RW, size))
     yield more("file-size-huge", "EINVAL", Program(0x600000, b"", RW, 64), patches={HEADER.size + PROGRAM.size + 32: struct.pack("<Q", 1 << 63)})
+    yield more("offset-huge", "EINVAL", Program(0x600000, b"", RW, 64), patches={
+        HEADER.size + PROGRAM.size + 8: struct.pack("<QQQQQ", 1 << 63, 0x600000, 0, 64, 64)})
     yield Hostile("entry-in-kernel", small(header={"entry": KERNEL}).to_bytes(), "EINVAL")
     yield Hostile("entry-noncanonical", small(header={"entry": TOP}).to_bytes(), "EINVAL")
     yield Hostile("entry-unmapped", small(header={"entry": 0x900000}).to_bytes())
@@ -137,7 +146,7 @@ def interpreters() -> Iterator[Hostile]:
     yield named("beyond-end", b"ld-good\0", offset=1 << 20)
     yield named("cut-by-end", b"ld-good\0", size=4000)
     yield named("negative-offset", b"ld-good\0", offset=1 << 63)
-    for target in ("missing", "folder", "forbidden", "text", "short", "machine", "headers", "none"):
+    for target in ("missing", "folder", "forbidden", "text", "short", "machine", "headers", "none", "nested"):
         yield named(target, f"ld-{target}\0".encode())
     yield Hostile("ld-good", small(8, 0, type=SHARED).to_bytes())
     yield Hostile("ld-forbidden", small(8, 0, type=SHARED).to_bytes(), mode=0o644)
@@ -146,6 +155,7 @@ def interpreters() -> Iterator[Hostile]:
     yield Hostile("ld-machine", small(8, 0, type=SHARED, header={"machine": 3}).to_bytes())
     yield Hostile("ld-headers", small(8, 0, type=SHARED, header={"program_size": 55}).to_bytes())
     yield Hostile("ld-none", small(8, 0, type=SHARED, header={"program_count": 0}).to_bytes())
+    yield Hostile("ld-nested", with_programs([Program(0x300, b"ld-missing\0", type=INTERPRETER, offset=0x300)], exit_with(8), 0, type=SHARED).to_bytes())
     yield Hostile("ld-kernel", with_programs([Program(KERNEL, bytes(8), RW)], exit_with(8)).to_bytes(), "EINVAL")
 
 

@@ -8,7 +8,7 @@ from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.tests.c.conftest import Guests, ProgramFile
-from grading.tests.c.elf_files import GNU_STACK, PAGE, SHARED, Elf, Program, R, W, X, entry_of, exit_with, small, touch, wait_for_ever, with_programs
+from grading.tests.c.elf_files import GNU_STACK, PAGE, SHARED, Elf, Program, R, W, X, entry_of, exit_with, small, store_registers, touch, wait_for_ever, with_programs
 from grading.tests.c.exec_calls import call
 from grading.tests.c.guest import PUPPET, STARTS, Guest
 from grading.tests.c.hostile import expected, linux_results, segments
@@ -17,6 +17,7 @@ from grading.tests.c.test_c1_elf import access
 pytestmark = stands_on(STARTS)
 
 STACK_TOP = 0x7FFFFFFFF000
+FIRST_STACK = 64 << 10  # bytes
 KILLED = "killed signal=11"
 
 
@@ -27,7 +28,7 @@ def draw_program(rng: random.Random, base: int, kind: int) -> Elf:
         address += rng.randrange(2, 30) * PAGE
         start = address + rng.randrange(PAGE)
         content = rng.randbytes(rng.randrange(1, 3 * PAGE))
-        zeros = rng.randrange(1, 4 * PAGE) if flags & W else 0
+        zeros = rng.randrange(1, 4 * PAGE) if flags & W else rng.randrange(PAGE, 3 * PAGE)
         programs.append(Program(start, content, flags, len(content) + zeros))
         address = start + programs[-1].size
     programs.append(Program(address + 5 * PAGE // PAGE * PAGE, b"", R | W, rng.randrange(1, 3 * PAGE)))  # nothing but zeros
@@ -49,9 +50,9 @@ def check_memory(guest: Guest, pid: int, elf: Elf, base: int) -> None:
         first, end = start // PAGE * PAGE, -(-(start + program.size) // PAGE) * PAGE
         before = data[offset // PAGE * PAGE : offset]
         check(expected=before, seen=memory.read(first, start - first, what), what=f"the part of the file in front of {what}")
-        if program.flags & W:
-            zeros = memory.read(start + size, end - start - size, what)
-            check(expected=b"", seen=zeros.strip(b"\0")[:16], what=f"what isn't 0 behind the file's part of {what}")
+        zeros_at = start + size if program.flags & W else -(-(start + size) // PAGE) * PAGE
+        zeros = memory.read(zeros_at, max(0, end - zeros_at), what)
+        check(expected=b"", seen=zeros.strip(b"\0")[:16], what=f"what isn't 0 behind the file's part of {what}")
         for page in range(first, end, PAGE):
             mapping = memory.pages.at(page)
             assert mapping
@@ -70,6 +71,26 @@ def test_segments_are_in_memory(guest_with: Guests, rng: random.Random) -> None:
         pid = guest.start(path)
         check_memory(guest, pid, elf, 0)
         guest.end(pid)
+
+
+@item("C2", points=2)
+def test_regions_of_segments(guest_with: Guests) -> None:
+    """Each segment's region has just the rights of its flags, and keeps the program's file, even one that is removed."""
+    programs = [Program(0x600000 + 0x10000 * flags, b"segment", flags) for flags in range(8)]
+    elf = with_programs([*programs, Program(0x700000, b"text" * (75 * PAGE), R)], wait_for_ever())
+    guest = guest_with({"/p": elf.to_bytes()})
+    caller = guest.caller()
+    pid = guest.start("/p")
+    regions = {region[0]: region[2:] for region in guest.regions(pid)}
+    wanted = {hex(program.address): (access(program.flags), "program") for program in programs}
+    check(expected=wanted, seen={hex(program.address): regions.get(program.address) for program in programs}, what="rights and kinds of regions by their start")
+    free = []
+    for step in (lambda: None, lambda: caller.unlink("/p"), lambda: guest.end(pid)):
+        step()
+        caller.sync()
+        free.append(caller.statfs("/").free_blocks)
+    check(expected=free[0], seen=free[1], what="free blocks of the disk after the file of a program that runs was removed, and before")
+    check_that(free[2] >= free[1] + 300, expected=f"at least {free[1] + 300}", seen=free[2], what="free blocks after the program was ended")
 
 
 @item("C2", points=4)
@@ -148,7 +169,8 @@ def test_the_stack_grows_to_its_guard(guest_with: Guests, program: ProgramFile) 
     said = puppets.crash(pid, "stack", 4000)
     check_that("SIGSEGV" in said, expected="SIGSEGV", seen=said, what="the end of a process that uses 16 MiB of stack")
     executable = guest.start("/x")
-    check(expected="rwx", seen=stack_of(guest, executable)[2], what="the rights of the stack of a program whose PT_GNU_STACK has PF_X")
+    check(expected=(STACK_TOP - FIRST_STACK, STACK_TOP, "rwx"), seen=stack_of(guest, executable)[:3],
+          what="the stack of a program that has just begun, whose PT_GNU_STACK has PF_X: start, end, rights")
 
 
 def stack_of(guest: Guest, pid: int) -> tuple[int, int, str, str]:
@@ -173,13 +195,26 @@ def test_segments_that_linux_takes(guest_with: Guests) -> None:
 
 @item("C2", points=3)
 def test_the_interpreter_lies_beside_the_program(guest_with: Guests, rng: random.Random) -> None:
-    """The interpreter is loaded as well, apart from the program, and runs first."""
+    """The interpreter is loaded as well, apart from the program, and runs first; the break is behind the program."""
     loader = draw_program(rng, 0, SHARED)
     elf = with_programs([Program(0x500000, b"/lib/loader\0", R, type=3), Program(0x700010, rng.randbytes(5000), R | W, 9000)], exit_with(9))
-    guest = guest_with({"/p": elf.to_bytes(), "/lib/loader": loader.to_bytes()})
+    asker = with_programs([Program(0x200000, bytes(128), R | W)], b"", 0, type=SHARED)
+    asker = with_programs(asker.programs[1:], ask_for_the_break(asker.entry, 0x200000) + wait_for_ever(), 0, type=SHARED)
+    asked = with_programs([Program(0x500000, b"/lib/asker\0", R, type=3), Program(0x700010, b"data", R | W, 9000)], exit_with(9))
+    guest = guest_with({"/p": elf.to_bytes(), "/lib/loader": loader.to_bytes(), "/q": asked.to_bytes(), "/lib/asker": asker.to_bytes()})
     pid = guest.start("/p")
     regions = [region for region in guest.regions(pid) if region[3] == "program"]
     base = next(region[0] for region in regions if region[0] > 0x1000000)
     check_memory(guest, pid, loader, base - loader.placed()[0].address // PAGE * PAGE)
     own = [region for region in regions if region[0] < 0x1000000]
     check(expected=0x400000, seen=min(region[0] for region in own), what="the lowest address of the program itself")
+    guest.end(pid)
+    pid = guest.start("/q")
+    data = max(region[0] for region in guest.regions(pid) if region[3] == "program")  # the interpreter's
+    check(expected="0x703000", seen=hex(guest.memory(pid).word(data, "what brk() gave")), what="the break of a program with an interpreter, whose last page ends there")
+
+
+def ask_for_the_break(code_at: int, area: int) -> bytes:
+    """brk(0), its result stored at `area`."""
+    call_brk = b"\xb8\x0c\0\0\0\x31\xff\x0f\x05"
+    return call_brk + store_registers(code_at + len(call_brk), area)

@@ -20,15 +20,20 @@ pytestmark = stands_on(STARTS)
 
 AREA = 0x600000
 STACK_TOP = 0x7FFFFFFFF000
+SIGHUP, SIGUSR1, SIGTERM = 1, 10, 15
+SIG_IGN, SA_RESTORER = 1, 0x04000000
 
 
-def teller(base: int = 0x400000, kind: int = 2, interpreter: bytes = b"") -> Elf:
-    """A program that stores its first registers at AREA and waits."""
+ASK_PROCESSOR = b"\xb8\x01\0\0\0\x0f\xa2"  # CPUID, leaf 1
+
+
+def teller(base: int = 0x400000, kind: int = 2, interpreter: bytes = b"", first: bytes = b"") -> Elf:
+    """A program that stores its first registers, or what they are after some code, at AREA and waits."""
     programs = [Program(AREA + base - 0x400000, bytes(128), R | W)]
     if interpreter:
         programs.append(Program(base + 0x300000, interpreter, R, type=3))
     code_at = entry_of(programs, base)
-    return with_programs(programs, store_registers(code_at, AREA + base - 0x400000) + wait_for_ever(), base, type=kind)
+    return with_programs(programs, first + store_registers(code_at + len(first), AREA + base - 0x400000) + wait_for_ever(), base, type=kind)
 
 
 def registers(guest: Guest, pid: int, area: int = AREA) -> dict[str, int]:
@@ -45,7 +50,8 @@ def draw_strings(rng: random.Random, most: int) -> list[bytes]:
 @item("C3", points=6)
 def test_the_stack_word_by_word(guest_with: Guests, rng: random.Random) -> None:
     """argc, argv, envp, every auxiliary entry and the strings, at a stack pointer that is a multiple of 16."""
-    guest = guest_with({"/dir/teller": teller().to_bytes()})
+    guest = guest_with({"/dir/teller": teller().to_bytes(), "/processor": teller(first=ASK_PROCESSOR).to_bytes()})
+    capabilities = hex(registers(guest, exec_and_wait(guest, "/processor"))["rdx"])
     randoms = set()
     for _ in range(4):
         arguments, environment = draw_strings(rng, 12), draw_strings(rng, 9)
@@ -59,7 +65,7 @@ def test_the_stack_word_by_word(guest_with: Guests, rng: random.Random) -> None:
         expected = {stack.PHDR: 0x400000 + HEADER.size, stack.PHENT: PROGRAM.size, stack.PHNUM: len(elf.programs), stack.PAGESZ: PAGE, stack.BASE: 0,
                     stack.FLAGS: 0, stack.ENTRY: elf.entry, stack.UID: 0, stack.EUID: 0, stack.GID: 0, stack.EGID: 0, stack.CLKTCK: 100, stack.SECURE: 0}
         check(expected=expected, seen={kind: aux[kind] for kind in expected}, what="values of the auxiliary vector by type")
-        check_that(aux[stack.HWCAP] >> 25 & 1, expected="CPUID's bits, SSE (25) among them", seen=hex(aux[stack.HWCAP]), what="AT_HWCAP")
+        check(expected=capabilities, seen=hex(aux[stack.HWCAP]), what="AT_HWCAP, which is CPUID's leaf 1, EDX")
         check(expected=b"/dir/teller", seen=first.memory.string(aux[stack.EXECFN], "AT_EXECFN"), what="AT_EXECFN")
         randoms.add(first.memory.read(aux[stack.RANDOM], 16, "AT_RANDOM"))
         places = [*first.strings, aux[stack.EXECFN], aux[stack.RANDOM]]
@@ -133,7 +139,7 @@ def test_descriptors_close_or_stay(guest_with: Guests, program: ProgramFile, rng
 
 @item("C3", points=2)
 def test_the_process_is_the_same(guest_with: Guests, program: ProgramFile) -> None:
-    """pid, parent, current directory, umask and blocked signals stay; the name is the new program's."""
+    """pid, parent, current directory, umask and signals blocked, pending, ignored stay; handlers go, the name is the new program's."""
     guest = guest_with({f"/elf/{PUPPET}": program(PUPPET), "/folder/inside": b"x"})
     parent = guest.caller()
     child = parent.fork()
@@ -142,6 +148,11 @@ def test_the_process_is_the_same(guest_with: Guests, program: ProgramFile) -> No
     mask = child.buffer(16)
     mask.store(struct.pack("<Q", 1 << 9 | 1 << 11))  # SIGUSR1, SIGUSR2
     call(child, "rt_sigprocmask", 2, mask.address, 0, 8)
+    action = child.buffer(32)
+    for signal, handler in ((SIGHUP, SIG_IGN), (SIGTERM, action.address)):
+        action.store(struct.pack("<4Q", handler, SA_RESTORER, action.address, 0))
+        call(child, "rt_sigaction", signal, action.address, 0, 8)
+    call(child, "kill", child.pid, SIGUSR1)
     after = exec_as(guest, child, f"/elf/{PUPPET}", [b"again"], [])
     check(expected=(child.pid, parent.pid), seen=(call(after, "getpid"), call(after, "getppid")), what="pid and parent after exec")
     check(expected=0o27, seen=call(after, "umask", 0), what="the umask after exec")
@@ -149,6 +160,11 @@ def test_the_process_is_the_same(guest_with: Guests, program: ProgramFile) -> No
     seen = after.buffer(16)
     call(after, "rt_sigprocmask", 0, 0, seen.address, 8)
     check(expected=1 << 9 | 1 << 11, seen=struct.unpack("<Q", seen.load(8))[0], what="the mask of blocked signals after exec")
+    call(after, "rt_sigpending", seen.address, 8)
+    check(expected=1 << SIGUSR1 - 1, seen=struct.unpack("<Q", seen.load(8))[0], what="the pending signals after exec")
+    for signal, handler in ((SIGHUP, SIG_IGN), (SIGTERM, 0)):
+        call(after, "rt_sigaction", signal, 0, seen.address, 8)
+        check(expected=handler, seen=struct.unpack("<Q", seen.load(8))[0], what=f"what is done about signal {signal} after exec (0: the default, 1: nothing)")
     check(expected=PUPPET, seen=guest.puppets.processes()[child.pid]["name"], what="the name that `ps` shows")
 
 

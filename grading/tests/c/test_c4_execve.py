@@ -12,10 +12,10 @@ from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.tests.b.process import PAGE, Process
 from grading.tests.c import stack
-from grading.tests.c.conftest import Guests
+from grading.tests.c.conftest import Guests, ProgramFile
 from grading.tests.c.elf_files import small
 from grading.tests.c.exec_calls import EXECVE, EXECVEAT, call, check_intact, exec_and_wait, exec_as, exec_words, place, try_exec, try_exec_at, vector
-from grading.tests.c.guest import STARTS, Guest
+from grading.tests.c.guest import PUPPET, STARTS, Guest
 from grading.tests.c.hostile import all_hostile, expected, linux_results
 from grading.tests.c.test_c3_start import registers, teller
 
@@ -43,6 +43,7 @@ def test_wrong_files_leave_the_caller_intact(guest_with: Guests) -> None:
     arguments, environment, path = vector(caller, (b"x",)), vector(caller, ()), caller.buffer(PAGE)
     path.store(b"none\0")
     try_exec(caller, path.address, arguments, environment)
+    closing = caller.open("ld-good", os.O_RDONLY | os.O_CLOEXEC)
     before = guest.regions(caller.pid)
     check_intact(guest, caller, before, "a first call")
     frames = guest.frames_in_use()
@@ -50,6 +51,7 @@ def test_wrong_files_leave_the_caller_intact(guest_with: Guests) -> None:
         path.store(file.name.encode() + b"\0")
         check(expected=expected(file, linux), seen=try_exec(caller, path.address, arguments, environment), what=f"execve() of `{file.name}` ({len(file.content)} bytes)")
     check_intact(guest, caller, before, f"{len(wrong)} calls of execve() that failed")
+    check(expected=0, seen=caller.attempt().lseek(closing, 0, os.SEEK_CUR), what="lseek() of a descriptor of the caller's with close-on-exec after them")
     check(expected=frames, seen=guest.frames_in_use(), what="frames in use after them, and before")
 
 
@@ -74,8 +76,8 @@ def test_right_files_run(guest_with: Guests) -> None:
 
 @item("C4", points=2)
 def test_paths(guest_with: Guests) -> None:
-    """What isn't there, isn't a file, may not be executed, can't be read as a path."""
-    guest = guest_with({"/bin/good": small(3).to_bytes(), "/bin/plain": (small(3).to_bytes(), 0o644), "/folder/x": b""})
+    """What isn't there, isn't a file, may not be executed by root or by another user, can't be read as a path."""
+    guest = guest_with({"/bin/good": small(3).to_bytes(), "/bin/plain": (small(3).to_bytes(), 0o644), "/folder/x": b"", "/bin/root": (small(3).to_bytes(), 0o700)})
     caller = guest.caller()
     caller.symlink("/bin/loop", "/bin/loop")
     caller.symlink("/bin/good", "/bin/link")
@@ -85,6 +87,9 @@ def test_paths(guest_with: Guests) -> None:
         check(expected=error, seen=try_exec(caller, path), what=f'execve("{path[:40]}")')
     for address in (0, 8, 0xFFFF_8000_0000_0000, 0x7FFF_FFFF_FFFF):
         check(expected="EFAULT", seen=try_exec(caller, address), what=f"execve() of a path at {address:#x}")
+    user = caller.fork()
+    call(user, "setuid", 1000)
+    check(expected="EACCES", seen=try_exec(user, "/bin/root"), what="execve() by user 1000 of root's program with permissions 0700")
     check(expected=before, seen=[region for region in guest.regions(caller.pid) if region in before], what="the caller's regions")
     check(expected="exited status=3", seen=guest.run("/bin/link"), what="how a program ends that is reached by a symbolic link")
 
@@ -185,9 +190,9 @@ def test_scripts(guest_with: Guests, rng: random.Random) -> None:
 
 
 @item("C4", points=2)
-def test_set_ids(guest_with: Guests) -> None:
-    """The set-user-ID and set-group-ID bits of a program make its owner and group the process's, and AT_SECURE says so."""
-    guest = guest_with({"/teller": teller().to_bytes(), "/script": b"#!/teller\n"})
+def test_set_ids(guest_with: Guests, program: ProgramFile) -> None:
+    """The set-user-ID and set-group-ID bits of a program make its owner and group the process's, for files too, and AT_SECURE says so."""
+    guest = guest_with({"/teller": teller().to_bytes(), "/script": b"#!/teller\n", f"/elf/{PUPPET}": program(PUPPET), "/of-78": (b"x", 0o040), "/of-root": (b"x", 0o600)})
     caller = guest.caller()
     for path, mode, user, group in (("/teller", 0o4755, 1000, 0), ("/teller", 0o2755, 0, 2000), ("/teller", 0o6755, 1000, 2000), ("/teller", 0o2745, 0, 0), ("/teller", 0o755, 0, 0)):
         caller.call("lchown", place(caller, path), 1000, 2000)
@@ -201,6 +206,25 @@ def test_set_ids(guest_with: Guests) -> None:
     caller.chmod("/script", 0o6755)
     aux = arguments_of(guest, exec_and_wait(guest, "/script"))[1]
     check(expected=(0, 0), seen=(aux[stack.EUID], aux[stack.EGID]), what="AT_EUID and AT_EGID behind a script with these bits")
+    caller.call("lchown", place(caller, f"/elf/{PUPPET}"), 1000, 2000)
+    caller.chmod(f"/elf/{PUPPET}", 0o6755)
+    caller.call("lchown", place(caller, "/of-78"), 0, 78)
+    groups = caller.buffer(8)
+    groups.store(struct.pack("<2I", 77, 78))
+    call(caller, "setgroups", 2, groups.address)
+    check_ids(exec_as(guest, caller, f"/elf/{PUPPET}"))
+
+
+def check_ids(process: Process) -> None:
+    """Of a process of root's with the groups 77 and 78 that executed a program of user 1000 and group 2000 with both bits."""
+    numbers = process.buffer(16)
+    for name, wanted in (("getresuid", (0, 1000, 1000)), ("getresgid", (0, 2000, 2000))):
+        call(process, name, *(numbers.address + 4 * index for index in range(3)))
+        check(expected=wanted, seen=struct.unpack("<3I", numbers.load(12)), what=f"{name}(): real, effective, saved")
+    count = call(process, "getgroups", 4, numbers.address)
+    check(expected=(77, 78), seen=struct.unpack(f"<{count}I", numbers.load(4 * count)), what="getgroups()")
+    process.fails("EACCES").open("/of-root")
+    process.open("/of-78")
 
 
 @item("C4", points=3)
