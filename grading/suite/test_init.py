@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,49 +9,18 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from grading import ROOT
 from grading.machine.machine import Machine
-from grading.machine.qemu import DataDisk
+from grading.suite.login import answer, boot, key, log_in, people, prompt
 
-BACKSTOP_S = 600
 MONITOR_KEY = "\x1d"  # ^]
 SAY = "echo started >/dev/tty"  # so that keys come when the line editor has given the terminal up
 STARTED = r"^started\r\n"
 
 
-def boot(complete: Path, options: str = "init=/sbin/init") -> Machine:
-    disk = DataDisk(complete / "disk.img", snapshot=True)
-    return Machine(complete / "kernel.elf", initrd=ROOT / "build/user/programs.cpio", options=f"channel {options}", disks=[disk])
-
-
 @pytest.fixture(scope="module")
 def machine(complete: Path) -> Iterator[Machine]:
     with boot(complete) as running:
-        running.channel.command("window 24 200")  # so that no command wraps
         yield running
-
-
-def prompt(name: str) -> str:
-    return rf"^{name}@cairn:\S*[#$] "
-
-
-def log_in(machine: Machine, name: str) -> None:
-    machine.console.wait_for("cairn login: ")
-    machine.console.send(f"{name}\r")
-    machine.console.wait_for(prompt(name))
-
-
-def answer(machine: Machine, command: str, name: str = "root") -> str:
-    """What the shell prints for a command."""
-    machine.console.send(f"{command}; echo ' 'end\r")
-    shown = machine.console.read_to(r"^ end\r\n").replace("\r\n", "\n")
-    machine.console.wait_for(prompt(name))
-    return shown.partition("\n")[2].removesuffix(" end\n")
-
-
-def key(machine: Machine, keys: str, shown: str) -> str:
-    machine.console.send(keys)
-    return machine.console.wait_for(shown)[0]
 
 
 def test_a_person_works_at_the_console(machine: Machine) -> None:
@@ -111,27 +79,19 @@ def test_others_are_refused(machine: Machine) -> None:
 
 
 def test_no_init_no_kernel(complete: Path) -> None:
-    with boot(complete, "init=/bin/false") as machine:
+    with boot(complete, "/bin/false") as machine:
         machine.console.wait_for(r"process 1 \(false\) exited with status 1\r\n")
         machine.console.wait_for("panic: process 1, the init program, ended")
 
 
 @pytest.mark.parametrize(("program", "why"), [("/bin/none", "there is no such program"), ("/etc/motd", "it can't be run")])
 def test_an_init_that_never_ran_is_none(complete: Path, program: str, why: str) -> None:
-    with boot(complete, f"init={program}") as machine:
+    with boot(complete, program) as machine:
         machine.console.wait_for(f"init={program}: {why}; the monitor goes on")
         machine.console.wait_for("cairn> ")
         machine.console.send("run hello\r")
         machine.console.wait_for("^Hello from process 2, ")
         machine.console.wait_for("^pid=2 exited status=0")
-
-
-def people(command: str) -> pexpect.spawn:
-    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name} | {"TERM": "dumb"}
-    terminal = pexpect.spawn(command, cwd=ROOT, env=environment, encoding="utf-8", timeout=BACKSTOP_S)
-    if terminal.expect_exact(["Ctrl-A x leaves QEMU", "in use by a running QEMU"]) == 1:
-        pytest.skip("another machine runs from build/all/kept-disk.img: leave it first")
-    return terminal
 
 
 def test_make_qemu_boots_to_a_login(complete: Path) -> None:
@@ -142,9 +102,10 @@ def test_make_qemu_boots_to_a_login(complete: Path) -> None:
         terminal.send("root\r")
         terminal.expect_exact("root@cairn:~# ")
         assert "The key ^] " in terminal.before
-        terminal.send("\x01x")
+        terminal.send("poweroff\r")
         terminal.expect(pexpect.EOF)
     with people("make qemu MONITOR=1") as terminal:
+        assert "not unmounted" not in terminal.before
         terminal.expect_exact("cairn> ")
         assert "login" not in terminal.before
         terminal.send("\x01x")

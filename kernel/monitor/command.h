@@ -64,10 +64,6 @@ std::span<const Command> disk_commands();
 [[gnu::weak]] std::span<const Command> file_walk_commands();
 [[gnu::weak]] std::span<const Command> elf_commands();
 
-/// Before the machine stops or restarts: all file systems written and marked clean. What goes wrong is
-/// in the log. Null without lab B.
-[[gnu::weak]] void stop_file_systems();
-
 /// Runs a line. An empty line does nothing; for an unknown command the message hints at the nearest, and
 /// for a wrong number of arguments it says which there are: EINVAL.
 Result<void> run_command_line(MonitorSession& session, std::string_view line);

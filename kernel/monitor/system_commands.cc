@@ -1,6 +1,5 @@
 // help, metrics, log, fail, window, reboot, halt.
-#include "acpi/acpi.h"
-#include "arch/cpu.h"
+#include "acpi/power.h"
 #include "debug/kernel_test.h"
 #include "debug/log.h"
 #include "debug/trace.h"
@@ -9,6 +8,7 @@
 #include "monitor/command.h"
 #include "syscalls/table.h"
 #include "tty/console.h"
+#include "vfs/mount.h"
 
 namespace cairn {
 
@@ -76,19 +76,13 @@ Result<void> window(MonitorSession& session, Arguments arguments) {
 
 Result<void> reboot(MonitorSession&, Arguments) {
   if (stop_file_systems != nullptr) stop_file_systems();
-  disable_interrupts();
-  out8(0xcf9, 0x06);  // reset control register of PCI chipsets: full reset
-  out8(0x64, 0xfe);   // the keyboard controller's reset line
-  halt_forever();
+  restart_machine();
 }
 
-/// ACPI's S5. Its type would come from AML; QEMU's is 0.
 Result<void> halt(MonitorSession& session, Arguments) {
   if (stop_file_systems != nullptr) stop_file_systems();
   print(session.out, "halted\n");
-  disable_interrupts();
-  if (acpi_info().pm1a_control != 0) out16(acpi_info().pm1a_control, 1 << 13);
-  halt_forever();
+  power_off();
 }
 
 constexpr Command kCommands[] = {

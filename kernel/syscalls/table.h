@@ -117,6 +117,7 @@
   X(162, sync, "")                                                   \
   X(165, mount, "source, target, type, flags, data")                 \
   X(166, umount2, "target, flags")                                   \
+  X(169, reboot, "magic, second_magic, operation, words")            \
   X(186, gettid, "")                                                 \
   X(200, tkill, "tid, signal")                                       \
   X(217, getdents64, "fd, buffer, size")                             \

@@ -98,5 +98,8 @@ Result<void> unmount_place(Place& where);
 /// Writes everything back, file systems and what was written to devices' files, and waits until it is on
 /// the media; the first error. May sleep; no lock held that FileSystem::sync() takes.
 Result<void> sync_all();
+/// Before the machine stops or restarts: everything written, and all file systems marked clean. What goes wrong
+/// is in the log. May sleep. Null without lab B.
+[[gnu::weak]] void stop_file_systems();
 
 }  // namespace cairn

@@ -147,4 +147,14 @@ Result<void> sync_all() {
   return first.ok() ? devices : first;
 }
 
+void stop_file_systems() {
+  auto devices = sync_device_pages();
+  if (!devices.ok()) log_error("vfs", "sync of devices: {}", errno_name(devices.error()));
+  MountWalk walk;
+  while (Mount* mount = walk.next()) {
+    auto stopped = mount->file_system->shut_down();
+    if (!stopped.ok()) log_error("vfs", "{}: {}", mount->source, errno_name(stopped.error()));
+  }
+}
+
 }  // namespace cairn

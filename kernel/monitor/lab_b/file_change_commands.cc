@@ -1,5 +1,4 @@
 // write, mkdir, rm, mv, sync: changing files.
-#include "debug/log.h"
 #include "monitor/lab_b/file_paths.h"
 #include "vfs/file_ops.h"
 #include "vfs/name_ops.h"
@@ -67,13 +66,5 @@ constexpr Command kCommands[] = {
 }  // namespace
 
 std::span<const Command> file_change_commands() { return kCommands; }
-
-void stop_file_systems() {
-  MountWalk walk;
-  while (Mount* mount = walk.next()) {
-    auto stopped = mount->file_system->shut_down();
-    if (!stopped.ok()) log_error("vfs", "{}: {}", mount->source, errno_name(stopped.error()));
-  }
-}
 
 }  // namespace cairn
