@@ -1,5 +1,5 @@
-"""ext2 as a program of the host (grading/fuzz), under AddressSanitizer and UBSan: disks that libFuzzer makes up,
-random operations beside a model of what files should be, and the power going after any write of theirs.
+"""Parts of the kernel as programs of the host (grading/fuzz), under AddressSanitizer and UBSan. ELF: files that libFuzzer makes
+up. ext2: disks that it makes up, random operations beside a model of what files should be, and the power going after any write of theirs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ import pytest
 from grading.judge import ext2_judge
 from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import one_at_a_time
-from grading.suite.samples import ALL_FUZZED_DISKS, FUZZED_DISKS, STRESS_CUTS
+from grading.suite.samples import ALL_FUZZED_DISKS, ALL_FUZZED_ELF_FILES, FUZZED_DISKS, FUZZED_ELF_FILES, STRESS_CUTS
+from grading.tests.c.elf_files import Program, exit_with, small, with_programs
+from grading.tests.c.hostile import Hostile, all_hostile
 
 DISK = 256 * 1024  # bytes; as large as the target's
+ELF_FILE = 8192  # bytes at most
 OPERATIONS = 4000  # of the stress program
 INPUT_S = 120  # by the clock, and other tests keep the machine busy: an input that takes longer is a finding
 BACKSTOP_S = 600  # a program that takes longer is stuck
@@ -27,7 +30,7 @@ BLOCK_SIZES = (1024, 2048, 4096)
 
 @pytest.fixture(scope="module")
 def programs(root: Path) -> Path:
-    """The folder with both programs, built."""
+    """The folder with the programs, built."""
     with one_at_a_time(root, "fuzz"):
         done = subprocess.run(["make", "-C", "grading/fuzz", f"-j{os.cpu_count()}"], cwd=root, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False, env={**os.environ, "MAKEFLAGS": ""})
@@ -50,6 +53,20 @@ def run(command: Sequence[object], folder: Path, backstop_s: float = BACKSTOP_S)
         pytest.fail(f"{command[0]} didn't end within {backstop_s:.0f} s and was ended. It said at last: {said[-2000:] or 'nothing'}")
     assert done.returncode == 0, done.stdout[-4000:]
     return done.stdout
+
+
+def test_elf_files_that_libfuzzer_makes_up(programs: Path, seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A finding leaves the file in the test's folder, as crash-…, and its report here. It begins with the wrong files of lab C's rubric."""
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    sections = small(sections=[(b".text", 1, 0, 64), (b".bss", 8, 64, 64)]).to_bytes()
+    most = with_programs([Program(0, type=0)] * 72, exit_with(0)).to_bytes() + bytes(500)
+    for file in [*all_hostile(), Hostile("sections", sections), Hostile("most-headers", most)]:
+        if len(file.content) <= ELF_FILE:
+            (corpus / file.name).write_bytes(file.content)
+    count = ALL_FUZZED_ELF_FILES if request.config.getoption("--all") else FUZZED_ELF_FILES
+    said = run([programs / "fuzz_elf", f"-max_len={ELF_FILE}", f"-timeout={INPUT_S}", f"-seed={seed}", f"-runs={count}", corpus], tmp_path)
+    assert f"Done {count} runs" in said, said[-1000:]
 
 
 def test_disks_that_libfuzzer_makes_up(programs: Path, seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -7,6 +7,8 @@ namespace cairn {
 
 inline constexpr VirtAddr kUserStart{0x1000};
 inline constexpr VirtAddr kUserEnd{0x0000'7fff'ffff'f000};
+inline constexpr VirtAddr kUserStackTop = kUserEnd;
+inline constexpr uint64_t kUserStackSize = 8ull << 20;
 
 /// Where physical address 0 is (host.cc).
 extern uint8_t* host_memory;
