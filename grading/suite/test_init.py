@@ -15,19 +15,21 @@ from grading.suite.login import answer, boot, key, log_in, people, prompt
 MONITOR_KEY = "\x1d"  # ^]
 SAY = "echo started >/dev/tty"  # so that keys come when the line editor has given the terminal up
 STARTED = r"^started\r\n"
+AT_24 = r"\x1b\[24;1H\x1b\[K"  # where vi says what it is doing
 
 
 @pytest.fixture(scope="module")
 def machine(complete: Path) -> Iterator[Machine]:
+    """Where root is logged in, before each test and after it."""
     with boot(complete) as running:
+        log_in(running)
         yield running
 
 
 def test_a_person_works_at_the_console(machine: Machine) -> None:
-    log_in(machine, "root")
     assert answer(machine, "id; tty; pwd; hostname") == "uid=0(root) gid=0(root) groups=0(root)\n/dev/ttyS0\n/root\ncairn\n"
     assert re.fullmatch(r"Hello from process \d+, child of \d+\.\n", answer(machine, "hello"))  # the course's own
-    assert answer(machine, "echo nobody elses >secret; chmod 600 secret; cat secret | tr a-z A-Z") == "NOBODY ELSES\n"
+    assert answer(machine, "echo words | tr a-z A-Z") == "WORDS\n"
     # A loop in the foreground, of which ^C makes an end; the shell lives.
     key(machine, f"{SAY}; while :; do :; done\r", STARTED)
     key(machine, "\x03", prompt("root"))
@@ -53,6 +55,52 @@ def test_a_person_works_at_the_console(machine: Machine) -> None:
     answer(machine, "kill -9 %1; wait")
 
 
+def test_vi_edits_a_file_and_saves_it(machine: Machine) -> None:
+    machine.channel.command("window 24 80")
+    key(machine, "vi poem\r", rf"{AT_24}- poem 1/1 100%")
+    key(machine, "i", rf"{AT_24}I poem")
+    key(machine, "roses\rviolets", r"\x1b\[1;1Hroses\x1b\[2;1Hviolets")
+    key(machine, "\x1b", rf"{AT_24}- poem \[Modified\] 2/2 100%")
+    key(machine, "kx", r"\[Modified\] 1/2 50%")  # up, and the last letter goes
+    key(machine, ":w\r", rf"{AT_24}'poem' 2L, 13C")
+    key(machine, ":q\r", r"\x1b\[\?1049lroot@cairn:~# ")
+    assert answer(machine, "cat poem") == "rose\nviolets\n"
+
+
+def test_less_pages_and_quits(machine: Machine) -> None:
+    machine.channel.command("window 24 80")
+    key(machine, "seq 100 >count; less count\r", r"\x1b\[K1\r\n(?s:.*)\x1b\[K23\r\n\x1b\[24;0H")
+    key(machine, " ", r"^\x1b\[K46\r\n\x1b\[24;0H\x1b\[K:")
+    key(machine, "b", r"\x1b\[K1\r\n(?s:.*)\x1b\[K23\r\n")
+    key(machine, "G", r"^\x1b\[K100\r\n(?s:.*)\(END\)")
+    key(machine, "q", r"\x1b\[Kroot@cairn:~# ")
+
+
+def test_programs_follow_the_window(machine: Machine) -> None:
+    machine.channel.command("window 24 80")
+    key(machine, "seq 100 >count; less count\r", r"^\x1b\[K23\r\n\x1b\[24;0H")
+    machine.channel.command("window 10 60")
+    machine.console.wait_for(r"^\x1b\[K9\r\n\x1b\[10;0H")
+    key(machine, "q", r"\x1b\[Kroot@cairn:~# ")
+    assert answer(machine, "stty size") == "10 60\n"
+    key(machine, "vi count\r", r"\x1b\[9;1H9(?s:.*)\x1b\[10;1H\x1b\[K- count 1/100 1%")
+    machine.channel.command("window 6 200")
+    machine.console.wait_for(r"\x1b\[5;1H5 (?s:.*)\x1b\[6;1H\x1b\[K- count 1/100 1%")
+    key(machine, ":q\r", r"\x1b\[\?1049lroot@cairn:~# ")
+
+
+def test_the_shell_remembers_and_edits_lines(machine: Machine) -> None:
+    up, left = "\x1b[A", "\x1b[D"
+    for word in ("first", "second"):
+        answer(machine, f"echo {word}")
+    key(machine, f"{up}{up}\r", r"^first\r\n")
+    machine.console.wait_for(prompt("root"))
+    key(machine, f"echo wrd{left}{left}o\r", r"^word\r\n")  # editing is not only at the end
+    machine.console.wait_for(prompt("root"))
+    key(machine, "cat /etc/mo\t\r", "^Welcome to Cairn")  # names are completed
+    machine.console.wait_for(prompt("root"))
+
+
 def test_the_monitor_is_one_key_away(machine: Machine) -> None:
     key(machine, MONITOR_KEY, "cairn> ")
     assert key(machine, "ps\r", r"^pid=1 .*name=init\r\n")
@@ -62,6 +110,7 @@ def test_the_monitor_is_one_key_away(machine: Machine) -> None:
 
 
 def test_others_are_refused(machine: Machine) -> None:
+    answer(machine, "echo nobody elses >secret; chmod 600 secret")
     machine.console.send("exit\r")
     log_in(machine, "student")
     assert answer(machine, "id -un; id -gn; pwd", "student") == "student\nstudent\n/home/student\n"
