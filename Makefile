@@ -172,8 +172,16 @@ $(lab_objects): lab_flags := $(if $(filter qemu-gdb,$(goals)),-Og)
 $(lab_objects): $(OUT)/obj/lab-flags
 $(call stamp,$(OUT)/obj/lab-flags,$(if $(filter qemu-gdb,$(goals)),-Og))
 
+# Headers that need a heap, exceptions or files compile, and fail only at linking, without the student's line.
+freestanding := kernel/lib/freestanding.txt
+$(lab_objects): refuse_hosted = @awk 'NR == FNR { known["<" $$1 ">"]; next } \
+  /^[ \t]*\#[ \t]*include[ \t]*</ && match($$0, /<[^>]*>/) && !((name = substr($$0, RSTART, RLENGTH)) in known) { \
+  print FILENAME ":" FNR ": error: " name " needs a hosted C++ library; use kernel/lib or one that $(freestanding) lists"; bad = 1 } \
+  END { exit bad }' $(freestanding) $< >&2
+
 $(OUT)/obj/%.cc.o: %.cc $(precompiled)
 	$(call show,C++,$<)
+	$(refuse_hosted)
 	@mkdir -p $(@D)
 	$(Q)$(CCACHE) $(CXX) -I$(OUT)/obj/kernel -include lib/precompiled.h -Winvalid-pch \
 	  $(call kernel_flags,$(CXX)) $(lab_flags) $(strict) $(depend) -c $< -o $(part)
@@ -196,8 +204,9 @@ $(OUT)/kernel.elf: $(kernel_objects) kernel/boot/kernel.ld kernel/debug/make_sym
 	@rm -f $(part).*
 	$(done)
 
+lost_sources = $(filter-out $(wildcard $(lab_sources)),$(lab_sources))
 $(lab_sources):
-	$(error $@ is missing: the lab's lab.toml lists it; take it back with: git checkout $@)
+	$(error missing, though lab.toml lists them: $(lost_sources); take them back with: git checkout $(lost_sources))
 
 -include $(kernel_objects:=.d)
 

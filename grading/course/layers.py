@@ -28,12 +28,7 @@ from grading.course import package_layers
 from grading.course.circles import circles
 
 ASSEMBLY_SUBSYSTEMS = {"arch", "boot"}
-FREESTANDING = {
-    "algorithm", "array", "atomic", "bit", "compare", "concepts", "cstdarg", "cstddef", "cstdint",
-    "climits", "initializer_list", "iterator", "limits", "new", "numeric", "optional", "span",
-    "string_view", "tuple", "type_traits", "utility", "variant", "version",
-    "stdarg.h", "stddef.h", "stdint.h",
-}
+FREESTANDING = "kernel/lib/freestanding.txt"  # the headers of the C++ library that need no hosted one
 COMPILE = ["g++", "-std=c++20", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-pic",
            "-fno-pie", "-mcmodel=kernel", "-mno-red-zone", "-mgeneral-regs-only",
            "-fno-threadsafe-statics", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
@@ -49,11 +44,12 @@ class Tree:
     """The kernel's and the labs' sources with their subsystems and includes."""
 
     def __init__(self, root: Path) -> None:
-        """Reads the tree. Raises OSError when kernel/layers.txt is missing."""
+        """Reads the tree. Raises OSError when kernel/layers.txt or FREESTANDING is missing."""
         self.root = root
         lines = (root / "kernel" / "layers.txt").read_text().splitlines()
         names = [line.partition("#")[0].strip() for line in lines]
         self.subsystems = [name for name in names if name]
+        self.freestanding = set((root / FREESTANDING).read_text().split())
         self.text = {path.relative_to(root).as_posix(): path.read_text(errors="replace")
                      for pattern in ("kernel/**/*", "labs/*/*")
                      for path in sorted(root.glob(pattern))
@@ -118,9 +114,9 @@ def _check_includes(tree: Tree) -> list[str]:
         for line, name, quoted in includes:
             here = f"{path}:{line}"
             if not quoted:
-                if name not in FREESTANDING:
+                if name not in tree.freestanding:
                     problems.append(f"{here}: <{name}> needs a hosted library; use kernel/lib or "
-                                    "a freestanding header")
+                                    f"one that {FREESTANDING} lists")
                 continue
             target = tree.resolve(path, name)
             if target is None:

@@ -17,7 +17,7 @@ SOURCE = '#include "lib/one.h"\nnamespace cairn { int %s(int x) { return x + kOn
 ISOLATION_TEST = '#include "cairn.h"\nint main(void) { say("isolated\\n"); return 0; }\n'
 FROM_HERE = ("Makefile", "user", "fs-images", "grading/__init__.py", "grading/__main__.py", "grading/course/__init__.py",
              "grading/course/lab.py", "grading/tools.sh", "grading/tools.txt",
-             "kernel/debug/make_symbols.py", "kernel/lib/precompiled.h", "labs/a-paging/lab.toml")
+             "kernel/debug/make_symbols.py", "kernel/lib/precompiled.h", "kernel/lib/freestanding.txt", "labs/a-paging/lab.toml")
 WRITTEN = b"what people wrote"
 LAB_FILES = ("page_table", "tlb", "frame_refs", "copy_on_write")
 
@@ -164,10 +164,20 @@ def test_two_makes_at_once_do_not_meet(small: Path) -> None:
     assert not list(small.rglob("*.part*"))
 
 
-def test_a_missing_lab_file_is_named(small: Path) -> None:
+def test_all_missing_lab_files_are_named(small: Path) -> None:
     built(make(small, "kernel", "LAB=a"))
-    (small / "labs/a-paging/tlb.cc").unlink()
-    assert "labs/a-paging/tlb.cc is missing" in error(make(small, "kernel", "LAB=a"))
+    missing = ["labs/a-paging/frame_refs.cc", "labs/a-paging/tlb.cc"]
+    for name in missing:
+        (small / name).unlink()
+    said = error(make(small, "kernel", "LAB=a"))
+    assert "missing" in said and said.endswith(f"git checkout {' '.join(missing)}.  Stop.")
+
+
+def test_a_header_of_the_hosted_library_is_refused_with_its_line(small: Path) -> None:
+    (small / "labs/a-paging/tlb.cc").write_text('#include <algorithm>\n#include "lib/one.h"\n  # include  <vector> // of pages\n')
+    run = make(small, "kernel", "LAB=a")
+    assert run.returncode != 0
+    assert "\nlabs/a-paging/tlb.cc:3: error: <vector> needs a hosted C++ library" in f"\n{run.stderr}"
 
 
 def test_a_build_folder_that_cannot_be_written_is_named(small: Path) -> None:
