@@ -27,6 +27,7 @@ std::string_view LineEditor::read_line(std::string_view prompt, Writer& out) {
   recalled_ = 0;
   bool complete = false;
   while (!complete) complete = handle(read_byte_(), out);
+  move_to(line_.length, out);
   out.write("\n");
   remember();
   return {line_.text, line_.length};
@@ -38,8 +39,10 @@ bool LineEditor::handle(char c, Writer& out) {
     case '\r':
     case '\n': return true;
     case control('C'):
+      move_to(line_.length, out);
       out.write("^C");
       line_ = {};
+      cursor_ = 0;
       return true;
     case 0x7f:
     case '\b': erase_before(out); break;
@@ -59,7 +62,7 @@ bool LineEditor::handle(char c, Writer& out) {
     case '\t': complete(out); break;
     case control('K'):
       line_.length = cursor_;
-      out.write("\x1b[K");
+      redraw_tail(out);
       break;
     case kEscape: handle_escape(out); break;
     default:
@@ -96,11 +99,31 @@ void LineEditor::handle_escape(Writer& out) {
   }
 }
 
-/// Shows what stands right of the cursor anew, and returns there.
+/// Shows a part of the line, where the terminal's cursor stands at its beginning. Behind a character in the last column
+/// that cursor waits whether another one comes: a blank takes it into the next row.
+void LineEditor::show(size_t begin, size_t end, Writer& out) {
+  if (begin == end) return;
+  out.write({line_.text + begin, end - begin});
+  if ((prompt_.size() + end) % columns_() == 0) out.write(" \r");
+}
+
+/// Takes the terminal's cursor from one position of the line to one before it, perhaps some rows up.
+void LineEditor::go_back(size_t from, size_t to, Writer& out) {
+  size_t columns = columns_(), end = prompt_.size() + from, start = prompt_.size() + to;
+  size_t up = end / columns - start / columns;
+  if (up == 0) {
+    for (size_t i = to; i < from; i++) out.write("\b");
+    return;
+  }
+  print(out, "\x1b[{}A\r", up);
+  if (start % columns != 0) print(out, "\x1b[{}C", start % columns);
+}
+
+/// Shows what stands right of the cursor anew, nothing behind it, and returns there.
 void LineEditor::redraw_tail(Writer& out) {
-  out.write({line_.text + cursor_, line_.length - cursor_});
-  out.write("\x1b[K");
-  for (size_t i = cursor_; i < line_.length; i++) out.write("\b");
+  show(cursor_, line_.length, out);
+  out.write("\x1b[J");
+  go_back(line_.length, cursor_, out);
 }
 
 void LineEditor::insert(char c, Writer& out) {
@@ -109,7 +132,7 @@ void LineEditor::insert(char c, Writer& out) {
                      line_.text + line_.length + 1);
   line_.text[cursor_++] = c;
   line_.length++;
-  out.write({&c, 1});
+  show(cursor_ - 1, cursor_, out);
   if (cursor_ < line_.length) redraw_tail(out);
 }
 
@@ -157,11 +180,8 @@ void LineEditor::complete(Writer& out) {
 }
 
 void LineEditor::move_to(size_t position, Writer& out) {
-  while (cursor_ > position) {
-    out.write("\b");
-    cursor_--;
-  }
-  out.write({line_.text + cursor_, position - cursor_});
+  if (position < cursor_) go_back(cursor_, position, out);
+  if (position > cursor_) show(cursor_, position, out);
   cursor_ = position;
 }
 

@@ -30,8 +30,11 @@ class LineEditor {
  public:
   using ReadByte = char (*)();
   using Offer = void (*)(std::string_view before, Completion& completion);
-  /// `offer` is told what stands before the word that is completed.
-  constexpr LineEditor(ReadByte read_byte, Offer offer) : read_byte_(read_byte), offer_(offer) {}
+  using Columns = size_t (*)();
+  /// `offer` is told what stands before the word that is completed; `columns` says how wide the terminal is, which must
+  /// go on in the next row by itself ("auto wrap").
+  constexpr LineEditor(ReadByte read_byte, Offer offer, Columns columns)
+      : read_byte_(read_byte), offer_(offer), columns_(columns) {}
 
   /// Shows the prompt and returns the line entered, without its end; valid until the next call.
   std::string_view read_line(std::string_view prompt, Writer& out);
@@ -52,6 +55,8 @@ class LineEditor {
   void erase_before(Writer& out);
   void erase_word(Writer& out);
   void erase_at(Writer& out);
+  void show(size_t begin, size_t end, Writer& out);
+  void go_back(size_t from, size_t to, Writer& out);
   void move_to(size_t position, Writer& out);
   void replace(const Line& line, Writer& out);
   void redraw_tail(Writer& out);
@@ -60,6 +65,7 @@ class LineEditor {
 
   ReadByte read_byte_;
   Offer offer_;
+  Columns columns_;
   std::string_view prompt_;
   Line line_;
   size_t cursor_ = 0;

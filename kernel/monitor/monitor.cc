@@ -5,19 +5,30 @@
 #include "memory/heap.h"
 #include "monitor/command.h"
 #include "monitor/line_editor.h"
+#include "process/program.h"
 #include "tty/console.h"
+#include "tty/tty.h"
 
 namespace cairn {
 
 namespace {
 
-/// Commands stand at the start of a line and after `help`.
-void offer_commands(std::string_view before, Completion& completion) {
-  if (!before.empty() && before != "help ") return;
-  for_each_command([&](const Command& command) { completion.offer(command.name); });
+/// Commands stand at the start of a line and after `help`, programs after `run`.
+void offer_words(std::string_view before, Completion& completion) {
+  if (before.empty() || before == "help ")
+    for_each_command([&](const Command& command) { completion.offer(command.name); });
+  if (before == "run ")
+    list_programs(
+        [](const char* name, void* offered) { static_cast<Completion*>(offered)->offer(name); },
+        &completion);
 }
 
-constinit LineEditor editor{read_console_byte, offer_commands};
+size_t console_columns() {
+  size_t columns = console_tty.window().columns;
+  return columns != 0 ? columns : 80;  // nobody said
+}
+
+constinit LineEditor editor{read_console_byte, offer_words, console_columns};
 
 /// Background programs that ended since the last prompt.
 void report_finished_jobs(MonitorSession& session) {
