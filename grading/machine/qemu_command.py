@@ -74,13 +74,23 @@ def command_line(arguments: argparse.Namespace) -> list[str]:
     if in_use(disk):
         raise qemu.QemuError(f"another QEMU writes to {disk}: leave it first (Ctrl-A x in its terminal)")
     command = [qemu.binary(), *qemu.machine(arguments.memory, icount=arguments.icount), *qemu.person()]
+    options = " ".join(filter(None, [window_option(), arguments.options]))
     if arguments.uefi:
-        command += qemu.uefi(disk, existing(Path("build/esp.img"), f"make image{lab} UEFI=1"), arguments.options, keep=True)
+        esp = existing(Path("build/esp.img"), f"make image{lab} UEFI=1")
+        command += qemu.uefi(disk, esp, options, keep=True)
     else:
-        command += qemu.grub(disk, arguments.options, keep=True)
+        command += qemu.grub(disk, options, keep=True)
     if arguments.gdb:
         command += qemu.gdb_socket(claim_gdb_socket(folder), arguments.wait)
     return command
+
+
+def window_option() -> str:
+    """Tells the kernel how large this terminal is, which the serial line can't."""
+    if not sys.stdout.isatty():
+        return ""
+    columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    return f"window={rows}x{columns}"
 
 
 def words_for_make(stage: str) -> str:

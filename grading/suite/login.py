@@ -54,7 +54,7 @@ def answer(machine: Machine, command: str, name: str = "root") -> str:
 def people(command: str) -> pexpect.spawn:
     """A terminal in which somebody runs a command of make's for the whole kernel."""
     environment = {name: value for name, value in os.environ.items() if "MAKE" not in name} | {"TERM": "dumb"}
-    terminal = pexpect.spawn(command, cwd=ROOT, env=environment, encoding="utf-8", timeout=BACKSTOP_S)
+    terminal = pexpect.spawn(command, cwd=ROOT, env=environment, encoding="utf-8", timeout=BACKSTOP_S, dimensions=(30, 100))
     if terminal.expect_exact(["Ctrl-A x leaves QEMU", "in use by a running QEMU"]) == 1:
         pytest.skip("another machine runs from build/all/kept-disk.img: leave it first")
     return terminal

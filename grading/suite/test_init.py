@@ -151,6 +151,8 @@ def test_make_qemu_boots_to_a_login(complete: Path) -> None:
         terminal.send("root\r")
         terminal.expect_exact("root@cairn:~# ")
         assert "The key ^] " in terminal.before
+        terminal.send("stty size\r")
+        terminal.expect_exact("\n{} {}\r".format(*terminal.getwinsize()))
         terminal.send("poweroff\r")
         terminal.expect(pexpect.EOF)
     with people("make qemu MONITOR=1") as terminal:

@@ -147,9 +147,26 @@ void start_threads() {
   enable_interrupts();
 }
 
+/// The option window=ROWSxCOLUMNS: how large the terminal is that shows the console.
+void set_window() {
+  uint16_t sizes[2] = {};
+  size_t known = 0;
+  for (char c : option_value("window=")) {
+    if (c == 'x' && known == 0) {
+      known = 1;
+    } else if (c >= '0' && c <= '9' && sizes[known] < 1000) {
+      sizes[known] = uint16_t(sizes[known] * 10 + (c - '0'));
+    } else {
+      return;
+    }
+  }
+  if (known == 1) set_console_window(sizes[0], sizes[1]);
+}
+
 void start_console() {
   auto started = console_uart.start();
   if (!started.ok()) return log_error("boot", "no serial port COM1");
+  set_window();
   start_console_input();
   set_log_sink([](std::string_view line) { console_uart.write_lines(line); });
 }
