@@ -2,12 +2,16 @@
 
 #include <algorithm>
 
+#include "metrics/counter.h"
 #include "process/process.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
 #include "time/clock.h"
 
 namespace cairn {
+
+CAIRN_COUNTER(user_tick_count, "process.user_ticks");
+CAIRN_COUNTER(kernel_tick_count, "process.kernel_ticks");
 
 namespace {
 
@@ -47,6 +51,12 @@ void check_limit(Process& process) REQUIRES(process_tree_lock) {
 
 }  // namespace
 
+void CpuTime::advance(const CpuTime& now) {
+  uint64_t total = std::max(now.total_ns(), total_ns());
+  kernel_ns = std::clamp(now.kernel_ns, kernel_ns, total - user_ns);
+  user_ns = total - kernel_ns;
+}
+
 CpuTime CpuUse::time() const {
   uint64_t total = ns_of_tsc(tsc), samples = user_samples + kernel_samples;
   uint64_t kernel = samples == 0 ? 0 : share(total, kernel_samples, samples);
@@ -56,12 +66,8 @@ CpuTime CpuUse::time() const {
 CpuTime cpu_time_of(Process& process) {
   CpuUse use = process.ended_threads;
   for (const UserThread& thread : process.threads) use += use_of(thread);
-  CpuTime now = use.time(), &told = process.told_cpu_time;
-  // A new sample may say less of one part than was told before: then the other has all that was added.
-  uint64_t total = std::max(now.total_ns(), told.total_ns());
-  told.kernel_ns = std::clamp(now.kernel_ns, told.kernel_ns, total - told.user_ns);
-  told.user_ns = total - told.kernel_ns;
-  return told;
+  process.told_cpu_time.advance(use.time());
+  return process.told_cpu_time;
 }
 
 CpuTime my_cpu_time() {
@@ -71,7 +77,10 @@ CpuTime my_cpu_time() {
 
 void keep_cpu_time(Process& process, UserThread& me) { process.ended_threads += use_of(me); }
 
+CpuUse ticks_of_all() { return {0, user_tick_count.value(), kernel_tick_count.value()}; }
+
 void account_tick(Thread& running, bool in_user_mode) {
+  (in_user_mode ? user_tick_count : kernel_tick_count).increment();
   if (running.process == nullptr) return;
   Process& process = *running.process;
   IrqGuard guard(process_tree_lock);

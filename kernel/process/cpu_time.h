@@ -22,6 +22,9 @@ struct CpuTime {
     kernel_ns += more.kernel_ns;
     return *this;
   }
+  /// To what is measured now, neither part going back: a new sample may say less of one than was told before, and
+  /// then the other has all that was added.
+  void advance(const CpuTime& now);
 };
 
 /// What is counted: of one thread, or of several together.
@@ -43,6 +46,9 @@ struct CpuUse {
 CpuTime cpu_time_of(Process& process) REQUIRES(process_tree_lock);
 /// Of the running thread.
 CpuTime my_cpu_time();
+
+/// The ticks of all threads since boot, the kernel's own too; no time.
+CpuUse ticks_of_all();
 
 /// The running thread ends: what it used stays with its process.
 void keep_cpu_time(Process& process, UserThread& me) REQUIRES(process_tree_lock);

@@ -8,6 +8,7 @@
 #include "memory/heap.h"
 #include "memory/kernel_stack.h"
 #include "metrics/counter.h"
+#include "sched/load.h"
 #include "sched/run_queue.h"
 #include "sync/spinlock.h"
 #include "time/clock.h"
@@ -23,6 +24,12 @@ CAIRN_COUNTER(wakeup_count, "sched.wakeups");
 
 namespace {
 
+/// Every way into a run queue.
+void queue(Thread& thread, QueueReason reason) {
+  note_queued();
+  run_queue_add(thread, reason);
+}
+
 /// Ends time slices. It is armed while threads run and left alone while the processor idles.
 void on_tick(Timer& timer) {
   if (is_idle()) return;
@@ -34,7 +41,9 @@ void on_tick(Timer& timer) {
     run_queue_balance();
   }
   if (run_queue_has_waiting()) cpu.need_reschedule = true;
-  timer.arm(monotonic_ns() + kSliceNs);
+  const uint64_t now_ns = monotonic_ns();
+  sample_load(now_ns);
+  timer.arm(now_ns + kSliceNs);
 }
 
 /// Another processor sent kRescheduleVector: the interrupt's end does the rest.
@@ -63,7 +72,7 @@ void load_user_state(const Thread& next) {
 void finish_switch() {
   Thread& previous = *this_cpu().previous_thread;
   switch (previous.state.leave()) {
-    case ThreadState::kReady: return run_queue_add(previous, QueueReason::kGaveWay);
+    case ThreadState::kReady: return queue(previous, QueueReason::kGaveWay);
     case ThreadState::kDead: return destroy_thread(&previous);
     default: return;
   }
@@ -117,7 +126,7 @@ bool is_idle() { return this_cpu().current == this_cpu().idle_thread; }
 
 void make_ready(Thread& thread) {
   InterruptsOff off;
-  run_queue_add(thread, QueueReason::kNew);
+  queue(thread, QueueReason::kNew);
 }
 
 void wake_thread(Thread& thread, Wake when) {
@@ -126,7 +135,7 @@ void wake_thread(Thread& thread, Wake when) {
   if (woken == Woken::kNot) return;
   wakeup_count.increment();
   if (woken != Woken::kMustQueue) return;
-  run_queue_add(thread, when == Wake::kNow ? QueueReason::kWoken : QueueReason::kWokenForLater);
+  queue(thread, when == Wake::kNow ? QueueReason::kWoken : QueueReason::kWokenForLater);
 }
 
 void interrupt_thread(Thread& thread) {
@@ -150,7 +159,11 @@ void schedule() {
   Thread* next = run_queue_pick();
   if (next == nullptr && !idle && from.state.stays()) return;
   if (next == nullptr) next = run_queue_steal();
-  if (next == nullptr) next = cpu.idle_thread;
+  if (next == nullptr) {
+    next = cpu.idle_thread;
+  } else {
+    note_picked();
+  }
   if (next == &from) return;
   if (!idle) from.state.give_way();
   switch_to(cpu, from, *next);

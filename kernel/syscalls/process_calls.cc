@@ -1,7 +1,6 @@
 // Processes: fork and its relatives, exit, wait, identity.
 #include "address_space/user_copy.h"
 #include "arch/cpu.h"
-#include "lib/string.h"
 #include "process/process.h"
 #include "syscalls/arguments.h"
 #include "syscalls/table.h"
@@ -86,19 +85,6 @@ int64_t sys_arch_prctl(TrapFrame& call) {
     case kGetFs: return to_return(write_user(address, current_thread()->fs_base));
     default: return failure(Errno::kEINVAL);
   }
-}
-
-int64_t sys_uname(TrapFrame& call) {
-  struct Names {
-    char system[65], node[65], release[65], version[65], machine[65], domain[65];
-  } names = {};
-  auto set = [](char(&field)[65], const char* text) { memcpy(field, text, strlen(text)); };
-  set(names.system, "Cairn");
-  set(names.node, "cairn");
-  set(names.release, "6.1.0");  // the Linux whose calls these are; C libraries look at it
-  set(names.version, "lab stage");
-  set(names.machine, "x86_64");
-  return to_return(write_user(VirtAddr(argument0(call)), names));
 }
 
 }  // namespace cairn

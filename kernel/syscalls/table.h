@@ -79,6 +79,7 @@
   X(95, umask, "mask")                                               \
   X(97, getrlimit, "kind, limit")                                    \
   X(98, getrusage, "who, usage")                                     \
+  X(99, sysinfo, "information")                                      \
   X(100, times, "times")                                             \
   X(102, getuid, "")                                                 \
   X(104, getgid, "")                                                 \
