@@ -48,6 +48,8 @@ class ObjectKeeper {
  public:
   virtual void retain() = 0;
   virtual void release() = 0;
+  /// The open file that it is (vfs/file.h); null: something else.
+  virtual struct File* as_file() { return nullptr; }
 
  protected:
   ~ObjectKeeper() = default;

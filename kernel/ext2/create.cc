@@ -121,6 +121,7 @@ Result<Ext2Inode*> make_file(Ext2Inode& directory, std::string_view name, const 
     take_back(fresh);
     return named.error();
   }
+  fresh.note_name(directory, name);
   return &fresh;
 }
 

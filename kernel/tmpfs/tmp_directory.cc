@@ -105,6 +105,7 @@ Result<RefPtr<Inode>> TmpInode::create(std::string_view name, const NewFile& fil
   auto& inode = static_cast<TmpInode&>(*made);
   inode.links = file.type == FileType::kDirectory ? 2 : 1;
   inode.set_parent(*this);
+  inode.note_name(*this, name);
   add(*entry, inode);
   note_modified();
   return made;

@@ -15,6 +15,7 @@ class TmpFileSystem final : public FileSystem {
   Result<void> shut_down() override;
   void delete_inode(Inode& inode) override;
   void destroy_inode(Inode& inode) override;
+  RefPtr<Inode> directory_at(InodeNumber number) override;
 
   /// A file without a name yet. ENOSPC, ENOMEM.
   Result<RefPtr<Inode>> create_inode(const NewFile& file);
@@ -23,7 +24,7 @@ class TmpFileSystem final : public FileSystem {
   Result<void> take_page();
   void give_back_pages(uint64_t count) { pages_.fetch_sub(count); }
 
-  /// Which directory holds which. Taken with nothing taken inside.
+  /// Which directory holds which, and which there are. Taken with nothing taken inside.
   Spinlock parents_lock{"tmpfs parents", LockRank::kPipe};
 
  private:
@@ -33,6 +34,8 @@ class TmpFileSystem final : public FileSystem {
   std::atomic<uint64_t> inodes_{0};
   std::atomic<uint64_t> last_number_{0};
   RefPtr<Inode> root_;
+  static InodeNumber number_key(const TmpInode& inode) { return inode.number; }
+  Tree<TmpInode, &TmpInode::directory_link_, number_key> directories_ GUARDED_BY(parents_lock);
 };
 
 }  // namespace cairn

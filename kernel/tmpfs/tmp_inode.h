@@ -79,8 +79,9 @@ class TmpInode final : public MemoryInode {
   Tree<TmpEntry, &TmpEntry::name_link, name_key> names_ GUARDED_BY(lock);
   Tree<TmpEntry, &TmpEntry::position_link, position_key> positions_ GUARDED_BY(lock);
   uint64_t next_position_ GUARDED_BY(lock) = kFirstPosition;
-  TmpInode* parent_ = nullptr;  // protected by the file system's parents_lock
-  RefPtr<Inode> kept_parent_;   // set once, by who removes the directory, with its lock held
+  TmpInode* parent_ = nullptr;         // protected by the file system's parents_lock
+  RefPtr<Inode> kept_parent_;          // set once, by who removes the directory, with its lock held
+  TreeLink<TmpInode> directory_link_;  // of directories, among all; protected by parents_lock, too
 
   friend class TmpFileSystem;
   char* target_ = nullptr;  // symbolic links; immutable

@@ -52,6 +52,10 @@ Result<RefPtr<Inode>> TmpFileSystem::create_inode(const NewFile& file) {
     return Errno::kENOMEM;
   }
   RefPtr<Inode> result = RefPtr<Inode>::adopt(inode);
+  if (file.type == FileType::kDirectory) {
+    Guard guard(parents_lock);
+    directories_.insert(*inode);
+  }
   if (file.type == FileType::kSymlink) {
     inode->target_ = static_cast<char*>(heap_allocate(file.target.size() + 1));
     if (inode->target_ == nullptr) return Errno::kENOMEM;  // `result` takes the inode with it
@@ -62,10 +66,20 @@ Result<RefPtr<Inode>> TmpFileSystem::create_inode(const NewFile& file) {
   return result;
 }
 
+RefPtr<Inode> TmpFileSystem::directory_at(InodeNumber number) {
+  Guard guard(parents_lock);
+  TmpInode* found = directories_.lower_bound(number);
+  return Inode::try_share(found != nullptr && found->number == number ? found : nullptr);
+}
+
 void TmpFileSystem::delete_inode(Inode& inode) { static_cast<TmpInode&>(inode).free_pages(0); }
 
 void TmpFileSystem::destroy_inode(Inode& inode) {
   auto& file = static_cast<TmpInode&>(inode);
+  if (file.type == FileType::kDirectory) {
+    Guard guard(parents_lock);
+    directories_.remove(file);
+  }
   file.free_pages(0);
   RefPtr<Inode> above = file.take_kept_parent();
   inodes_.fetch_sub(1);

@@ -22,6 +22,7 @@ struct File final : RefCounted<File>, ObjectKeeper {
   // Regions that map the file keep it open.
   void retain() override { RefCounted::retain(); }
   void release() override { RefCounted::release(); }
+  File* as_file() override { return this; }
 
   // Immutable.
   Place place;  // the inode, kept alive; unlinked or not

@@ -12,6 +12,8 @@ class FileSystem : public RefCounted<FileSystem> {
   BlockDevice* const device;    // null: none
   const bool read_only;
   const uint64_t device_number;  // stat()'s: the device's, or one of its own
+  /// Its names come and go by themselves: none is remembered, and nothing is mounted below its root.
+  bool changes_by_itself = false;  // set once, before anybody uses it
 
   InodeCache inodes;
   /// One rename between directories at a time, so that no two can build a circle.
@@ -20,6 +22,10 @@ class FileSystem : public RefCounted<FileSystem> {
   /// The root directory, with a reference. EIO.
   virtual Result<RefPtr<Inode>> root() = 0;
   virtual FileSystemStatistics statistics() = 0;
+  /// The directory of that number, if it is in memory; null if not. Whoever has the number may have had it for long.
+  virtual RefPtr<Inode> directory_at(InodeNumber number) {
+    return inodes.find(number, InodeCache::Deleted::kIgnore);
+  }
   /// All that was written before is on the device when this returns. EIO.
   virtual Result<void> sync() { return {}; }
   /// The last mount goes: writes everything, marks the device clean. After it no call comes in.

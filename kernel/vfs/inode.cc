@@ -1,9 +1,10 @@
 // What inodes do unless their file system says otherwise; special_files/ has what devices and FIFOs do.
 #include "vfs/inode.h"
 
+#include "lib/string.h"
 #include "memory/heap.h"
 #include "time/clock.h"
-#include "vfs/file_system.h"
+#include "vfs/mount.h"
 
 namespace cairn {
 
@@ -41,6 +42,18 @@ Inode::Inode(FileSystem& file_system, InodeNumber number, FileType type, BlockDe
 
 Inode::~Inode() { heap_free(noted_name.load()); }
 
+void Inode::note_name(const Inode& directory, std::string_view name) {
+  auto* noted = static_cast<NotedName*>(heap_allocate(sizeof(NotedName) + name.size()));
+  if (noted == nullptr) return;
+  new (noted) NotedName;
+  noted->directory = directory.number;
+  noted->length = uint16_t(name.size());
+  memcpy(noted->bytes, name.data(), name.size());
+  NotedName* old = noted_name.exchange(noted);
+  if (old == nullptr) return;
+  call_rcu(*old, [](RcuHead& head) { heap_free(static_cast<NotedName*>(&head)); });
+}
+
 RefPtr<Inode> Inode::try_share(Inode* inode) {
   if (inode == nullptr) return nullptr;
   uint32_t count = inode->references_.load(std::memory_order_relaxed);
@@ -73,6 +86,7 @@ Result<void> Inode::rename(std::string_view, Inode&, Inode&, std::string_view, I
 
 Result<void> Inode::resize(uint64_t) { return Errno::kEINVAL; }
 Result<uint64_t> Inode::read_link(std::span<char>) { return Errno::kEINVAL; }
+Result<Place> Inode::jump() { return Place(); }
 Result<void> Inode::sync() { return {}; }
 Result<void> Inode::set_attributes(const AttributeChange&) { return Errno::kEPERM; }
 

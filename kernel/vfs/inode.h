@@ -15,6 +15,7 @@
 namespace cairn {
 
 struct File;
+struct Place;
 class FileSystem;
 
 /// The values are those of ext2's directory entries and of Linux's DT_… / 0x1000 of st_mode.
@@ -80,8 +81,9 @@ struct AttributeChange {
 /// Readiness, with poll()'s values.
 inline constexpr uint32_t kPollIn = 1, kPollOut = 4, kPollError = 8, kPollHangUp = 16;
 
-/// The name that a directory was last found by. Freed by call_rcu().
+/// The name that an inode was last found by, and in which directory. Freed by call_rcu().
 struct NotedName : RcuHead {
+  InodeNumber directory;
   uint16_t length = 0;
   char bytes[];
 };
@@ -106,9 +108,11 @@ class Inode : public CacheOwner, private RcuHead {
   std::atomic<uint64_t> size{0};         // bytes; written with `lock` held
   std::atomic<uint32_t> links{0};        // written with `lock` held
   std::atomic<uint32_t> mount_count{0};  // mounts that cover this directory (vfs/mount.h)
-  /// Directories: a guess at their name in their parent, null or stale at any time; so that getcwd() need not
-  /// search all entries there. Written by exchange, read within an RcuReader.
+  /// A guess at its name, null or stale at any time; so that getcwd() need not search all entries of a directory's
+  /// parent, and a file can be named to those who ask what is open. Written by exchange, read within an RcuReader.
   std::atomic<NotedName*> noted_name{nullptr};
+  /// Out of memory it notes nothing.
+  void note_name(const Inode& directory, std::string_view name);
   /// fcntl's locks on it, null for none; vfs/record_locks.cc's, under its lock.
   struct FileLocks* record_locks = nullptr;
 
@@ -142,6 +146,8 @@ class Inode : public CacheOwner, private RcuHead {
   virtual Result<void> resize(uint64_t new_size) REQUIRES(lock);
   /// Symbolic links: the target's length; cut to the buffer.
   virtual Result<uint64_t> read_link(std::span<char> buffer);
+  /// A link that doesn't lead along a path but straight to a file: that file's place. Others: no place.
+  virtual Result<Place> jump();
   /// Data, and what is needed to find it, is on the device when this returns. EIO.
   virtual Result<void> sync();
   virtual Result<void> set_attributes(const AttributeChange& change) REQUIRES(lock);

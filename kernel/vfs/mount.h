@@ -31,6 +31,7 @@ bool same_place(const Place& left, const Place& right);
 
 struct Mount : RefCounted<Mount> {
   // Immutable.
+  uint32_t id = 0;  // from 1 in order of mounting
   RefPtr<FileSystem> file_system;
   RefPtr<Inode> root;
   Place covered;  // none for the root
@@ -89,7 +90,7 @@ Place root_place();
 /// `place`, or the root of what covers it, and covers that…
 Place cross_mounts(Place place);
 /// Opens `device_name` (or none) as `type` and mounts it: what the system call and the monitor do.
-/// ENODEV (no such type), ENOTBLK (no such device), EBUSY (also a disk and a partition of it at once), and
+/// EINVAL (below the root of a file system that changes by itself), ENODEV (no such type), ENOTBLK (no such device), EBUSY (also a disk and a partition of it at once), and
 /// what opening gives.
 Result<void> mount_device(const Place& where, std::string_view device_name, std::string_view type,
                           bool read_only);

@@ -47,8 +47,10 @@ Result<void> unmount_place(Place& where) {
 Result<RefPtr<Mount>> make_mount(const Place& covered, RefPtr<FileSystem> file_system,
                                  std::string_view source, bool read_only) {
   RefPtr<Inode> root = TRY(file_system->root());
+  static constinit std::atomic<uint32_t> last_id{0};
   auto* made = new_object<Mount>();
   if (made == nullptr) return Errno::kENOMEM;
+  made->id = last_id.fetch_add(1) + 1;
   made->file_system = std::move(file_system);
   made->root = std::move(root);
   made->covered = covered;
@@ -110,6 +112,10 @@ Result<void> mount_device(const Place& where, std::string_view device_name, std:
                           bool read_only) {
   FileSystemType* kind = find_file_system(type);
   if (kind == nullptr) return Errno::kENODEV;
+  // It would be found neither at the next look nor by who takes it away.
+  bool lasts = !where || !where.inode->file_system.changes_by_itself ||
+               where.inode.get() == where.mount->root.get();
+  if (!lasts) return Errno::kEINVAL;
   BlockDevice* device = nullptr;
   RefPtr<FileSystem> file_system;
   MutexGuard one_at_a_time(mount_lock);

@@ -41,9 +41,10 @@ Result<RefPtr<Inode>> look_up_locked(Inode& directory, std::string_view name) {
   auto found = directory.lookup(name);
   if (!found.ok()) {
     if (found.error() != Errno::kENOENT) return found.error();
-    dentry_cache_add(directory, name, nullptr);
+    if (!directory.file_system.changes_by_itself) dentry_cache_add(directory, name, nullptr);
     return RefPtr<Inode>();
   }
+  if (directory.file_system.changes_by_itself) return found.take();
   remember_entry(directory, name, **found);
   return found.take();
 }

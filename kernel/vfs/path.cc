@@ -104,6 +104,8 @@ class Walk {
 
   Result<Place> expand(Inode& link) {
     if (++links_ > kMaxLinks) return Errno::kELOOP;
+    Place target = TRY(link.jump());
+    if (target) return target;
     // The path and each target are bounded by themselves; what is left of them all, by the number of links.
     auto* text = static_cast<char*>(heap_allocate(kMaxPathLength + 1 + rest_.size()));
     if (text == nullptr) return Errno::kENOMEM;
@@ -138,16 +140,12 @@ class Walk {
 
 namespace {
 
-/// Notes what the directory is called. Out of memory it notes nothing.
-void note_name(Inode& directory, std::string_view name) {
-  auto* noted = static_cast<NotedName*>(heap_allocate(sizeof(NotedName) + name.size()));
-  if (noted == nullptr) return;
-  new (noted) NotedName;
-  noted->length = uint16_t(name.size());
-  memcpy(noted->bytes, name.data(), name.size());
-  NotedName* old = directory.noted_name.exchange(noted);
-  if (old != nullptr)
-    call_rcu(*old, [](RcuHead& head) { heap_free(static_cast<NotedName*>(&head)); });
+/// Asks the file system, each time.
+Result<RefPtr<Inode>> look_up_anew(Inode& directory, std::string_view name)
+    REQUIRES_SHARED(directory.lock) {
+  RefPtr<Inode> found = TRY(directory.lookup(name));
+  if (found->type == FileType::kDirectory) found->note_name(directory, name);
+  return found;
 }
 
 }  // namespace
@@ -160,6 +158,7 @@ Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name) {
   }
   SharedGuard guard(directory.lock);
   if (directory.links.load() == 0) return Errno::kENOENT;  // removed
+  if (directory.file_system.changes_by_itself) return look_up_anew(directory, name);
   directory_lookup_count.increment();
   auto found = directory.lookup(name);
   if (found.ok()) {
@@ -172,7 +171,7 @@ Result<RefPtr<Inode>> look_up(Inode& directory, std::string_view name) {
 
 void remember_entry(const Inode& directory, std::string_view name, Inode& found) {
   dentry_cache_add(directory, name, &found);
-  if (found.type == FileType::kDirectory) note_name(found, name);
+  found.note_name(directory, name);
 }
 
 Result<Place> step_up(const Place& root, const Place& from) {
@@ -210,28 +209,34 @@ Result<Place> resolve_path(const PathContext& context, std::string_view path, La
 
 namespace {
 
-/// Whether `child` is what it was noted as in its parent, which renames and others' mounts may have changed.
-bool has_noted_name(Inode& parent, const Inode& child, DirectoryEntry& entry) {
-  {
-    RcuReader reader;
-    NotedName* noted = child.noted_name.load();
-    if (noted == nullptr) return false;
-    entry.name_length = noted->length;
-    memcpy(entry.name_bytes, noted->bytes, noted->length);
-  }
-  auto found = look_up(parent, entry.name());
-  return found.ok() && found->get() == &child;
+/// What the inode was noted as, and where; false: as nothing.
+bool read_noted_name(const Inode& inode, InodeNumber& directory, DirectoryEntry& entry) {
+  RcuReader reader;
+  NotedName* noted = inode.noted_name.load();
+  if (noted == nullptr) return false;
+  directory = noted->directory;
+  entry.name_length = noted->length;
+  memcpy(entry.name_bytes, noted->bytes, noted->length);
+  return true;
+}
+
+/// Renames, and mounts by others, may have changed it.
+bool is_called(Inode& parent, const Inode& child, std::string_view name) {
+  auto found = look_up(parent, name);
+  return found.ok() && (*found)->number == child.number;
 }
 
 /// The name of `child` in its parent directory. ENOENT if it has none there.
 Result<void> name_in(Inode& parent, Inode& child, DirectoryEntry& entry) {
-  if (has_noted_name(parent, child, entry)) return {};
+  InodeNumber noted_parent;
+  bool is_noted = read_noted_name(child, noted_parent, entry);
+  if (is_noted && is_called(parent, child, entry.name())) return {};
   SharedGuard guard(parent.lock);
   for (uint64_t position = 0;; position = entry.next_position) {
     bool more = TRY(parent.read_entry(position, entry));
     if (!more) return Errno::kENOENT;
     if (entry.inode != child.number || entry.name() == "." || entry.name() == "..") continue;
-    note_name(child, entry.name());
+    child.note_name(parent, entry.name());
     return {};
   }
 }
@@ -264,6 +269,24 @@ Result<size_t> path_of(const PathContext& context, const Place& directory, std::
   size_t length = buffer.size() - start;
   memmove(buffer.data(), &buffer[start], length);
   return length - 1;
+}
+
+Result<size_t> noted_path_of(const PathContext& context, const Place& file, std::span<char> buffer,
+                             bool& is_there) {
+  InodeNumber number;
+  DirectoryEntry entry;
+  if (!read_noted_name(*file.inode, number, entry)) return Errno::kENOENT;
+  RefPtr<Inode> directory = file.inode->file_system.directory_at(number);
+  if (!directory || directory->type != FileType::kDirectory) return Errno::kENOENT;
+  size_t length = TRY(path_of(context, {file.mount, directory}, buffer));
+  if (length == 1) length = 0;  // the root
+  if (buffer.size() - length < entry.name().size() + 2) return Errno::kERANGE;
+  buffer[length++] = '/';
+  memcpy(&buffer[length], entry.name().data(), entry.name().size());
+  length += entry.name().size();
+  buffer[length] = '\0';
+  is_there = is_called(*directory, *file.inode, entry.name());
+  return length;
 }
 
 }  // namespace cairn
