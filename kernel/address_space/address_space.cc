@@ -285,6 +285,8 @@ Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
   TlbGather gather(table_);
   child->break_start_ = break_start_;
   child->break_ = break_;
+  child->strings_ = strings_;
+  child->program_ = program_;
   child->has_hidden_pages_ = has_hidden_pages_.load();
   for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
     auto* copy = new_object<Region>();
@@ -306,15 +308,35 @@ Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
   return child;
 }
 
-void AddressSpace::print_regions(Writer& out) {
+void AddressSpace::note_program(const ProgramStrings& strings) {
   MutexGuard guard(lock);
+  ASSERT(!program_);  // once, so that nothing is let go here
+  strings_ = strings;
   for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
-    const char access[] = {region->access.read ? 'r' : '-', region->access.write ? 'w' : '-',
-                           region->access.execute ? 'x' : '-', '\0'};
-    print(out, "start={} end={} access={} kind={}{}{}\n", region->range.start, region->range.end,
-          access, region_kind_name(region->kind), region->huge ? " huge=1" : "",
-          region->shared ? " shared=1" : "");
+    if (region->kind != RegionKind::kProgram) continue;
+    program_ = region->keeper;
+    return;
   }
+}
+
+ProgramStrings AddressSpace::program_strings() {
+  MutexGuard guard(lock);
+  return strings_;
+}
+
+RefPtr<ObjectKeeper> AddressSpace::program_keeper() {
+  MutexGuard guard(lock);
+  return program_;
+}
+
+void AddressSpace::print_regions(Writer& out) {
+  for_each_region([&out](const Region& region) {
+    const char access[] = {region.access.read ? 'r' : '-', region.access.write ? 'w' : '-',
+                           region.access.execute ? 'x' : '-', '\0'};
+    print(out, "start={} end={} access={} kind={}{}{}\n", region.range.start, region.range.end,
+          access, region_kind_name(region.kind), region.huge ? " huge=1" : "",
+          region.shared ? " shared=1" : "");
+  });
 }
 
 AddressSpace::Usage AddressSpace::usage() {
@@ -324,7 +346,13 @@ AddressSpace::Usage AddressSpace::usage() {
   for (VirtAddr at{0}; at < kUserEnd;) {
     PageWalk walk = table_.walk_page_table(at);
     if (walk.level == 0) break;
-    if (walk.is_mapped()) usage.pages += uint64_t(walk.page_size()) / kPageSize;
+    if (walk.is_mapped()) {
+      PhysAddr start = walk.entry().address();
+      usage.pages += uint64_t(walk.page_size()) / kPageSize;
+      usage.file_pages +=
+          is_known_frame(start) && frame_info(frame_of(start)).use == FrameUse::kCache;
+      usage.zero_pages += frame_of(start) == zero_frame();
+    }
     for (int level = 3; level >= walk.level && level >= 1; level--) {
       uint64_t table = reinterpret_cast<uint64_t>(walk.entries[level]) / kPageSize;
       if (table == last_table[level]) continue;

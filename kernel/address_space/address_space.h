@@ -32,6 +32,11 @@ struct RegionRequest {
   uint64_t object_offset = 0;  // bytes, page-aligned
 };
 
+/// Where exec put a program's arguments and its environment: strings, each with its NUL, one behind the other.
+struct ProgramStrings {
+  VirtRange arguments, environment;
+};
+
 class AddressSpace : public RefCounted<AddressSpace> {
  public:
   /// Empty. ENOMEM.
@@ -74,12 +79,24 @@ class AddressSpace : public RefCounted<AddressSpace> {
     return !has_hidden_pages_.load(std::memory_order_relaxed) || regions_permit(start, size, write);
   }
 
+  /// Notes, as a program starts, where its strings are, and which object its lowest region shows: for those who ask
+  /// later, whatever it does to its memory. A fork inherits both.
+  void note_program(const ProgramStrings& strings) EXCLUDES(lock);
+  ProgramStrings program_strings() EXCLUDES(lock);
+  /// Keeps what the program was loaded from; null: nothing that needs to be kept.
+  RefPtr<ObjectKeeper> program_keeper() EXCLUDES(lock);
+
   /// A line a region.
   void print_regions(Writer& out) EXCLUDES(lock);
+  /// Calls use(const Region&) for each in order of address, with the lock held.
+  template <class Use>
+  void for_each_region(Use use) EXCLUDES(lock);
   /// 4 KiB pages mapped, and frames that hold its page tables (the root included).
   struct Usage {
     uint64_t pages;
     uint64_t tables;
+    uint64_t file_pages = 0;  // of `pages`: the page cache's
+    uint64_t zero_pages = 0;  // of `pages`: the zero page, which is nobody's memory
   };
   Usage usage() EXCLUDES(lock);
 
@@ -130,7 +147,16 @@ class AddressSpace : public RefCounted<AddressSpace> {
   RegionTree regions_ GUARDED_BY(lock);
   VirtAddr break_start_ GUARDED_BY(lock){};
   VirtAddr break_ GUARDED_BY(lock){};
+  ProgramStrings strings_ GUARDED_BY(lock){};
+  RefPtr<ObjectKeeper> program_ GUARDED_BY(lock);
 };
+
+template <class Use>
+void AddressSpace::for_each_region(Use use) {
+  MutexGuard guard(lock);
+  for (const Region* region = regions_.first(); region != nullptr; region = regions_.next(*region))
+    use(*region);
+}
 
 /// The address space of the running process, null in a kernel thread. Implemented in process.
 AddressSpace* current_address_space();

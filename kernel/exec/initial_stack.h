@@ -59,8 +59,9 @@ Result<void> build_initial_stack(NewImage& image);
 /// The point of no return: makes the running process the new program, and `frame` its first registers. It can't
 /// fail, and whatever may has been done before; the other threads are gone (become_only_thread()).
 /// The process's memory is image.space, and the old one is let go. Descriptors with close-on-exec are closed.
-/// It is who image.ids says (change_ids()), and acts on files for the effective ones. It begins anew (begin_anew()): its name is image.name, and of signals only which are
-/// ignored, blocked or pending stays.
+/// It is who image.ids says (change_ids()), and acts on files for the effective ones. It begins anew
+/// (begin_anew()): its name is image.name, its first stack pointer image.stack_pointer, and of signals only which
+/// are ignored, blocked or pending stays.
 /// `frame`: execution begins at image.entry() with the stack pointer at image.stack_pointer, all other registers
 /// 0, user selectors, interrupts on.
 void enter_image(TrapFrame& frame, NewImage& image);

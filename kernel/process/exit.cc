@@ -134,7 +134,7 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
 /// What ends with the last thread, which has left the address space.
 void end_process(Process& process, UserThread& last) {
   process.real_timer.stop();
-  release_process_files(std::exchange(process.files, nullptr));
+  release_process_files(take_files(process));
   drop_address_space(process);
   ChildList orphans;
   bool reap_now;

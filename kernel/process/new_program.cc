@@ -1,5 +1,6 @@
 #include "process/new_program.h"
 
+#include "address_space/user_copy.h"
 #include "arch/cpu.h"
 #include "lib/string.h"
 #include "process/pid_table.h"
@@ -48,12 +49,46 @@ void change_address_space(RefPtr<AddressSpace> space) {
 
 void change_ids(const ProcessIds& ids) {
   IrqGuard guard(process_tree_lock);
-  current_process()->ids = ids;
+  Process& me = *current_process();
+  me.is_private |=
+      ids.user.effective != me.ids.user.effective || ids.group.effective != me.ids.group.effective;
+  me.ids = ids;
 }
 
-void begin_anew(std::string_view name) {
+namespace {
+
+constexpr uint64_t kLongestString = 128 * 1024;  // bytes, as exec has it
+
+/// Where the strings end of which a null-terminated array of pointers is at `array`, which goes on behind it;
+/// `start` if there are none.
+Result<VirtAddr> end_of_strings(VirtAddr& array, VirtAddr start) {
+  VirtAddr last{};
+  while (true) {
+    auto string = TRY(read_user<VirtAddr>(array));
+    array += sizeof(VirtAddr);
+    if (string.value == 0) break;
+    last = string;
+  }
+  if (last.value == 0) return start;
+  return last + TRY(string_size_from_user(last, kLongestString));
+}
+
+/// Source: System V ABI, AMD64 supplement, "Initial Stack and Register State".
+Result<ProgramStrings> strings_at(VirtAddr stack_pointer) {
+  VirtAddr array = stack_pointer + sizeof(uint64_t);
+  auto first = TRY(read_user<VirtAddr>(array));
+  VirtAddr middle = TRY(end_of_strings(array, first));
+  VirtAddr end = TRY(end_of_strings(array, middle));
+  return ProgramStrings{{first, middle}, {middle, end}};
+}
+
+}  // namespace
+
+void begin_anew(std::string_view name, VirtAddr stack_pointer) {
   UserThread& me = current_user_thread();
   Process& process = *me.process;
+  auto strings = strings_at(stack_pointer);
+  process.space->note_program(strings.ok() ? *strings : ProgramStrings());
   reset_signals_for_exec();
   me.set_child_tid = me.clear_child_tid = VirtAddr(0);
   {
@@ -68,6 +103,8 @@ void begin_anew(std::string_view name) {
     IrqGuard guard(process_tree_lock);
     BufferWriter(process.name).write(name);
     process.has_execed = true;
+    process.is_private = process.ids.user.effective != process.ids.user.real ||
+                         process.ids.group.effective != process.ids.group.real;
     process.vfork_done = true;
     parent = RefPtr<Process>::share(process.parent);
   }

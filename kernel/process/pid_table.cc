@@ -155,6 +155,11 @@ RefPtr<Process> next_process(Pid after) {
   return RefPtr<Process>::share(process_after(after));
 }
 
+Pid newest_pid() {
+  IrqGuard guard(process_tree_lock);
+  return Pid(last_pid);
+}
+
 uint64_t process_count() {
   IrqGuard guard(process_tree_lock);
   return count;

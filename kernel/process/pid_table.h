@@ -17,6 +17,9 @@ Result<void> pid_table_add(Process& process, Pid wanted = {}) EXCLUDES(process_t
 /// Removes it, from its group, too, and drops the reference.
 void pid_table_remove(Process& process) EXCLUDES(process_tree_lock);
 
+/// The pid or tid that was given last.
+Pid newest_pid() EXCLUDES(process_tree_lock);
+
 /// The group and the session of this number; null if there is none.
 ProcessGroup* group_at(Pid id) REQUIRES(process_tree_lock);
 /// Where they are kept. Of a number that something has: a process, or what is kept there.

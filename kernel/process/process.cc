@@ -14,6 +14,7 @@
 #include "process/program.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
+#include "time/clock.h"
 #include "vfs/process_files.h"
 
 namespace cairn {
@@ -93,6 +94,7 @@ Result<RefPtr<Process>> assemble(const char* name, RefPtr<AddressSpace> space, P
   IrqGuard guard(process_tree_lock);
   process->space = std::move(space);
   process->files = files;
+  process->started_ns = monotonic_ns();
   return process;
 }
 
@@ -101,7 +103,11 @@ Result<RefPtr<Process>> try_to_make_child(Process& parent, const ForkRequest& re
   RefPtr<AddressSpace> space = TRY(parent.space->fork());
   ProcessFiles* files = TRY(copy_process_files(parent.files));
   RefPtr<Process> child = TRY(assemble(parent.name, std::move(space), files));
-  child->ids = parent.ids;
+  {
+    IrqGuard guard(process_tree_lock);
+    child->ids = parent.ids;
+    child->is_private = parent.is_private;
+  }
   auto stored = request.parent_tid.value == 0
                     ? Result<void>()
                     : write_user(request.parent_tid, uint32_t(child->pid.value));
@@ -176,7 +182,7 @@ void discard_process(Process& process) {
     ASSERT(process.threads.empty());
     process.state = ProcessState::kReaped;
   }
-  release_process_files(std::exchange(process.files, nullptr));
+  release_process_files(take_files(process));
   pid_table_remove(process);
 }
 
@@ -235,6 +241,20 @@ Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
     });
   }
   return pid;
+}
+
+ProcessFiles* take_files(Process& process) {
+  ProcessFiles* files;
+  {
+    IrqGuard guard(process_tree_lock);
+    files = std::exchange(process.files, nullptr);
+    if (process.lookers_at_files == 0) return files;
+  }
+  process.exited.wait_until([&process] {
+    IrqGuard guard(process_tree_lock);
+    return process.lookers_at_files == 0;
+  });
+  return files;
 }
 
 RefPtr<AddressSpace> address_space_of(Process& process) {

@@ -40,11 +40,14 @@ struct Process : RefCounted<Process>, Child {
   // Immutable once the process runs, but for what exec gives it (process/new_program.h).
   Pid pid{};
   char name[32] = {};
+  uint64_t started_ns = 0;  // when its pid was given to it, by monotonic_ns()
 
   // Written under process_tree_lock, by its creator and by its last thread: its threads read it without,
   // everybody else through address_space_of().
   RefPtr<AddressSpace> space;
-  ProcessFiles* files = nullptr;     // null without lab B; gone with the last thread
+  ProcessFiles* files =
+      nullptr;  // null without lab B; the last thread takes it away, once nobody looks at it:
+  uint32_t lookers_at_files GUARDED_BY(process_tree_lock) = 0;  // others, who soon end that
   std::atomic<bool> entered{false};  // its program is loaded and about to run
 
   // Written under process_tree_lock, by its own thread that calls setuid() and the like.
@@ -80,6 +83,8 @@ struct Process : RefCounted<Process>, Child {
   ListLink group_link;  // in its group; protected by process_tree_lock
   bool has_execed GUARDED_BY(process_tree_lock) = false;    // runs a program of its own since fork
   bool is_subreaper GUARDED_BY(process_tree_lock) = false;  // inherits its descendants' orphans
+  bool is_private GUARDED_BY(process_tree_lock) =
+      false;  // it knows what its user may not (change_ids())
   uint8_t parent_death_signal GUARDED_BY(process_tree_lock) = 0;  // sent to it as its parent ends
   int exit_status GUARDED_BY(process_tree_lock) = 0;              // what it will report at its end
   int wait_status GUARDED_BY(process_tree_lock) = 0;              // as wait4() reports it
@@ -113,6 +118,8 @@ Result<RefPtr<Process>> start_process(const char* name, const char* command_line
 RefPtr<Process> find_process(Pid pid);
 /// Its memory, kept alive; null once it has ended.
 RefPtr<AddressSpace> address_space_of(Process& process);
+/// Takes its files away from it, once nobody looks at them any more: at its end. May sleep.
+ProcessFiles* take_files(Process& process) EXCLUDES(process_tree_lock);
 /// Calls use(Process&) for each process in order of pid, without locks held.
 template <class Use>
 void for_each_process(Use use);

@@ -22,6 +22,9 @@ class ControllingTerminal {
  public:
   /// The session's leader ended: the terminal is nobody's from now on.
   virtual void leader_ended(Session& session) REQUIRES(process_tree_lock) = 0;
+  /// Its device's number, as stat() tells it, and the group in its foreground; 0: none.
+  virtual uint64_t number() const = 0;
+  virtual Pid foreground_group() REQUIRES(process_tree_lock) = 0;
 
  protected:
   ~ControllingTerminal() = default;

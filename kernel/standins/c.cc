@@ -152,6 +152,7 @@ Result<void> start_flat_program(TrapFrame& frame, std::string_view command_line)
   uint64_t length = strlen(line) + 1;
   VirtAddr text(align_down(kUserStackTop.value - length, 16));
   TRY(copy_to_user(text, line, length));
+  current_address_space()->note_program({{text, text + length}, {text + length, text + length}});
   frame = {};
   frame.rip = entry.value;
   frame.rdi = text.value;

@@ -54,7 +54,7 @@ void on_byte(uint8_t byte) {
 
 }  // namespace
 
-constinit Tty console_tty{device};
+constinit Tty console_tty{device, kSerialDevice};
 
 bool console_has_input() { return console_tty.can_read() || console_uart.has_input(); }
 

@@ -10,6 +10,7 @@ namespace cairn {
 class Tty;  // tty.h
 
 extern Tty console_tty;
+inline constexpr uint64_t kSerialDevice = 4 << 8 | 64;  // ttyS0's number
 
 /// Whether a process's read() would find something. A hint: a line may not be complete yet.
 bool console_has_input();

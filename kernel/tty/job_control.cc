@@ -31,6 +31,11 @@ ProcessGroup* Tty::foreground() {
   return group != nullptr && group->session == session_ ? group : nullptr;
 }
 
+Pid Tty::foreground_group() {
+  ProcessGroup* group = foreground();
+  return group != nullptr ? group->id : Pid();
+}
+
 /// A group in the background gets `signal`, and its call begins again when it goes on. EIO: nobody could have it go on;
 /// or it reads and won't be stopped.
 Result<void> Tty::check_foreground(unsigned signal) {

@@ -35,7 +35,7 @@ class TtyDevice {
 
 class Tty final : public ControllingTerminal, Writer {
  public:
-  constexpr explicit Tty(TtyDevice& device) : device_(device) {}
+  constexpr Tty(TtyDevice& device, uint64_t number) : device_(device), number_(number) {}
 
   /// Takes what was typed out of the device, as far as there is room for it. Any context.
   void take_typed() EXCLUDES(lock_);
@@ -71,6 +71,8 @@ class Tty final : public ControllingTerminal, Writer {
   /// It is nobody's.
   void give_up() REQUIRES(process_tree_lock);
   void leader_ended(Session& session) override REQUIRES(process_tree_lock);
+  uint64_t number() const override { return number_; }
+  Pid foreground_group() override REQUIRES(process_tree_lock);
 
   /// Those who have it open lost the line: readers get 0, writers EIO. Settings are as at first.
   void hang_up() EXCLUDES(lock_);
@@ -111,6 +113,7 @@ class Tty final : public ControllingTerminal, Writer {
   static constexpr size_t kPiece = 128;  // bytes moved with the lock held
 
   TtyDevice& device_;
+  const uint64_t number_;  // of the device file
   Spinlock lock_{"tty", LockRank::kTty};
   LineDiscipline discipline_ GUARDED_BY(lock_);
   WindowSize window_ GUARDED_BY(lock_) = {};

@@ -97,7 +97,7 @@ void enter_image(TrapFrame& frame, NewImage& image) {
   if (files.table != nullptr) close_fds_on_exec(*files.table);
   change_ids(image.ids);
   files.set_credentials({image.ids.user.effective, image.ids.group.effective, files.who().groups});
-  begin_anew(image.name);
+  begin_anew(image.name, image.stack_pointer);
   frame = {};
   frame.rip = image.entry().value;
   frame.rsp = image.stack_pointer.value;

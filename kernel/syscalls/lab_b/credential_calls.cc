@@ -2,6 +2,7 @@
 // Source: Linux, credentials(7), setuid(2), setfsuid(2), getgroups(2).
 #include "address_space/user_copy.h"
 #include "process/credentials.h"
+#include "process/new_program.h"
 #include "syscalls/lab_b/user_files.h"
 #include "vfs/group_list.h"
 
@@ -13,10 +14,7 @@ ProcessIds& my_ids() { return current_process()->ids; }
 
 /// The process is who `ids` says from now on; to the file system it's who it is effectively.
 void become(const ProcessIds& ids) {
-  {
-    IrqGuard guard(process_tree_lock);
-    my_ids() = ids;
-  }
+  change_ids(ids);
   Credentials who = current_files().who();
   who.user = ids.user.effective;
   who.group = ids.group.effective;

@@ -8,7 +8,7 @@ namespace cairn {
 
 namespace {
 
-constexpr uint64_t kSerialDevice = make_device_number(4, 64);
+static_assert(kSerialDevice == make_device_number(4, 64));
 constexpr uint64_t kOwnDevice = make_device_number(5, 0);
 
 struct TerminalDevice : CharacterDevice {
