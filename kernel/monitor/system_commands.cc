@@ -6,7 +6,7 @@
 #include "memory/frame_allocator.h"
 #include "metrics/counter.h"
 #include "monitor/command.h"
-#include "syscalls/table.h"
+#include "procfs/procfs.h"
 #include "tty/console.h"
 #include "vfs/mount.h"
 
@@ -43,10 +43,7 @@ Result<void> log_command(MonitorSession& session, Arguments arguments) {
 }
 
 Result<void> syscalls(MonitorSession& session, Arguments) {
-  for (const SyscallInfo& call : all_syscalls()) {
-    print(session.out, "{:4} {}({}){}\n", call.number, call.name, call.arguments,
-          call.present ? "" : ": not in this stage");
-  }
+  print_syscalls(session.out);
   return {};
 }
 

@@ -49,6 +49,7 @@ enum class LockRank : uint8_t {
   kEpoch,         // ext2: what the next commit will write
   kCommit,        // ext2: one commit at a time
   kInode,         // vfs: a directory's entries, a file's size and writers
+  kProcText,      // procfs: what one open file shows
   kFilePosition,  // vfs: the position of one open file
   kRename,        // vfs: renames between directories
   kMountWalk,     // vfs: walks over all mounts, or one umount

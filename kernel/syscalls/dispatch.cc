@@ -1,6 +1,7 @@
 #include "arch/cpu.h"
 #include "metrics/counter.h"
 #include "process/signal.h"
+#include "procfs/procfs.h"
 #include "syscalls/arguments.h"
 #include "syscalls/restart.h"
 #include "syscalls/table.h"
@@ -34,6 +35,13 @@ std::span<const SyscallInfo> all_syscalls() {
   static const SyscallInfo infos[] = {CAIRN_SYSCALLS(CAIRN_INFO)};
 #undef CAIRN_INFO
   return infos;
+}
+
+void print_syscalls(Writer& out) {
+  for (const SyscallInfo& call : all_syscalls()) {
+    print(out, "{:4} {}({}){}\n", call.number, call.name, call.arguments,
+          call.present ? "" : ": not in this stage");
+  }
 }
 
 /// Called by syscall_entry (arch/trap.S), interrupts off; returns with interrupts off, to SYSRET. A handler that

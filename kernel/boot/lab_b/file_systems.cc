@@ -7,6 +7,7 @@
 #include "devfs/devfs.h"
 #include "ext2/file_system.h"
 #include "page_cache/page_cache.h"
+#include "procfs/procfs.h"
 #include "sched/rcu.h"
 #include "special_files/anonymous.h"
 #include "special_files/device_file.h"
@@ -23,6 +24,7 @@ namespace {
 constinit FileSystemType ext2_type{"ext2", true, ext2::open_ext2, {}};
 constinit FileSystemType tmpfs_type{"tmpfs", false, open_tmpfs, {}};
 constinit FileSystemType devfs_type{"devfs", false, open_devfs, {}};
+constinit FileSystemType procfs_type{"proc", false, open_procfs, {}};
 
 bool mount_root(std::string_view device, std::string_view type) {
   auto mounted = mount_device({}, device, type, has_option("ro"));
@@ -59,6 +61,8 @@ void mount_devices() {
 
 }  // namespace
 
+std::string_view boot_options() { return boot_info.options; }
+
 void start_file_systems() {
   if (!start_page_cache().ok() || !start_dentry_cache().ok()) {
     return log_error("vfs", "no memory for the caches: there are no files");
@@ -71,6 +75,7 @@ void start_file_systems() {
   register_file_system(ext2_type);
   register_file_system(tmpfs_type);
   register_file_system(devfs_type);
+  register_file_system(procfs_type);
   std::string_view wanted = option_value("root=");
   bool found = wanted.empty()      ? find_root()
                : wanted == "tmpfs" ? false
