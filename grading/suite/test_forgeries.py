@@ -20,8 +20,9 @@ FORGERIES = [pytest.param(lab.letter, folder, id=f"{lab.letter}-{folder.name}")
              for lab in all_labs()
              for folder in sorted((ROOT / "grading" / "forgeries" / lab.letter).glob("*/"))
              if folder.is_dir()]
-LEAST = {"a": 5, "b": 5}
+LEAST = {"a": 5, "b": 5, "c": 6}
 SAMPLE = 5  # tests of the rubric
+NOT_TO_BUILD = ("includes-host-files", "replaces-kernel-functions")
 LONGEST_S = 45  # for a test of the rubric: what the limits on silence and CPU time allow, and slack
 
 
@@ -37,6 +38,8 @@ def test_a_forgery_gets_nothing(letter: str, forgery: Path, built: Path, sample,
     seconds = time.monotonic() - start
     assert graded.status == 1, graded.output[-3000:]
     assert re.fullmatch(rf"lab {letter}: 0/[1-9][0-9.]*", graded.last_line), graded.output[-3000:]
+    built_it = "No test could be run" not in graded.output
+    assert built_it or forgery.name in NOT_TO_BUILD, graded.output[:3000]
     assert seconds < 60 + LONGEST_S * len(tests), "the forgery holds the grader up"
 
 

@@ -171,7 +171,10 @@ def test_the_process_is_the_same(guest_with: Guests, program: ProgramFile) -> No
 @item("C3", points=2)
 def test_nothing_leaks(guest_with: Guests) -> None:
     """A hundred fork-less runs and failed ones leave no frame behind."""
-    guest = guest_with({"/nine": with_programs([Program(AREA, b"data", R | W, 9000)], exit_with(9)).to_bytes(), "/wrong": b"\x7fELF"})
+    guest = guest_with({"/nine": with_programs([Program(AREA, b"data", R | W, 9000)], exit_with(9)).to_bytes(), "/wrong": b"\x7fELF", "/teller": teller().to_bytes()})
+    started = exec_and_wait(guest, "/teller")
+    check_that(0 < STACK_TOP - registers(guest, started)["rsp"] < PAGE, expected="in the stack's highest page", seen=hex(registers(guest, started)["rsp"]),
+               what="the stack pointer of a program that runs meanwhile")
     for _ in range(3):
         guest.run("/nine")
     before = guest.frames_in_use()

@@ -16,7 +16,7 @@ from grading.tests.c.conftest import Guests, ProgramFile
 from grading.tests.c.elf_files import small
 from grading.tests.c.exec_calls import EXECVE, EXECVEAT, call, check_intact, exec_and_wait, exec_as, exec_words, place, try_exec, try_exec_at, vector
 from grading.tests.c.guest import PUPPET, STARTS, Guest
-from grading.tests.c.hostile import all_hostile, expected, linux_results
+from grading.tests.c.hostile import all_hostile, draw_cases
 from grading.tests.c.test_c3_start import registers, teller
 
 pytestmark = stands_on(STARTS)
@@ -33,45 +33,43 @@ def arguments_of(guest: Guest, pid: int) -> tuple[list[bytes], dict[int, int], s
 
 
 @item("C4", points=5)
-def test_wrong_files_leave_the_caller_intact(guest_with: Guests) -> None:
+def test_wrong_files_leave_the_caller_intact(guest_with: Guests, rng: random.Random) -> None:
     """Every hostile ELF file and script gives Linux's error, and the caller goes on with all its memory."""
-    linux, files = linux_results(), all_hostile()
-    guest = guest_with({f"/h/{file.name}": (file.content, file.mode) for file in files} | {"/h/ld-folder/x": b""})
+    cases = draw_cases(rng, all_hostile())
+    guest = guest_with({f"/h/{case.name}": (case.content, case.mode) for case in cases} | {"/h/ld-folder/x": b""})
     caller = guest.caller()
     caller.chdir("/h")
-    wrong = [file for file in files if expected(file, linux).startswith("E")]
+    wrong = [case for case in cases if case.wanted.startswith("E")]
     arguments, environment, path = vector(caller, (b"x",)), vector(caller, ()), caller.buffer(PAGE)
     path.store(b"none\0")
     try_exec(caller, path.address, arguments, environment)
-    closing = caller.open("ld-good", os.O_RDONLY | os.O_CLOEXEC)
+    closing = caller.open("ld-text", os.O_RDONLY | os.O_CLOEXEC)
     before = guest.regions(caller.pid)
     check_intact(guest, caller, before, "a first call")
     frames = guest.frames_in_use()
-    for file in wrong:
-        path.store(file.name.encode() + b"\0")
-        check(expected=expected(file, linux), seen=try_exec(caller, path.address, arguments, environment), what=f"execve() of `{file.name}` ({len(file.content)} bytes)")
+    for case in wrong:
+        path.store(case.name.encode() + b"\0")
+        check(expected=case.wanted, seen=try_exec(caller, path.address, arguments, environment), what=f"execve() of `{case.file.name}` ({len(case.content)} bytes)")
     check_intact(guest, caller, before, f"{len(wrong)} calls of execve() that failed")
     check(expected=0, seen=caller.attempt().lseek(closing, 0, os.SEEK_CUR), what="lseek() of a descriptor of the caller's with close-on-exec after them")
     check(expected=frames, seen=guest.frames_in_use(), what="frames in use after them, and before")
 
 
 @item("C4", points=2)
-def test_right_files_run(guest_with: Guests) -> None:
+def test_right_files_run(guest_with: Guests, rng: random.Random) -> None:
     """Scripts and odd files that Linux runs end as there."""
-    linux = linux_results()
-    files = [file for file in all_hostile()]
-    guest = guest_with({f"/h/{file.name}": (file.content, file.mode) for file in files} | {"/h/ld-folder/x": b""})
+    cases = draw_cases(rng, all_hostile())
+    guest = guest_with({f"/h/{case.name}": (case.content, case.mode) for case in cases} | {"/h/ld-folder/x": b""})
     caller = guest.caller()
     caller.chdir("/h")
-    for file in files:
-        wanted = expected(file, linux)
-        if not wanted.startswith("exited") or not file.name.startswith(("script", "interpreter")):
+    for case in cases:
+        if not case.wanted.startswith("exited") or not case.file.name.startswith(("script", "interpreter")):
             continue
         child = caller.fork()
-        words = [EXECVE, place(child, file.name), vector(child, (b"x",)), 0]
+        words = [EXECVE, place(child, case.name), vector(child, (b"x",)), 0]
         guest.puppets.set_to_work(child.pid, "call", *words)
         status = caller.reap(child)
-        check(expected=int(wanted[7:]) << 8, seen=status, what=f"the wait status of `{file.name}`, {wanted} on Linux")
+        check(expected=int(case.wanted[7:]) << 8, seen=status, what=f"the wait status of `{case.file.name}`, {case.wanted} on Linux")
 
 
 @item("C4", points=2)
