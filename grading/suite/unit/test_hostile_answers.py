@@ -24,11 +24,13 @@ from grading.machine.channel import HELLO, Channel
 from grading.machine.failures import GuestSilent, HarnessFault
 from grading.machine.machine import Machine
 from grading.tests.b.guest import on_tmpfs
+from grading.tests.c.elf_files import small
+from grading.tests.c.guest import Guest
 
-LETTERS = ("a", "b")
+LETTERS = ("a", "b", "c")
 ROUNDS = 12  # of each test
 LONGEST_S = 60  # of CPU time for a round; most take milliseconds
-FIXTURES = {"machine", "boot", "rng", "guest", "process"}
+FIXTURES = {"machine", "boot", "rng", "guest", "process", "guest_with", "program"}
 ASKED = re.compile(r"""(?:number|one|all|metric)\(f?"([\w.-]+)"|\["([\w.-]+)"\]""")
 EXTREMES = ("", "0", "1", "-1", "2", "input", "zombie", "free", "0x0", "0x1000", "0x7fff000", "0x8000000", "0xffffffffffffffff", "18446744073709551615",
             "99999999999999999999", "0xfffffffffffff000", "0x", "=", "rwu", "\\x00", "x" * 300)
@@ -191,6 +193,7 @@ def arguments(function: Callable[..., None], parameters: Any, rng: random.Random
     """What pytest would give the test."""
     wanted = inspect.signature(function).parameters
     given: dict[str, Any] = {"rng": rng, "boot": boot}
+    given |= {"guest_with": lambda files, unreadable=(): Guest(boot()), "program": lambda name: small().to_bytes()}
     if parameters:
         names = parameters.args[0].replace(" ", "").split(",")
         values = rng.choice(list(parameters.args[1]))
