@@ -54,21 +54,29 @@ void put_fifo(Fifo& fifo) {
   delete &fifo;
 }
 
-/// Waits for somebody at the other end, unless somebody is there or the opener doesn't want to.
-Result<void> meet_other_end(Pipe& pipe, const File& file) {
-  if (file.non_blocking() || (file.readable && file.writable)) return {};
-  if (file.readable && pipe.writers() == 0) {
-    uint32_t seen = pipe.writer_opens();
-    return pipe.changes().wait_until_interruptible(
-        [&pipe, seen] { return pipe.writer_opens() != seen; });
+/// Who is at the other end as an opener comes, looked at before anybody there can know of it: who is woken by its coming
+/// may have gone again when it looks.
+struct OtherEnd {
+  OtherEnd(Pipe& pipe, const File& file)
+      : pipe(pipe), reads(file.readable), opens_before(opens()), alone(is_alone(file)) {}
+
+  /// Waits for somebody, unless somebody was there or the opener doesn't want to.
+  Result<void> meet() {
+    if (!alone) return {};
+    return pipe.changes().wait_until_interruptible([this] { return opens() != opens_before; });
   }
-  if (file.writable && pipe.readers() == 0) {
-    uint32_t seen = pipe.reader_opens();
-    return pipe.changes().wait_until_interruptible(
-        [&pipe, seen] { return pipe.reader_opens() != seen; });
+
+  uint32_t opens() const { return reads ? pipe.writer_opens() : pipe.reader_opens(); }
+  bool is_alone(const File& file) const {
+    if (file.non_blocking() || (file.readable && file.writable)) return false;
+    return (reads ? pipe.writers() : pipe.readers()) == 0;
   }
-  return {};
-}
+
+  Pipe& pipe;
+  const bool reads;
+  const uint32_t opens_before;
+  const bool alone;
+};
 
 }  // namespace
 
@@ -85,9 +93,10 @@ Result<void> open_fifo(Inode& inode, File& file) {
     return no_memory ? Errno::kENOMEM : Errno::kENXIO;
   }
   if (pipe.writers() != 0) end->writer_opens_before--;  // one is there: its going will be told
+  OtherEnd other(pipe, file);
   pipe.add_ends(file.readable, file.writable);
   file.stream = end;
-  auto met = meet_other_end(pipe, file);
+  auto met = other.meet();
   if (!met.ok()) close_pipe_end(file);
   return met;
 }
