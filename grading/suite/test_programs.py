@@ -17,7 +17,7 @@ from grading.suite.conftest import run_make
 from grading.tests.c.guest import Files, make_disk
 
 BUSYBOX = Path("/bin/busybox")
-APPLETS = ("awk", "cat", "cut", "echo", "expr", "false", "grep", "head", "ls", "md5sum", "mkdir", "mkfifo", "mv", "printf", "rm", "sed", "seq", "sh", "sort",
+APPLETS = ("awk", "cat", "cp", "cut", "echo", "expr", "false", "grep", "head", "ls", "md5sum", "mkdir", "mkfifo", "mv", "printf", "rm", "sed", "seq", "sh", "sort",
            "tail", "test", "touch", "tr", "true", "uniq", "wc", "xargs")
 COMPILERS = {
     "musl-static": ["musl-gcc", "-static"],
@@ -43,6 +43,8 @@ SCRIPTS = {
     "subshells": "x=1; (x=2; echo $x); echo $x; { echo in; echo braces; } | cat; exec 3>/dev/null; echo three >&3; echo done",
     "background": "sleep_less() { :; }; (echo first) & wait; (exit 4) & wait $!; echo $?",
     "fifos": "cd /tmp; mkfifo p; for i in $(seq 20); do cat p & echo $i >p; wait; done; for i in $(seq 20); do echo $i >p & cat p; wait; done; rm p",
+    "busy": "exec 2>/dev/null; cd /tmp; cp /bin/busybox cat; exec 3>>cat; echo text | ./cat; echo $?; exec 3>&-; echo text | ./cat; mkfifo p; ./cat p & "
+            "exec 3>p; echo x >>cat; echo $?; echo end >&3; exec 3>&-; wait; echo x >>cat; echo $?; rm cat p",
     "exec": "(exec echo replaced; echo never); exec sh -c 'echo $0 $1' name argument",
 }
 

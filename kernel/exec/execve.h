@@ -38,7 +38,8 @@ struct ExecRequest {
 // ---- LAB C4 (handouts/c-exec.md#c4) ----------------------------------------------------------
 
 /// Opens a program for who executes it. ELOOP: it is a symbolic link; EACCES: it isn't a regular file, or `who` may not
-/// execute it. ENOMEM.
+/// execute it. ETXTBSY: somebody has it open for writing; and while the result is open, nobody can open it so
+/// (open_flag::kExecute). ENOMEM.
 Result<RefPtr<File>> open_program(const Place& place, const Credentials& who);
 
 /// Makes the running process run another program: `frame` is what it returns to user mode with. On an error

@@ -4,8 +4,28 @@
 
 namespace cairn {
 
+namespace {
+
+/// Nobody writes to a file while it is executed.
+Result<void> begin_use(File& file, uint32_t flags) {
+  Inode& inode = file.inode();
+  if (inode.type != FileType::kRegular || file.path_only) return {};
+  const int use = file.writable ? 1 : (flags & open_flag::kExecute) != 0 ? -1 : 0;
+  const bool cuts = (flags & open_flag::kTruncate) != 0;  // which a reader may, too
+  int before = inode.uses.load();
+  do {
+    if (before * use < 0 || (cuts && before < 0)) return Errno::kETXTBSY;
+  } while (use != 0 && !inode.uses.compare_exchange_weak(before, before + use));
+  file.use = use;
+  return {};
+}
+
+}  // namespace
+
 File::~File() {
-  if (place && !path_only) inode().on_close(*this);
+  if (!place || path_only) return;
+  inode().uses.fetch_sub(use);
+  inode().on_close(*this);
 }
 
 Result<RefPtr<File>> open_place(const Place& place, uint32_t flags) {
@@ -23,6 +43,7 @@ Result<RefPtr<File>> open_place(const Place& place, uint32_t flags) {
     TRY(place.inode->on_open(*raw));
   }
   raw->place = place;  // only now: a file that was never open isn't closed
+  TRY(begin_use(*raw, flags));
   return file;
 }
 

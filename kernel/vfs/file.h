@@ -16,6 +16,8 @@ inline constexpr uint32_t kTruncate = 01000, kAppend = 02000, kNonBlocking = 040
 inline constexpr uint32_t kDataSync = 010000, kDirect = 040000, kLargeFile = 0100000;
 inline constexpr uint32_t kDirectory = 0200000, kNoFollow = 0400000, kNoAccessTime = 01000000;
 inline constexpr uint32_t kCloseOnExec = 02000000, kSync = 04010000, kPath = 010000000;
+/// Not a program's to give: a regular file that is executed, while which nobody writes to it.
+inline constexpr uint32_t kExecute = 040;
 }  // namespace open_flag
 
 struct File final : RefCounted<File>, ObjectKeeper {
@@ -28,6 +30,7 @@ struct File final : RefCounted<File>, ObjectKeeper {
   Place place;  // the inode, kept alive; unlinked or not
   bool readable = false, writable = false;
   bool path_only = false;  // O_PATH: no I/O, only a place
+  int use = 0;             // its part of Inode::uses
 
   // fcntl(F_SETFL) changes kAppend and kNonBlocking.
   std::atomic<uint32_t> flags{0};
@@ -58,8 +61,8 @@ constexpr uint32_t access_of(uint32_t flags) {
          (overwrites ? kMayOverwrite : 0);
 }
 
-/// A file that is open at `place`, on_open() done. For vfs_open(), pipes and the console. ENOMEM, and
-/// what on_open() gives.
+/// A file that is open at `place`, on_open() done. For vfs_open(), pipes and the console. ETXTBSY: it is to be written or
+/// cut, and is executed, or the other way round. ENOMEM, and what on_open() gives.
 Result<RefPtr<File>> open_place(const Place& place, uint32_t flags);
 
 }  // namespace cairn

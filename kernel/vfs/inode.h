@@ -108,6 +108,7 @@ class Inode : public CacheOwner, private RcuHead {
   std::atomic<uint64_t> size{0};         // bytes; written with `lock` held
   std::atomic<uint32_t> links{0};        // written with `lock` held
   std::atomic<uint32_t> mount_count{0};  // mounts that cover this directory (vfs/mount.h)
+  std::atomic<int> uses{0};              // Files that write; or, negative, that are executed
   /// A guess at its name, null or stale at any time; so that getcwd() need not search all entries of a directory's
   /// parent, and a file can be named to those who ask what is open. Written by exchange, read within an RcuReader.
   std::atomic<NotedName*> noted_name{nullptr};

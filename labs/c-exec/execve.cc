@@ -19,7 +19,7 @@ Result<RefPtr<File>> open_program(const Place& place, const Credentials& who) {
   if (place.inode->type == FileType::kSymlink) return Errno::kELOOP;
   if (place.inode->type != FileType::kRegular) return Errno::kEACCES;
   TRY(check_access(*place.inode, who, kMayExecute));
-  return open_place(place, open_flag::kReadOnly);
+  return open_place(place, open_flag::kReadOnly | open_flag::kExecute);
   // END SOLUTION
 }
 

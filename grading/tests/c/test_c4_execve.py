@@ -92,6 +92,24 @@ def test_paths(guest_with: Guests) -> None:
     check(expected="exited status=3", seen=guest.run("/bin/link"), what="how a program ends that is reached by a symbolic link")
 
 
+@item("C4", points=1)
+def test_nobody_writes_to_what_runs(guest_with: Guests) -> None:
+    """A file that is open for writing doesn't run, and one that runs can't be opened for it or cut, until it has ended."""
+    guest = guest_with({"/bin/teller": teller().to_bytes()})
+    caller = guest.caller()
+    pid = guest.start("/bin/teller")
+    for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY | os.O_TRUNC):
+        seen = caller.attempt().open("/bin/teller", flags)
+        check(expected=-errno.ETXTBSY, seen=seen, what=f"open() with flags {flags:#o} of a program that runs")
+    check(expected=-errno.ETXTBSY, seen=caller.attempt().call("truncate", place(caller, "/bin/teller"), 0), what="truncate() of it")
+    caller.open("/bin/teller", os.O_RDONLY)
+    guest.end(pid)
+    writing = caller.open("/bin/teller", os.O_RDWR)
+    check(expected="ETXTBSY", seen=try_exec(caller, "/bin/teller"), what="execve() of a file that is open for writing")
+    caller.close(writing)
+    guest.end(guest.start("/bin/teller"))
+
+
 @item("C4", points=2)
 def test_arguments_that_cannot_be_read(guest_with: Guests) -> None:
     """EFAULT for arrays and strings that aren't there, or end at memory that isn't; null arrays are empty ones."""

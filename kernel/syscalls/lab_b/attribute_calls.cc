@@ -165,6 +165,7 @@ Result<void> truncate_path(uint64_t path, uint64_t size) {
   Place place = TRY(find_place(kFromCurrent, path, 0));
   bool possible = place.inode->type == FileType::kRegular && !is_read_only(place);
   if (possible) TRY(check_access(*place.inode, caller(), kMayWrite | kMayOverwrite));
+  if (possible && place.inode->uses.load() < 0) return Errno::kETXTBSY;
   if (possible) TRY(drop_set_ids(place));
   return vfs_truncate(place, size);
 }
