@@ -77,6 +77,7 @@
   X(93, fchown, "fd, owner, group")                                  \
   X(94, lchown, "path, owner, group")                                \
   X(95, umask, "mask")                                               \
+  X(96, gettimeofday, "time, zone")                                  \
   X(97, getrlimit, "kind, limit")                                    \
   X(98, getrusage, "who, usage")                                     \
   X(99, sysinfo, "information")                                      \
@@ -121,6 +122,7 @@
   X(169, reboot, "magic, second_magic, operation, words")            \
   X(186, gettid, "")                                                 \
   X(200, tkill, "tid, signal")                                       \
+  X(201, time, "time")                                               \
   X(217, getdents64, "fd, buffer, size")                             \
   X(218, set_tid_address, "address")                                 \
   X(228, clock_gettime, "clock, time")                               \

@@ -57,6 +57,23 @@ int64_t sys_clock_gettime(TrapFrame& call) {
   return to_return(write_user(VirtAddr(argument1(call)), to_timespec(*now)));
 }
 
+/// The time zone is the kernel's, which has none: two zeros.
+int64_t sys_gettimeofday(TrapFrame& call) {
+  VirtAddr time{argument0(call)}, zone{argument1(call)};
+  if (time.value != 0) {
+    auto written = write_user(time, to_timevalue(realtime_ns()));
+    if (!written.ok()) return failure(written.error());
+  }
+  return zone.value == 0 ? 0 : to_return(write_user(zone, uint64_t(0)));
+}
+
+int64_t sys_time(TrapFrame& call) {
+  int64_t seconds = to_timespec(realtime_ns()).seconds;
+  if (argument0(call) == 0) return seconds;
+  auto written = write_user(VirtAddr(argument0(call)), seconds);
+  return written.ok() ? seconds : failure(written.error());
+}
+
 int64_t sys_nanosleep(TrapFrame& call) {
   auto ns = read_timespec(argument0(call));
   if (!ns.ok()) return failure(ns.error());

@@ -106,6 +106,17 @@ static void times(void) {
   CALL(SYS_clock_gettime, 99, &now);
   CALL(SYS_clock_gettime, CLOCK_MONOTONIC, kKernel);
   CALL(SYS_clock_gettime, CLOCK_MONOTONIC, pages + 5 * kPage);
+  struct timeval time = {}, zone = {1, 1};
+  CALL(SYS_gettimeofday, &time, &zone);
+  CALL(SYS_gettimeofday, NULL, NULL);
+  CALL(SYS_gettimeofday, kKernel, NULL);
+  CALL(SYS_gettimeofday, &time, pages + 5 * kPage);
+  CALL(SYS_time, kKernel);
+  int64_t seconds = 0, returned = syscall(SYS_time, &seconds);
+  clock_gettime(CLOCK_REALTIME, &now);
+  say("calls: time: stored %d, of day %d, clock %d, microseconds %d, zone %ld\n",
+      seconds == returned, returned - time.tv_sec < 60, now.tv_sec - returned < 60,
+      time.tv_usec < 1000000, (long)zone.tv_sec);
   CALL(SYS_nanosleep, &long_time, NULL);
   CALL(SYS_nanosleep, &negative, NULL);
   CALL(SYS_nanosleep, &short_time, NULL);
