@@ -15,12 +15,14 @@ namespace {
 
 /// Commands stand at the start of a line and after `help`, programs after `run`.
 void offer_words(std::string_view before, Completion& completion) {
-  if (before.empty() || before == "help ")
+  if (before.empty() || before == "help ") {
     for_each_command([&](const Command& command) { completion.offer(command.name); });
-  if (before == "run ")
+  }
+  if (before == "run ") {
     list_programs(
         [](const char* name, void* offered) { static_cast<Completion*>(offered)->offer(name); },
         &completion);
+  }
 }
 
 size_t console_columns() {
