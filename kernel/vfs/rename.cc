@@ -125,6 +125,8 @@ Result<void> rename_across(Move& move) NO_THREAD_SAFETY_ANALYSIS {
   MutexGuard one_at_a_time(move.source().file_system.rename_lock);
   while (true) {
     Inode* first = TRY(survey(move));
+    // No two looks find the same inode there.
+    if (move.source().file_system.changes_by_itself) return Errno::kEPERM;
     RefPtr<Inode> moved, victim;  // as they are once the directories are locked
     ExclusiveGuard first_guard(first->lock);
     BesideGuard second_guard(first == &move.source() ? &move.target() : &move.source());

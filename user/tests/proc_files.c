@@ -292,6 +292,12 @@ static void root_of_all(void) {
   for (int i = 0; i < 5; i++) say("calls: %s: %s\n", kNone[i], result(open(kNone[i], O_RDONLY)));
   say("calls: made: %s, ", result(open("/proc/new", O_RDWR | O_CREAT, 0644)));
   say("%s\n", result(mkdir("/proc/new", 0755)));
+  int file = open("/proc/self/status", O_RDONLY);
+  void* memory = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+  say("calls: mapped: %s\n", result(memory == MAP_FAILED ? -1 : 0));
+  close(file);
+  say("calls: moved: %s, ", result(rename(path_of(0, "comm"), "/proc/self/stat")));
+  say("%s\n", result(rename("/proc/self/none", "/proc/self/stat")));
   const char* kNames[] = {"stat", "environ", "maps", "comm", "fd", "task", "exe", "cmdline"};
   for (int i = 0; i < 8; i++) {
     struct stat facts;

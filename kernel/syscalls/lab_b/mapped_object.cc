@@ -32,6 +32,7 @@ Result<void> show_file(RegionRequest& request, uint64_t fd, uint64_t offset) {
   if (maps_zeros(file->inode()))
     return request.shared ? show_shared_memory(request) : Result<void>();
   if (file->inode().type != FileType::kRegular) return Errno::kENODEV;
+  if (file->inode().file_system.changes_by_itself) return Errno::kENODEV;  // it has no pages
   request.may_write = !request.shared || file->writable;
   request.kind = RegionKind::kFile;
   request.object = &file->inode();
