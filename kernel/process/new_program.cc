@@ -43,6 +43,7 @@ void change_address_space(RefPtr<AddressSpace> space) {
     std::swap(current_process()->space, space);
     current_thread()->page_table = &current_process()->space->page_table();
     current_thread()->page_table->activate();
+    current_process()->is_private = true;
   }
   // The old one goes here, with no lock held, if nobody looks at it.
 }

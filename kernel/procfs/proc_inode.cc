@@ -70,8 +70,10 @@ Attributes ProcInode::attributes() {
   result.links = links.load();
   result.accessed = result.modified = result.changed = made_;
   if (!target_.process) return result;
+  const bool is_own =
+      target_.process.get() == current_process();  // it may list its descriptors in any case
+  const bool tells_nothing = type == FileType::kDirectory && (entry_.permissions == 0555 || is_own);
   IrqGuard guard(process_tree_lock);
-  bool tells_nothing = type == FileType::kDirectory && entry_.permissions == 0555;
   if (target_.process->is_private && !tells_nothing) return result;  // root's
   result.owner = target_.process->ids.user.effective;
   result.group = target_.process->ids.group.effective;
@@ -145,11 +147,20 @@ Result<bool> ProcInode::read_entry(uint64_t position, DirectoryEntry& out) {
   return true;
 }
 
+/// What is private is shown to those who may look into the process at the time, not as they opened the file: a program
+/// that they may not look into may have taken the place of theirs since, even while it is printed.
+Result<void> ProcInode::print_whole(ProcText& text) {
+  TRY(check_look());
+  TRY(entry_.print(target_, text));
+  TRY(text.state());
+  return check_look();
+}
+
 /// Nobody else knows the text yet, so its lock isn't held.
 Result<void> ProcInode::print_first(ShownText& shown) NO_THREAD_SAFETY_ANALYSIS {
-  TRY(entry_.print(target_, shown.text));
+  TRY(print_whole(shown.text));
   shown.is_printed = true;
-  return shown.text.state();
+  return {};
 }
 
 Result<void> ProcInode::on_open(File& file) {
@@ -176,8 +187,7 @@ Result<uint64_t> ProcInode::read(File& file, IoBuffer& buffer, uint64_t offset) 
   if (!shown->is_printed || (offset == 0 && !entry_.is_printed_at_open)) {
     shown->text.clear();
     shown->is_printed = false;
-    TRY(entry_.print(target_, shown->text));
-    TRY(shown->text.state());
+    TRY(print_whole(shown->text));
     shown->is_printed = true;
   }
   std::string_view text = shown->text.view();
@@ -201,17 +211,17 @@ Result<uint64_t> ProcInode::write(File&, IoBuffer& buffer, uint64_t&) {
 
 Result<uint64_t> ProcInode::read_link(std::span<char> buffer) {
   if (type != FileType::kSymlink) return Errno::kEINVAL;
-  TRY(check_look());
   ProcText text;
-  TRY(entry_.print(target_, text));
-  TRY(text.state());
+  TRY(print_whole(text));
   return uint64_t(text.view().copy(buffer.data(), buffer.size()));
 }
 
 Result<Place> ProcInode::jump() {
   if (entry_.jump == nullptr) return Place();
   TRY(check_look());
-  return entry_.jump(target_);
+  Place place = TRY(entry_.jump(target_));
+  TRY(check_look());  // as print_whole() does
+  return place;
 }
 
 Result<void> ProcFileSystem::start() {

@@ -52,6 +52,7 @@ class ProcInode final : public Inode {
 
  private:
   Result<void> check_look() const;
+  Result<void> print_whole(ProcText& text);
   Result<void> print_first(ShownText& shown);
   Result<RefPtr<Inode>> make(uint64_t position, const ProcEntry& entry, ProcTarget target);
   InodeNumber number_of(uint64_t position, const ProcTarget& target) const;

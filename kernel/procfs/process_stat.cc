@@ -78,13 +78,16 @@ Result<void> print_process_stat(const ProcTarget& target, ProcText& out) {
   ProcessView view = TRY(view_of(target));
   MemoryView memory;
   ProgramStrings strings;
-  // Where things are in its memory is its own affair.
-  bool may_look = may_look_into(*target.process);
   if (RefPtr<AddressSpace> space = address_space_of(*target.process)) {
     memory = memory_of(*target.process);
-    if (may_look) strings = space->program_strings();
+    strings = space->program_strings();
   }
-  if (!may_look) memory.text_start = memory.text_end = memory.stack_start = 0;
+  // Where things are in its memory is its own affair; asked last, since an exec may have come between.
+  const bool may_look = may_look_into(*target.process);
+  if (!may_look) {
+    memory.text_start = memory.text_end = memory.stack_start = 0;
+    strings = {};
+  }
   print(out, "{} ({}) {} {} {} {} {} {} 0 ", view.id, view.name, view.state, view.parent,
         view.group, view.session, view.terminal, view.foreground);
   print(out, "0 0 0 0 {} {} {} {} ", ticks(view.time.user_ns), ticks(view.time.kernel_ns),

@@ -392,7 +392,50 @@ static void nobody_else(void) {
   (void)!seteuid(0);
 }
 
+// What was opened of a program isn't told of the set-user-ID program that takes its place.
+static void reads_on(void) {
+  int files[] = {open("/proc/self/maps", O_RDONLY), open("/proc/self/environ", O_RDONLY)};
+  long before = read(files[0], text, 100);
+  int process = getpid();
+  if (fork() == 0) {
+    while (strcmp(strings(process, "comm"), "private\n") != 0) usleep(1000);
+    await_state(process, 'S');
+    say("calls: [root] told before: %d, after:", before > 0);
+    for (int i = 0; i < 2; i++) say(" %d", pread(files[i], text, 100, 0) > 0);
+    say("\n");
+    kill(process, SIGKILL);
+    _exit(0);
+  }
+  execl("./private", "private", "hold", NULL);
+  die("execl");
+}
+
+static void set_user_programs(void) {
+  if (geteuid() != 0) return;
+  static char program[4 << 20];
+  mkdir("open", 0755);
+  if (chmod("open", 0755) != 0 || chdir("open") != 0) die("open");
+  int from = open("/proc/self/exe", O_RDONLY), to = open("private", O_WRONLY | O_CREAT, 0755);
+  long size = read(from, program, sizeof(program));
+  if (size <= 0 || write(to, program, size) != size) die("copy");
+  close(from);
+  close(to);
+  if (chmod("private", 04755) != 0) die("chmod");
+  int child = fork();
+  if (child == 0) {
+    if (setgid(1000) != 0 || setuid(1000) != 0) _exit(1);
+    say("calls: [root] own descriptors: %s\n", result(open("/proc/self/fd", O_RDONLY)));
+    execl("/proc/self/exe", "proc_files", "read on", NULL);
+    die("execl");
+  }
+  waitpid(child, NULL, 0);
+  unlink("private");
+  if (chdir("..") != 0 || rmdir("open") != 0) die("rmdir");
+}
+
 int main(int argc, char** argv) {
+  if (argc == 2 && strcmp(argv[1], "hold") == 0) pause();
+  if (argc == 2 && strcmp(argv[1], "read on") == 0) reads_on();
   if (access("/proc/self", F_OK) != 0) {
     mkdir("/proc", 0555);
     if (mount("proc", "/proc", "proc", 0, "") != 0) die("mount");
@@ -404,6 +447,7 @@ int main(int argc, char** argv) {
   root_of_all();
   system_numbers();
   nobody_else();
+  set_user_programs();
   places();
   own_strings(argc, argv);
   say("calls: done\n");
