@@ -163,24 +163,24 @@ def test_line_editing(at_the_prompt: Machine, keys: str) -> None:
     console.wait_for("cairn> $")
 
 
-COMMAND = "zz "  # none: Tab after it finds nothing, and rings
+PROMPT, COMMAND = "cairn> ", "zz "  # none: Tab after it finds nothing, and rings
 
 
 @pytest.mark.parametrize("columns", [20, 80])
 def test_lines_longer_than_a_row(built: Path, seed: int, columns: int) -> None:
     """Typed, moved in, erased, inserted into: a terminal shows the line and its cursor where they are."""
-    screen, prompt = pyte.Screen(columns, 24), "cairn> "
+    screen = pyte.Screen(columns, 24)
     terminal = pyte.Stream(screen)
     with start(built, options="") as machine:
         console = machine.console
         console.wait_for("cairn> $")
         console.send(f"window 24 {columns}\n")
         console.wait_for("cairn> $")
-        terminal.feed(prompt)
+        terminal.feed(PROMPT)
         for keys, text, cursor in edits(random.Random(seed), columns):
             console.send(keys + "\t")
             terminal.feed(console.read_to("\a"))
-            whole, place = prompt + text, len(prompt) + cursor
+            whole, place = PROMPT + text, len(PROMPT) + cursor
             top = screen.cursor.y - place // columns
             rows = len(whole) // columns + 1
             assert screen.cursor.x == place % columns, keys
@@ -192,12 +192,15 @@ def edits(rng: random.Random, columns: int) -> Iterator[tuple[str, str, int]]:
     """Keys, and the line and the cursor's place in it after them."""
     yield COMMAND, COMMAND, (cursor := len(COMMAND))
     text = COMMAND
-    for kind in ["type"] * 6 + rng.choices(("type", "left", "home", "end", "erase", "rest"), k=40):
+    for kind in ["type"] * 6 + ["home", "right"] + rng.choices(("type", "left", "right", "home", "end", "erase", "rest"), k=40):
         word, back = "".join(rng.choices("abcdefgh ", k=rng.randrange(1, columns))), min(cursor - len(COMMAND), rng.randrange(2 * columns))
         if kind == "type" and len(text) + len(word) < 240:
             text, cursor, keys = text[:cursor] + word + text[cursor:], cursor + len(word), word
         elif kind == "left":
             keys, cursor = "\x02" * back, cursor - back
+        elif kind == "right":
+            row_end = cursor + columns - (len(PROMPT) + cursor) % columns  # where the next row begins
+            cursor, keys = (place := min(row_end, len(text))), "\x06" * (place - cursor)
         elif kind == "home":
             keys, cursor = "\x01" + "\x06" * len(COMMAND), len(COMMAND)
         elif kind == "erase":

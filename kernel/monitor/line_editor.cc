@@ -100,11 +100,13 @@ void LineEditor::handle_escape(Writer& out) {
 }
 
 /// Shows a part of the line, where the terminal's cursor stands at its beginning. Behind a character in the last column
-/// that cursor waits whether another one comes: a blank takes it into the next row.
+/// that cursor waits whether another one comes: what stands next, or a blank, takes it into the next row.
 void LineEditor::show(size_t begin, size_t end, Writer& out) {
   if (begin == end) return;
   out.write({line_.text + begin, end - begin});
-  if ((prompt_.size() + end) % columns_() == 0) out.write(" \r");
+  if ((prompt_.size() + end) % columns_() != 0) return;
+  out.write({end < line_.length ? line_.text + end : " ", 1});
+  out.write("\r");
 }
 
 /// Takes the terminal's cursor from one position of the line to one before it, perhaps some rows up.
