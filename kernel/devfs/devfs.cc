@@ -32,6 +32,7 @@ class DevFileSystem final : public FileSystem {
   std::span<const DeviceName> devices() const { return {devices_, count_}; }
 
   Result<RefPtr<Inode>> root() override;
+  RefPtr<Inode> directory_at(InodeNumber wanted) override;
   FileSystemStatistics statistics() override {
     FileSystemStatistics result;
     result.type = kDevMagic;
@@ -94,6 +95,10 @@ class DevDirectory final : public MemoryInode {
  private:
   const DevFileSystem& devices_;
 };
+
+RefPtr<Inode> DevFileSystem::directory_at(InodeNumber wanted) {
+  return wanted == InodeNumber(kRootNumber) ? RefPtr<Inode>::share(root_) : nullptr;
+}
 
 Result<RefPtr<Inode>> DevFileSystem::root() { return RefPtr<Inode>::share(root_); }
 

@@ -169,6 +169,11 @@ static void descriptors(void) {
   close(ends[0]);
   close(ends[1]);
 
+  int device = open("/dev/null", O_RDONLY);
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", device);
+  say("calls: device: %s\n", target(path));
+  close(device);
+
   int folder = open(".", O_RDONLY | O_DIRECTORY);
   close(open("inside", O_CREAT | O_WRONLY, 0600));
   snprintf(path, sizeof(path), "/proc/self/fd/%d/inside", folder);
