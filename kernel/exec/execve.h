@@ -24,7 +24,7 @@ namespace cairn {
 inline constexpr uint64_t kMaxStringSize = 32 * 4096;  // bytes of one string, NUL included
 /// Bytes of all strings and of the pointers to them: a quarter of the stack.
 inline constexpr uint64_t kMaxArgumentSize = kUserStackSize / 4;
-inline constexpr unsigned kMaxScripts = 5;     // scripts whose interpreter is a script …
+inline constexpr unsigned kMaxScripts = 5;     // scripts on the way to a program …
 inline constexpr size_t kMaxScriptLine = 256;  // bytes that are looked at
 
 struct ExecRequest {
@@ -51,7 +51,7 @@ Result<RefPtr<File>> open_program(const Place& place, const Credentials& who);
 /// of the file count, is the path of an interpreter between blanks (space, tab), and perhaps one further argument, the
 /// rest without blanks at its ends. Its arguments are that path, that argument, the script's path, and the
 /// caller's without the first. ENOEXEC: the line is blank, or the interpreter's name doesn't end among those bytes, behind which a NUL ends it, too;
-/// ENOENT: path_ends is set; EACCES: the name is empty; ELOOP: an interpreter is a script more than kMaxScripts deep; what resolve_path() and open_program()
+/// ENOENT: path_ends is set; EACCES: the name is empty; ELOOP: kMaxScripts other scripts lead to it; what resolve_path() and open_program()
 /// give. Whatever else isn't right ELF is ENOEXEC (read_elf()). Of the interpreter of an ELF file: ELIBBAD where read_elf()
 /// says ENOEXEC, but EIO if it is shorter than an ELF header, and what those two give. Its own interpreter isn't
 /// looked for.

@@ -6,8 +6,8 @@
 //                    │ environment strings          │
 //                    │ argument strings             │
 //    image.strings ─▶├──────────────────────────────┤
-//                    │ 16 random bytes              │ ◀─ AT_RANDOM
-//                    │ (up to 15 bytes)             │
+//                    │ 16 random bytes              │ ◀─ AT_RANDOM    or these two
+//                    │ (up to 15 bytes)             │                 the other way round
 //                    ├──────────────────────────────┤
 //                    │ auxv: pairs, the last 0, 0   │
 //                    │ 0                            │
