@@ -127,6 +127,14 @@ def test_others_are_refused(machine: Machine) -> None:
     assert answer(machine, "kill -9 1; kill -STOP 1; kill -0 1; echo $?") == "0\n"
 
 
+def test_dmesg_reads_the_kernels_log(machine: Machine) -> None:
+    lines = answer(machine, "dmesg").splitlines()
+    assert lines[0] == "[    0.000000] debug boot: check memory" and any("boot: Cairn, started by" in line for line in lines)
+    assert lines == machine.channel.command("log").lines[:len(lines)]
+    assert answer(machine, "dmesg -c >/dev/null; dmesg") == ""
+    assert answer(machine, "su -s /bin/sh student -c 'dmesg -c'").strip().endswith("Operation not permitted")
+
+
 def test_no_init_no_kernel(complete: Path) -> None:
     with boot(complete, "/bin/false") as machine:
         machine.console.wait_for(r"process 1 \(false\) exited with status 1\r\n")

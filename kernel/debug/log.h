@@ -49,7 +49,13 @@ void set_log_sink(LogSink sink);
 using LogClock = uint64_t (*)();
 void set_log_clock(LogClock clock);
 
+inline constexpr size_t kLogRingSize = 32 * 1024;  // bytes; the oldest lines are overwritten
+
 /// Copies the ring, oldest line first, to `out`.
 void print_log(Writer& out);
+/// The same of what came after the last clear_log(), each line after its level as syslog(2) has it: "<6>".
+void print_log_with_levels(Writer& out);
+/// What is in the ring is left out by print_log_with_levels() from now on.
+void clear_log();
 
 }  // namespace cairn

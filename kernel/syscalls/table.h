@@ -83,6 +83,7 @@
   X(99, sysinfo, "information")                                      \
   X(100, times, "times")                                             \
   X(102, getuid, "")                                                 \
+  X(103, syslog, "action, buffer, size")                             \
   X(104, getgid, "")                                                 \
   X(105, setuid, "user")                                             \
   X(106, setgid, "group")                                            \
@@ -116,6 +117,7 @@
   X(157, prctl, "operation, argument")                               \
   X(158, arch_prctl, "code, address")                                \
   X(160, setrlimit, "kind, limit")                                   \
+  X(161, chroot, "path")                                             \
   X(162, sync, "")                                                   \
   X(165, mount, "source, target, type, flags, data")                 \
   X(166, umount2, "target, flags")                                   \

@@ -243,12 +243,16 @@ Result<void> name_in(Inode& parent, Inode& child, DirectoryEntry& entry) {
 
 }  // namespace
 
+/// What getcwd() says before the path of a directory that no path leads to. Source: Linux, getcwd(2), "Notes".
+constexpr std::string_view kUnreachable = "(unreachable)";
+
 Result<size_t> path_of(const PathContext& context, const Place& directory, std::span<char> buffer) {
   // Built from its end; each round puts one name before what is there.
   size_t start = buffer.size();
   if (start < 2) return Errno::kERANGE;
   buffer[--start] = '\0';
   Place at = directory;
+  bool is_reachable = true;
   if (at.inode->links.load() == 0) return Errno::kENOENT;
   while (!same_place(at, context.root)) {
     while (at.inode.get() == at.mount->root.get() && at.mount->covered) {
@@ -256,7 +260,10 @@ Result<size_t> path_of(const PathContext& context, const Place& directory, std::
     }
     if (same_place(at, context.root)) break;
     Place above = TRY(step_up(context.root, at));
-    if (same_place(above, at)) break;  // a root that isn't ours
+    if (same_place(above, at)) {  // the topmost, but not our root
+      is_reachable = false;
+      break;
+    }
     DirectoryEntry entry;
     TRY(name_in(*above.inode, *at.inode, entry));
     if (start < entry.name().size() + 1) return Errno::kERANGE;
@@ -266,6 +273,11 @@ Result<size_t> path_of(const PathContext& context, const Place& directory, std::
     at = above;
   }
   if (buffer[start] == '\0') buffer[--start] = '/';
+  if (!is_reachable) {
+    if (start < kUnreachable.size()) return Errno::kERANGE;
+    start -= kUnreachable.size();
+    memcpy(&buffer[start], kUnreachable.data(), kUnreachable.size());
+  }
   size_t length = buffer.size() - start;
   memmove(buffer.data(), &buffer[start], length);
   return length - 1;

@@ -53,7 +53,7 @@ void remember_entry(const Inode& directory, std::string_view name, Inode& found)
 Result<Place> step_up(const Place& root, const Place& from);
 
 /// The absolute path of a directory as seen from context.root, NUL-terminated, in `buffer`; its
-/// length. ENOENT if it was removed, ERANGE if it doesn't fit.
+/// length. After "(unreachable)" where it lies outside that root. ENOENT if it was removed, ERANGE if it doesn't fit.
 Result<size_t> path_of(const PathContext& context, const Place& directory, std::span<char> buffer);
 
 /// The same of any file, by the name that it was last found by; whether it still `is_there`, or was removed. ENOENT

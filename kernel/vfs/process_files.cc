@@ -54,6 +54,12 @@ void ProcessFiles::set_current(const Place& directory) {
   std::swap(context_.current, fresh);
 }
 
+void ProcessFiles::set_root(const Place& directory) {
+  Place fresh = directory;
+  Guard guard(lock_);
+  std::swap(context_.root, fresh);
+}
+
 Credentials ProcessFiles::set_credentials(const Credentials& who) {
   Guard guard(lock_);
   return std::exchange(context_.who, who);

@@ -25,6 +25,7 @@ class ProcessFiles : public RefCounted<ProcessFiles> {
   // What was there before is let go outside the lock: may sleep.
   void set_context(const PathContext& context);
   void set_current(const Place& directory);
+  void set_root(const Place& directory);
   /// Returns who it was.
   Credentials set_credentials(const Credentials& who);
 

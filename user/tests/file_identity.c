@@ -230,5 +230,45 @@ static void sending(void) {
   }
 }
 
+static void without_rights(void) {
+  need(RAW(setresuid, kUser, kUser, kUser) == 0, "setresuid");
+  CALL(chroot, "jail");
+  CALL(chroot, "jail/closed");
+  CALL(chroot, "missing");
+}
+
+static void inside(void) {
+  char path[4096] = "";
+  CALL(chroot, "jail");
+  CALL(access, "/inside", F_OK);
+  CALL(access, "/../../inside", F_OK);
+  CALL(access, "/absolute", F_OK);
+  CALL(access, "jail/inside", F_OK);
+  fact("outside: %.14s", RAW(getcwd, path, sizeof(path)) > 0 ? path : "nowhere");
+  CALL(chdir, "jail/folder");
+  fact("in a folder: %s", getcwd(path, sizeof(path)));
+  CALL(access, "../../inside", F_OK);
+  CALL(chroot, "/folder");
+  fact("deeper: %s", getcwd(path, sizeof(path)));
+  CALL(access, "/inside", F_OK);
+  CALL(access, "../inside", F_OK);  // "/" is where it stands
+}
+
+static void new_root(void) {
+  put_folder("jail");
+  put_folder("jail/folder");
+  put_folder("jail/closed");
+  put_file("jail/inside", "x");
+  put_link("/inside", "jail/absolute");
+  need(chmod("jail/closed", 0700) == 0, "chmod");
+  CALL(chroot, "missing");
+  CALL(chroot, "jail/inside");
+  CALL(chroot, "");
+  CALL(chroot, 8);
+  apart(without_rights);
+  apart(inside);
+  CALL(access, "jail/inside", F_OK);
+}
+
 SECTIONS({"changing", changing}, {"groups", groups}, {"asking", asking}, {"privileges", privileges},
-         {"sending", sending})
+         {"sending", sending}, {"newroot", new_root})

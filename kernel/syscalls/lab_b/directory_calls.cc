@@ -1,4 +1,4 @@
-// getdents64, chdir, fchdir, getcwd.
+// getdents64, chdir, fchdir, chroot, getcwd.
 #include "address_space/user_copy.h"
 #include "arch/layout.h"
 #include "lib/string.h"
@@ -53,11 +53,22 @@ Result<uint64_t> read_directory(uint64_t fd, uint64_t address, uint64_t size) {
   return done;
 }
 
-Result<void> change_directory(const Place& place) {
+Result<void> may_stand_in(const Place& place) {
   if (place.inode->type != FileType::kDirectory) return Errno::kENOTDIR;
-  ProcessFiles& files = current_files();
-  TRY(check_access(*place.inode, files.context().who, kMayExecute));
-  files.set_current(place);
+  return check_access(*place.inode, current_files().who(), kMayExecute);
+}
+
+Result<void> change_directory(const Place& place) {
+  TRY(may_stand_in(place));
+  current_files().set_current(place);
+  return {};
+}
+
+/// What the process has open, and where it stands, stay as they are, perhaps outside: as Linux has it, no prison.
+Result<void> change_root(const Place& place) {
+  TRY(may_stand_in(place));
+  if (!current_process()->ids.is_superuser()) return Errno::kEPERM;
+  current_files().set_root(place);
   return {};
 }
 
@@ -90,6 +101,11 @@ int64_t sys_chdir(TrapFrame& call) {
 int64_t sys_fchdir(TrapFrame& call) {
   auto file = any_file(argument0(call));
   return file.ok() ? to_return(change_directory((*file)->place)) : failure(file.error());
+}
+
+int64_t sys_chroot(TrapFrame& call) {
+  auto place = find_place(kFromCurrent, argument0(call), 0);
+  return place.ok() ? to_return(change_root(*place)) : failure(place.error());
 }
 
 int64_t sys_getcwd(TrapFrame& call) {
