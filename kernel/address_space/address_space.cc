@@ -310,7 +310,7 @@ Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
 
 void AddressSpace::note_program(const ProgramStrings& strings) {
   MutexGuard guard(lock);
-  ASSERT(!program_);  // once, so that nothing is let go here
+  if (program_) return;  // it stays what it was first: nothing is let go here
   strings_ = strings;
   for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
     if (region->kind != RegionKind::kProgram) continue;

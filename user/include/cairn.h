@@ -4,11 +4,13 @@
 #define USER_INCLUDE_CAIRN_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,17 @@ static inline volatile char* new_pages(size_t count) {
       mmap(NULL, count * kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) die("mmap");
   return (volatile char*)pages;
+}
+
+// No signal is ignored or blocked from here on, whatever started us said. By the calls themselves: libraries keep 32 and
+// 33 for their threads, and leave them as they find them.
+static inline void default_signals(void) {
+  struct {
+    uint64_t handler, flags, restorer, mask;
+  } action = {0};
+  for (int signal = 1; signal <= 64; signal++)
+    syscall(SYS_rt_sigaction, signal, &action, NULL, sizeof(action.mask));
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &action.mask, NULL, sizeof(action.mask));
 }
 
 // Waits for the child `pid` to end and returns its wait status (WIFEXITED() and friends).

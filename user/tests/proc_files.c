@@ -441,6 +441,7 @@ static void set_user_programs(void) {
 int main(int argc, char** argv) {
   if (argc == 2 && strcmp(argv[1], "hold") == 0) pause();
   if (argc == 2 && strcmp(argv[1], "read on") == 0) reads_on();
+  default_signals();
   if (access("/proc/self", F_OK) != 0) {
     mkdir("/proc", 0555);
     if (mount("proc", "/proc", "proc", 0, "") != 0) die("mount");

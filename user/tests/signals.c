@@ -421,25 +421,12 @@ static void actions(void) {
       syscall(SYS_rt_sigpending, 8, 8));
 }
 
-// Neither ignored nor blocked, whatever the parent's parents said: by the calls themselves, since libraries keep 32 and
-// 33 for their own threads and leave them as they were.
-static void as_at_first(int signal) {
-  struct {
-    void (*handler)(int);
-    uint64_t flags, restorer, mask;
-  } action = {SIG_DFL};
-  uint64_t none = 0;
-  syscall(SYS_rt_sigaction, signal, &action, NULL, 8);
-  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
-}
-
 // What each signal does where nobody says otherwise.
 static void defaults(void) {
   setpgid(0, 0);  // its parent is outside: stops of the terminal stop it
   for (int signal = 1; signal <= 64; signal++) {
     pid_t child = fork();
     if (child == 0) {
-      as_at_first(signal);
       kill(getpid(), signal);
       _exit(99);
     }
@@ -453,6 +440,7 @@ static void defaults(void) {
 }
 
 int main(void) {
+  default_signals();
   senders();
   flags();
   contexts();

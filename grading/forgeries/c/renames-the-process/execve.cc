@@ -13,7 +13,7 @@ Result<RefPtr<File>> open_program(const Place& place, const Credentials&) {
 
 Result<void> execute(TrapFrame& frame, const ExecRequest& request) {
   TRY(become_only_thread());
-  begin_anew(request.path.substr(request.path.rfind('/') + 1));
+  begin_anew(request.path.substr(request.path.rfind('/') + 1), VirtAddr(frame.rsp));
   bool is_new = frame.rip == 0;
   if (is_new) exit_process(exit_status(7));
   uint64_t rip = frame.rip, rsp = frame.rsp, rflags = frame.rflags;
