@@ -10,11 +10,10 @@ namespace cairn {
 
 namespace {
 
-constexpr size_t kRingSize = kLogRingSize;
 constexpr size_t kLevelLength = 3;  // of "<6>", with which each line in the ring begins
 
 constinit Spinlock ring_lock{"log", LockRank::kLog};
-constinit char ring[kRingSize] GUARDED_BY(ring_lock) = {};
+constinit char ring[kLogRingSize] GUARDED_BY(ring_lock) = {};
 constinit uint64_t ring_written GUARDED_BY(ring_lock) = 0;  // bytes ever
 constinit uint64_t ring_cleared GUARDED_BY(ring_lock) = 0;  // of these, by clear_log()
 
@@ -34,7 +33,7 @@ unsigned priority(LogLevel level) {
 }
 
 void keep(std::string_view line) REQUIRES(ring_lock) {
-  for (char c : line) ring[ring_written++ % kRingSize] = c;
+  for (char c : line) ring[ring_written++ % kLogRingSize] = c;
 }
 
 }  // namespace
@@ -100,8 +99,9 @@ void copy_ring(uint64_t at, uint64_t end, Writer& out) {
     size_t count = 0;
     {
       IrqGuard guard(ring_lock);
-      if (ring_written > kRingSize && at < ring_written - kRingSize) at = ring_written - kRingSize;
-      while (count < sizeof(piece) && at < end) piece[count++] = ring[at++ % kRingSize];
+      if (ring_written > kLogRingSize && at < ring_written - kLogRingSize)
+        at = ring_written - kLogRingSize;
+      while (count < sizeof(piece) && at < end) piece[count++] = ring[at++ % kLogRingSize];
     }
     out.write({piece, count});
   }
@@ -114,9 +114,9 @@ void print_ring(Writer& out, bool levels) {
     end = ring_written;
     start = levels ? ring_cleared : 0;
   }
-  bool overwritten = end - start > kRingSize;
+  bool overwritten = end - start > kLogRingSize;
   LinesWriter lines(out, levels, !overwritten);
-  copy_ring(overwritten ? end - kRingSize : start, end, lines);
+  copy_ring(overwritten ? end - kLogRingSize : start, end, lines);
 }
 
 }  // namespace

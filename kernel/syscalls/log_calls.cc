@@ -14,14 +14,16 @@ namespace {
 enum Action : uint64_t {
   kClose = 0,
   kOpen = 1,
+  kRead = 2,
   kReadAll = 3,
   kReadClear = 4,
   kClear = 5,
+  kConsoleOff = 6,
+  kConsoleOn = 7,
   kConsoleLevel = 8,
+  kSizeUnread = 9,
   kSizeBuffer = 10,
 };
-
-constexpr size_t kRoom = kLogRingSize;
 
 /// The last of the log's lines that fit into `size` bytes.
 std::string_view last_lines(std::string_view text, uint64_t size) {
@@ -33,9 +35,9 @@ std::string_view last_lines(std::string_view text, uint64_t size) {
 
 Result<uint64_t> read_log(VirtAddr to, int64_t size) {
   if (to.value == 0 || size < 0) return Errno::kEINVAL;
-  char* room = static_cast<char*>(heap_allocate(kRoom));
+  char* room = static_cast<char*>(heap_allocate(kLogRingSize));
   if (room == nullptr) return Errno::kENOMEM;
-  BufferWriter out({room, kRoom});
+  BufferWriter out({room, kLogRingSize});
   print_log_with_levels(out);
   std::string_view lines = last_lines(out.text(), uint64_t(size));
   auto copied = copy_to_user(to, lines.data(), lines.size());
@@ -54,7 +56,7 @@ Result<uint64_t> set_level(int64_t level) {
   return 0;
 }
 
-/// Reading line by line as they come (2, 9), and a console that is off (6, 7), there isn't.
+/// Reading lines as they come, and a console that is off, there isn't.
 Result<uint64_t> syslog(uint64_t action, VirtAddr buffer, int64_t size) {
   bool for_all = action == kReadAll || action == kSizeBuffer;
   if (!for_all && !current_process()->ids.is_superuser()) return Errno::kEPERM;
@@ -70,10 +72,10 @@ Result<uint64_t> syslog(uint64_t action, VirtAddr buffer, int64_t size) {
     case kClear: clear_log(); return 0;
     case kConsoleLevel: return set_level(size);
     case kSizeBuffer: return kLogRingSize;
-    case 2:
-    case 6:
-    case 7:
-    case 9: return Errno::kENOSYS;
+    case kRead:
+    case kSizeUnread:
+    case kConsoleOff:
+    case kConsoleOn: return Errno::kENOSYS;
     default: return Errno::kEINVAL;
   }
 }
