@@ -15,6 +15,9 @@ constexpr uint64_t kMapShared = 0x01, kMapPrivate = 0x02, kMapSharedValidate = 0
 constexpr uint64_t kMapTypeMask = 0x0f;
 constexpr uint64_t kMapFixed = 0x10, kMapAnonymous = 0x20, kMapHugeTlb = 0x40000;
 constexpr uint64_t kMapFixedNoReplace = 0x100000;
+constexpr uint64_t kMap32Bit = 0x40, kMapGrowsDown = 0x100;  // not here
+/// What MAP_SHARED_VALIDATE promises to know; for other types unknown bits mean nothing.
+constexpr uint64_t kMapValidated = 0x7c07f973;
 constexpr uint64_t kSyncAsync = 1, kSyncInvalidate = 2, kSyncWait = 4;
 
 bool known_protection(uint64_t prot) {
@@ -54,7 +57,9 @@ int64_t sys_mmap(TrapFrame& call) {
     auto shown = show_file(request, argument4(call), offset);
     if (!shown.ok()) return failure(shown.error());
   }
-  if (!known) return failure(Errno::kEINVAL);
+  if (!known || (flags & (kMap32Bit | kMapGrowsDown)) != 0) return failure(Errno::kEINVAL);
+  if (type == kMapSharedValidate && (flags & ~kMapValidated) != 0)
+    return failure(Errno::kEOPNOTSUPP);
   if (!file && request.shared) {
     auto shown = show_shared_memory(request);
     if (!shown.ok()) return failure(shown.error());

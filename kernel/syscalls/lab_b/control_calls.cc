@@ -27,7 +27,10 @@ constexpr uint32_t kOpenOnly = open_flag::kCreate | open_flag::kExclusive |
                                open_flag::kNoControllingTerminal | open_flag::kTruncate |
                                open_flag::kCloseOnExec;
 
+/// Nobody is told by a signal that a file is ready (O_ASYNC, F_SETOWN). EINVAL, EPERM.
 Result<int64_t> set_flags(File& file, uint64_t wanted) {
+  constexpr uint32_t kAsync = 020000;
+  if ((wanted & kAsync) != 0) return Errno::kEINVAL;
   constexpr uint32_t kMask =
       open_flag::kAppend | open_flag::kNonBlocking | open_flag::kDirect | open_flag::kNoAccessTime;
   uint32_t flags = file.flags.load();

@@ -11,10 +11,8 @@ namespace {
 // Source: Linux, include/uapi/linux/mount.h, include/linux/fs.h.
 constexpr uint64_t kMountReadOnly = 1, kMountSilent = 0x8000, kMountMagic = 0xc0ed0000;
 constexpr uint64_t kMountMagicMask = 0xffff0000;
-// Bits that ask for less than there is: nosuid, nodev, noexec, sync, noatime, nodiratime, relatime,
-// strictatime.
-constexpr uint64_t kMountHarmless =
-    2 | 4 | 8 | 16 | 1024 | 2048 | (1 << 21) | (1 << 24) | kMountSilent;
+// Bits that are about times of access, which are kept as it suits: noatime, nodiratime, relatime, strictatime.
+constexpr uint64_t kMountHarmless = 1024 | 2048 | (1 << 21) | (1 << 24) | kMountSilent;
 
 /// The block device that a path names.
 Result<std::string_view> device_at(std::string_view path) {
@@ -34,7 +32,7 @@ Result<void> mount_file_system(TrapFrame& call) {
   if (argument0(call) != 0) TRY(source.read(argument0(call)));
   Place where = TRY(find_place(kFromCurrent, argument1(call), 0));
   if (!current_process()->ids.is_superuser()) return Errno::kEPERM;
-  // Remounting, binding, moving, propagation: not here.
+  // Remounting, binding, moving, propagation, and what mounts forbid (nosuid, nodev, noexec): not here.
   if ((flags & ~(kMountReadOnly | kMountHarmless)) != 0) return Errno::kEINVAL;
   if (argument2(call) == 0) return Errno::kEINVAL;
   FileSystemType* kind = find_file_system(type.text());
