@@ -36,7 +36,7 @@ TROUBLE = re.compile(r"^\[\w+\] (SETUP|HANGS|ENDS)")  # a section that could not
 WANTED_LINES = 4000  # over all programs
 NEEDS_ROOT = {"owners", "devices", "mounterrors",  # chown to others, device nodes, mounting ext2
               "identities", "opening", "making", "searching", "really", "written", "removing", "ownersonly", "linking",
-              "changing", "groups", "asking", "privileges", "sending", "newroot"}  # other users
+              "changing", "groups", "asking", "privileges", "sending", "newroot", "userprocesses", "foreignlimits"}  # other users
 NEEDS_DISK = {"toolarge", "beyond"}  # tmpfs has no largest file; it keeps what was written beyond the end
 COUNTS_FOLDERS = {"folderlinks"}  # Btrfs and overlays give every folder one link
 DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor numbers of major 1

@@ -45,6 +45,9 @@ SCRIPTS = {
     "fifos": "cd /tmp; mkfifo p; for i in $(seq 20); do cat p & echo $i >p; wait; done; for i in $(seq 20); do echo $i >p & cat p; wait; done; rm p",
     "busy": "exec 2>/dev/null; cd /tmp; cp /bin/busybox cat; exec 3>>cat; echo text | ./cat; echo $?; exec 3>&-; echo text | ./cat; mkfifo p; ./cat p & "
             "exec 3>p; echo x >>cat; echo $?; echo end >&3; exec 3>&-; wait; echo x >>cat; echo $?; rm cat p",
+    "limits": "exec 2>/dev/null; cd /tmp; ulimit -n 20; ulimit -v 90000; ulimit -S -s 1024; ulimit -n; sh -c 'ulimit -n; ulimit -v; ulimit -s'; ulimit -n 30; "
+              "(ulimit -n 3; echo x >f); echo $?; (ulimit -f 2; seq 3000 >f); echo $?; wc -c <f; rm f; "
+              "(ulimit -v 100; ls) || echo no memory",
     "exec": "(exec echo replaced; echo never); exec sh -c 'echo $0 $1' name argument",
 }
 

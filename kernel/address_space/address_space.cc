@@ -65,13 +65,37 @@ bool AddressSpace::is_free(VirtRange range) const {
   return after == nullptr || !after->range.overlaps(range);
 }
 
+/// Bytes of regions in the range.
+uint64_t AddressSpace::bytes_in(VirtRange range) const {
+  uint64_t bytes = 0;
+  Region* region = regions_.at_or_before(range.start);
+  if (region == nullptr) region = regions_.first();
+  for (; region != nullptr && region->range.start < range.end; region = regions_.next(*region)) {
+    VirtAddr start = std::max(region->range.start, range.start);
+    VirtAddr end = std::min(region->range.end, range.end);
+    if (start < end) bytes += end - start;
+  }
+  return bytes;
+}
+
+/// Whether the limits leave room for so many more bytes, and for so many of data. What is there already stays.
+bool AddressSpace::may_have(uint64_t bytes, uint64_t data) const {
+  const MemoryLimits limits = current_memory_limits();
+  const Region* all = regions_.root();
+  uint64_t bytes_now = all != nullptr ? all->subtree_bytes : 0;
+  uint64_t data_now = all != nullptr ? all->subtree_data : 0;
+  return (bytes == 0 || bytes_now + bytes <= limits.total) &&
+         (data == 0 || data_now + data <= limits.data);
+}
+
 void AddressSpace::insert_region(Region& region) {
   region.space = this;
   regions_.insert(region);
   if (region.object != nullptr) region.object->add_mapping(region);
 }
 
-Result<VirtAddr> AddressSpace::place(const RegionRequest& request, DetachedRegions& detached) {
+/// Where the region will be. With request.fixed others may be there, and are in its way.
+Result<VirtAddr> AddressSpace::place(const RegionRequest& request) const {
   uint64_t alignment = request.huge ? kHugePageSize : kPageSize;
   VirtAddr wish(align_down(request.address.value, alignment));
   VirtRange range{wish, wish + request.size};
@@ -80,13 +104,18 @@ Result<VirtAddr> AddressSpace::place(const RegionRequest& request, DetachedRegio
     if (wish != request.address) return Errno::kEINVAL;
     if (wish < kUserStart) return Errno::kEPERM;
     if (!possible) return Errno::kENOMEM;
-    if (is_free(range)) return wish;
-    if (request.keep_others) return Errno::kEEXIST;
-    TRY(unmap_locked(range, detached));
+    if (request.keep_others && !is_free(range)) return Errno::kEEXIST;
     return wish;
   }
   if (request.address.value != 0 && possible && is_free(range)) return wish;
   return find_gap(regions_, request.size, alignment, kUserStart, kMmapTop);
+}
+
+/// What is in the way of a new region goes, if the limits permit to have it then.
+Result<void> AddressSpace::make_room(const Region& region, DetachedRegions& detached) {
+  uint64_t size = region.range.size(), replaced = bytes_in(region.range);
+  if (!may_have(size - replaced, region.is_data() ? size - replaced : 0)) return Errno::kENOMEM;
+  return replaced == 0 ? Result<void>() : unmap_locked(region.range, detached);
 }
 
 Result<VirtAddr> AddressSpace::map_region(const RegionRequest& request) {
@@ -97,7 +126,7 @@ Result<VirtAddr> AddressSpace::map_region(const RegionRequest& request) {
   if (region == nullptr) return Errno::kENOMEM;
   DetachedRegions detached;
   MutexGuard guard(lock);
-  auto start = place(request, detached);
+  auto start = place(request);
   if (!start.ok()) {
     delete region;
     return start.error();
@@ -112,6 +141,11 @@ Result<VirtAddr> AddressSpace::map_region(const RegionRequest& request) {
   region->object = request.object;
   region->keeper = request.keeper;
   region->object_offset = request.object_offset;
+  auto room = make_room(*region, detached);
+  if (!room.ok()) {
+    delete region;
+    return room.error();
+  }
   insert_region(*region);
   return *start;
 }
@@ -177,12 +211,20 @@ Result<void> AddressSpace::protect_range(VirtRange range, Access access) {
   MutexGuard guard(lock);
   // The whole range must belong to regions before anything changes.
   VirtRange covered{kUserEnd, range.start};
+  uint64_t more_data = 0;
   while (covered.end < range.end) {
     Region* region = region_at(covered.end);
     if (region == nullptr) return Errno::kENOMEM;
     if (access.write && !region->may_write) return Errno::kEACCES;
+    bool becomes_data =
+        access.write && !region->is_data() && !region->shared && region->kind != RegionKind::kStack;
+    if (becomes_data) {
+      more_data +=
+          std::min(region->range.end, range.end) - std::max(region->range.start, range.start);
+    }
     covered = {std::min(covered.start, region->range.start), region->range.end};
   }
+  if (!may_have(0, more_data)) return Errno::kENOMEM;
   TlbGather gather(table_);
   if (covered.start < range.start) TRY(split_at(range.start, gather));
   if (covered.end > range.end) TRY(split_at(range.end, gather));
@@ -190,6 +232,7 @@ Result<void> AddressSpace::protect_range(VirtRange range, Access access) {
        region != nullptr && region->range.start < range.end; region = regions_.next(*region)) {
     if (region->access == access) continue;
     region->access = access;
+    regions_.refresh(*region);
     narrow_pages(*region, gather);
   }
   return {};
@@ -201,6 +244,7 @@ Result<void> AddressSpace::protect_region(VirtAddr inside, Access access) {
   if (region == nullptr) return Errno::kENOMEM;
   if (access.write && !region->may_write) return Errno::kEACCES;
   region->access = access;
+  regions_.refresh(*region);
   TlbGather gather(table_);
   narrow_pages(*region, gather);
   return {};
@@ -256,7 +300,7 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
     to = VirtAddr(align_up(wanted.value, kPageSize));
     if (to < from && !unmap_locked({to, from}, detached).ok()) return break_;
     if (to > from) {
-      if (!is_free({from, to})) return break_;
+      if (!is_free({from, to}) || !may_have(to - from, to - from)) return break_;
       Region* heap = from.value == 0 ? nullptr : region_at(from - 1);
       constexpr Access kHeapAccess{.read = true, .write = true};
       bool goes_on =

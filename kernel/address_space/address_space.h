@@ -37,6 +37,12 @@ struct ProgramStrings {
   VirtRange arguments, environment;
 };
 
+/// How much memory the running process may have, in bytes; a kernel thread as much as there is. Implemented in process.
+struct MemoryLimits {
+  uint64_t total = UINT64_MAX, data = UINT64_MAX, stack = kUserStackSize;
+};
+MemoryLimits current_memory_limits();
+
 class AddressSpace : public RefCounted<AddressSpace> {
  public:
   /// Empty. ENOMEM.
@@ -47,12 +53,12 @@ class AddressSpace : public RefCounted<AddressSpace> {
   PageTable& page_table_locked() REQUIRES(lock) { return table_; }
 
   /// Makes a region; nothing is mapped until it is touched. ENOMEM, also for a fixed address beyond
-  /// the user half; EPERM for the null page; EINVAL, EEXIST.
+  /// the user half, and beyond the limits; EPERM for the null page; EINVAL, EEXIST.
   Result<VirtAddr> map_region(const RegionRequest& request) EXCLUDES(lock);
   /// Removes all pages and regions in the range; parts of regions too. EINVAL, ENOMEM.
   Result<void> unmap_range(VirtRange range) EXCLUDES(lock);
-  /// Changes the access of the whole range. ENOMEM if part of it belongs to no region; EACCES for
-  /// writing where a region says no.
+  /// Changes the access of the whole range. ENOMEM if part of it belongs to no region, or it would be more data than
+  /// there may be; EACCES for writing where a region says no.
   Result<void> protect_range(VirtRange range, Access access) EXCLUDES(lock);
   /// The same for the whole region that holds `inside`, as far as it has grown. ENOMEM if there is none.
   Result<void> protect_region(VirtAddr inside, Access access) EXCLUDES(lock);
@@ -133,6 +139,9 @@ class AddressSpace : public RefCounted<AddressSpace> {
   Region* region_at(VirtAddr address) const REQUIRES(lock);
   Region* grow_stack(VirtAddr address) REQUIRES(lock);
   bool is_free(VirtRange range) const REQUIRES(lock);
+  uint64_t bytes_in(VirtRange range) const REQUIRES(lock);
+  Result<void> make_room(const Region& region, DetachedRegions& detached) REQUIRES(lock);
+  bool may_have(uint64_t bytes, uint64_t data) const REQUIRES(lock);
   Result<void> split_at(VirtAddr address, TlbGather& gather) REQUIRES(lock);
   Result<void> unmap_locked(VirtRange range, DetachedRegions& detached) REQUIRES(lock);
   void insert_region(Region& region) REQUIRES(lock);
@@ -140,7 +149,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
   void for_each_object_page(const ObjectPages& wanted, VirtRange range, Use use) REQUIRES(lock);
   void unmap_pages(VirtRange range, TlbGather& gather) REQUIRES(lock);
   void narrow_pages(const Region& region, TlbGather& gather) REQUIRES(lock);
-  Result<VirtAddr> place(const RegionRequest& request, DetachedRegions& detached) REQUIRES(lock);
+  Result<VirtAddr> place(const RegionRequest& request) const REQUIRES(lock);
 
   PageTable table_;
   std::atomic<bool> has_hidden_pages_{false};  // set by the first mprotect to no access

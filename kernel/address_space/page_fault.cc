@@ -84,12 +84,14 @@ struct AddressSpace::BroughtPage {
 /// The stack region extended down to `address`, or null if there is none that may grow so far.
 Region* AddressSpace::grow_stack(VirtAddr address) {
   Region* stack = regions_.lower_bound(address);
-  if (stack == nullptr || !stack->grows_down || address < kUserStackTop - kUserStackSize)
-    return nullptr;
+  uint64_t limit = align_down(std::min(current_memory_limits().stack, kUserStackSize), kPageSize);
+  const VirtAddr lowest = kUserStackTop - limit;
+  if (stack == nullptr || !stack->grows_down || address < lowest) return nullptr;
   VirtAddr start(align_down(address.value, kPageSize));
   if (stack->range.start - start < kStackGrowth) start = stack->range.start - kStackGrowth;
-  if (start < kUserStackTop - kUserStackSize) start = kUserStackTop - kUserStackSize;
+  if (start < lowest) start = lowest;
   if (!is_free({start - kStackGuard, stack->range.start})) return nullptr;
+  if (!may_have(stack->range.start - start, 0)) return nullptr;
   // Starting lower doesn't change its place among the others: nothing lies between.
   stack->range.start = start;
   regions_.refresh(*stack);

@@ -26,10 +26,12 @@ uint64_t huge_part(VirtAddr start, VirtAddr end) {
 }
 
 /// Takes into account a subtree beside `region` and the gap between the two.
-void add_gaps(Region& region, const Region& subtree, VirtAddr start, VirtAddr end) {
+void add_subtree(Region& region, const Region& subtree, VirtAddr start, VirtAddr end) {
   region.subtree_gap = std::max({region.subtree_gap, subtree.subtree_gap, end - start});
   region.subtree_huge_gap =
       std::max({region.subtree_huge_gap, subtree.subtree_huge_gap, huge_part(start, end)});
+  region.subtree_bytes += subtree.subtree_bytes;
+  region.subtree_data += subtree.subtree_data;
 }
 
 }  // namespace
@@ -38,13 +40,15 @@ void RegionSummary::update(Region& region) {
   region.subtree_start = region.range.start;
   region.subtree_end = region.range.end;
   region.subtree_gap = region.subtree_huge_gap = 0;
+  region.subtree_bytes = region.range.size();
+  region.subtree_data = region.is_data() ? region.range.size() : 0;
   if (Region* left = region.link.left) {
     region.subtree_start = left->subtree_start;
-    add_gaps(region, *left, left->subtree_end, region.range.start);
+    add_subtree(region, *left, left->subtree_end, region.range.start);
   }
   if (Region* right = region.link.right) {
     region.subtree_end = right->subtree_end;
-    add_gaps(region, *right, region.range.end, right->subtree_start);
+    add_subtree(region, *right, region.range.end, right->subtree_start);
   }
 }
 

@@ -32,16 +32,20 @@ struct Region : Mapping {
   MemoryObject* object = nullptr;  // null: private memory that begins as zeros
   RefPtr<ObjectKeeper> keeper;     // of the object; null: it stays for ever
 
-  // Place in its address space's tree, and what the subtree below knows: its extent and the
-  // largest gap between two neighbours in it (find_gap() descends by it).
+  // Place in its address space's tree, and what the subtree below knows: its extent, the largest gap
+  // between two neighbours in it (find_gap() descends by it), and how much there is in it.
   TreeLink<Region> link;
   VirtAddr subtree_start;
   VirtAddr subtree_end;
   uint64_t subtree_gap = 0;       // bytes
   uint64_t subtree_huge_gap = 0;  // the same of what 2 MiB pages can fill
+  uint64_t subtree_bytes = 0;     // of all its regions
+  uint64_t subtree_data = 0;      // of those that are data
 
   /// The permission bits for pages that are this region's alone.
   Pte page_flags() const;
+  /// What RLIMIT_DATA counts: private memory that may be written, but for the stack.
+  bool is_data() const { return access.write && !shared && kind != RegionKind::kStack; }
   /// Where `page` lies in the object, in bytes.
   uint64_t object_offset_of(VirtAddr page) const { return object_offset + (page - range.start); }
 };

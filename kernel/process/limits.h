@@ -1,5 +1,7 @@
-// Resource limits. Enforced are those of CPU time and of queued signals. Those that Cairn can't exceed hold by
-// themselves; of the others (memory, file size, descriptors) no lower one is taken than what holds anyway.
+// Resource limits: how much a process may use. Each is kept to where the thing is used up: descriptors and file sizes in
+// the system calls, memory in its address space (current_memory_limits()), processes in fork, CPU time by the
+// scheduler's ticks, queued signals as they are sent. The others hold by themselves: no core files are written,
+// nothing is locked in memory, there are no message queues and no real-time priorities.
 // Source: POSIX.1-2017, getrlimit; Linux, getrlimit(2), include/uapi/asm-generic/resource.h.
 #pragma once
 
@@ -18,14 +20,14 @@ inline constexpr uint64_t kNoLimit = UINT64_MAX;
 enum LimitKind : unsigned {
   kLimitCpu,       // seconds
   kLimitFileSize,  // bytes
-  kLimitData,
-  kLimitStack,
-  kLimitCore,  // no core files are written
+  kLimitData,      // bytes: Region::is_data()
+  kLimitStack,     // bytes
+  kLimitCore,      // no core files are written
   kLimitResident,
-  kLimitProcesses,
-  kLimitFiles,  // descriptors
+  kLimitProcesses,  // of the user, threads too
+  kLimitFiles,      // descriptors
   kLimitLocked,
-  kLimitAddressSpace,
+  kLimitAddressSpace,  // bytes
   kLimitLocks,
   kLimitSignals,  // queued
   kLimitMessages,
@@ -59,16 +61,12 @@ struct ResourceLimits {
   const ResourceLimit& operator[](unsigned kind) const { return of[kind]; }
 };
 
-/// Whether a soft limit of this kind holds, once it is set.
-constexpr bool is_kept(LimitKind kind, uint64_t soft) {
-  switch (kind) {
-    case kLimitFileSize:
-    case kLimitData:
-    case kLimitAddressSpace: return soft == kNoLimit;
-    case kLimitStack: return soft >= kUserStackSize;
-    case kLimitFiles: return soft >= ResourceLimits::kFiles;
-    default: return true;
-  }
-}
+/// The soft limit of the running process.
+uint64_t my_limit(LimitKind kind);
+
+struct Process;
+/// EAGAIN: the process's user has as many processes and threads as its limit lets it have. It counts for everybody
+/// but root. O(processes), where the limit isn't the default.
+Result<void> check_process_limit(Process& process) REQUIRES(process_tree_lock);
 
 }  // namespace cairn

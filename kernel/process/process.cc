@@ -213,6 +213,10 @@ Result<RefPtr<Process>> start_process(const char* name, const char* command_line
 
 Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
   Process& parent = *current_process();
+  {
+    IrqGuard guard(process_tree_lock);
+    TRY(check_process_limit(parent));
+  }
   begin_fork(current_user_thread());
   auto made = make_child(parent, request);
   if (!made.ok()) {

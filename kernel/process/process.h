@@ -125,7 +125,7 @@ template <class Use>
 void for_each_process(Use use);
 RefPtr<Process> next_process(Pid after);
 
-/// fork, vfork and clone's fork form. Returns the child's pid. EAGAIN, ENOMEM; EINTR: a signal is to be acted on
+/// fork, vfork and clone's fork form. Returns the child's pid. EAGAIN (no pid left, or the user's limit), ENOMEM; EINTR: a signal is to be acted on
 /// first, and then the call begins again whatever a handler says.
 struct ForkRequest {
   bool wait_for_child = false;   // vfork

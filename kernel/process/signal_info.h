@@ -25,6 +25,7 @@ inline constexpr unsigned kSigTerminalInput = 21;
 inline constexpr unsigned kSigTerminalOutput = 22;
 inline constexpr unsigned kSigUrgent = 23;
 inline constexpr unsigned kSigCpuLimit = 24;
+inline constexpr unsigned kSigFileSize = 25;
 inline constexpr unsigned kSigVirtualAlarm = 26;
 inline constexpr unsigned kSigProfile = 27;
 inline constexpr unsigned kSigWindow = 28;

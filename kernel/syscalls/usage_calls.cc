@@ -1,6 +1,6 @@
-// What processes used and what they may use: times, getrusage, and limits.
+// What processes used: times, getrusage.
 #include "address_space/user_copy.h"
-#include "process/pid_table.h"
+#include "process/process.h"
 #include "syscalls/arguments.h"
 #include "syscalls/table.h"
 #include "syscalls/usage.h"
@@ -21,42 +21,6 @@ struct Usage {
   TimeValue user, kernel;
   uint64_t others[14];
 };
-
-/// Reads and changes a limit of a process, `pid` 0 for the running one. ESRCH.
-Result<void> exchange_limit(int64_t pid, LimitKind kind, const ResourceLimit* change,
-                            ResourceLimit& old) {
-  IrqGuard guard(process_tree_lock);
-  Process* process = pid == 0  ? current_process()
-                     : pid > 0 ? process_at(Pid(uint64_t(pid)))
-                               : nullptr;
-  if (process == nullptr) return Errno::kESRCH;
-  ResourceLimit& limit = process->limits[kind];
-  old = limit;
-  if (change != nullptr) limit = *change;
-  return {};
-}
-
-/// EINVAL; EPERM: more descriptors or signals than there may ever be; ENOSYS: nothing here would keep to it.
-Result<void> check_limit(LimitKind kind, const ResourceLimit& limit) {
-  if (limit.soft > limit.hard) return Errno::kEINVAL;
-  if (kind == kLimitFiles && limit.hard > ResourceLimits::kFiles) return Errno::kEPERM;
-  return is_kept(kind, limit.soft) ? Result<void>() : Errno::kENOSYS;
-}
-
-/// prlimit64() and its older forms; addresses of 0 are left out.
-int64_t limit_call(int64_t pid, uint64_t kind, uint64_t change_address, uint64_t old_address) {
-  ResourceLimit change, old;
-  if (kind >= kLimitKinds) return failure(Errno::kEINVAL);
-  if (change_address != 0) {
-    auto read = copy_from_user(&change, VirtAddr(change_address), sizeof(change));
-    if (!read.ok()) return failure(read.error());
-    auto valid = check_limit(LimitKind(kind), change);
-    if (!valid.ok()) return failure(valid.error());
-  }
-  auto done = exchange_limit(pid, LimitKind(kind), change_address != 0 ? &change : nullptr, old);
-  if (!done.ok()) return failure(done.error());
-  return old_address != 0 ? to_return(write_user(VirtAddr(old_address), old)) : 0;
-}
 
 }  // namespace
 
@@ -95,19 +59,6 @@ int64_t sys_getrusage(TrapFrame& call) {
   }
   if (argument1(call) == 0) return failure(Errno::kEFAULT);
   return to_return(store_usage(argument1(call), time));
-}
-
-int64_t sys_getrlimit(TrapFrame& call) {
-  if (argument1(call) == 0) return failure(Errno::kEFAULT);
-  return limit_call(0, uint32_t(argument0(call)), 0, argument1(call));
-}
-int64_t sys_setrlimit(TrapFrame& call) {
-  if (argument1(call) == 0) return failure(Errno::kEFAULT);
-  return limit_call(0, uint32_t(argument0(call)), argument1(call), 0);
-}
-int64_t sys_prlimit64(TrapFrame& call) {
-  return limit_call(int64_t(int32_t(argument0(call))), uint32_t(argument1(call)), argument2(call),
-                    argument3(call));
 }
 
 }  // namespace cairn

@@ -50,7 +50,7 @@ static inline const char* error_name(int error) {
       NAME(ENOSPC), NAME(ESPIPE),    NAME(EROFS),   NAME(EMLINK),       NAME(EPIPE),
       NAME(EDOM),   NAME(ERANGE),    NAME(EDEADLK), NAME(ENAMETOOLONG), NAME(ENOLCK),
       NAME(ENOSYS), NAME(ENOTEMPTY), NAME(ELOOP),   NAME(EOVERFLOW),    NAME(EOPNOTSUPP),
-      NAME(ESTALE),
+      NAME(ESTALE), NAME(ESRCH),
   };
 #undef NAME
   for (size_t i = 0; i < COUNT(kNames); i++) {

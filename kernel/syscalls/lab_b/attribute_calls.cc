@@ -156,6 +156,7 @@ Result<void> truncate_file(uint64_t fd, uint64_t size) {
   RefPtr<File> file = TRY(usable_file(fd));
   if (file->inode().type != FileType::kRegular || !file->writable) return Errno::kEINVAL;
   if (file->inode().protection != 0) return Errno::kEPERM;
+  if (size > file->inode().size.load()) TRY(check_file_limit(size));
   TRY(drop_set_ids(file->place));
   return vfs_truncate(file->place, size);
 }
@@ -166,6 +167,7 @@ Result<void> truncate_path(uint64_t path, uint64_t size) {
   bool possible = place.inode->type == FileType::kRegular && !is_read_only(place);
   if (possible) TRY(check_access(*place.inode, caller(), kMayWrite | kMayOverwrite));
   if (possible && place.inode->uses.load() < 0) return Errno::kETXTBSY;
+  if (possible && size > place.inode->size.load()) TRY(check_file_limit(size));
   if (possible) TRY(drop_set_ids(place));
   return vfs_truncate(place, size);
 }

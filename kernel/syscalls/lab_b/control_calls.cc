@@ -42,8 +42,8 @@ Result<int64_t> set_flags(File& file, uint64_t wanted) {
 }
 
 Result<int64_t> duplicate_from(uint64_t lowest, RefPtr<File> file, bool close_on_exec) {
-  if (lowest >= uint64_t(kMaxFds)) return Errno::kEINVAL;
-  return int64_t(TRY(allocate_fd(*TRY(fd_table()), std::move(file), close_on_exec, int(lowest))));
+  if (lowest >= fd_limit()) return Errno::kEINVAL;
+  return int64_t(TRY(give_fd(std::move(file), close_on_exec, int(lowest))));
 }
 
 Result<int64_t> control_fd(TrapFrame& call) {

@@ -17,19 +17,28 @@ namespace {
 /// kAtPosition.
 constexpr uint64_t kAtPosition = UINT64_MAX;
 
-void send_sigpipe() {
-  uint64_t me = current_process()->pid.value;
-  send_signal_to_me(SignalInfo::from_process(kSigPipe, kFromUser, me, 0));
+/// Writes end where files of the process may not go on. EFBIG: they begin there; and the process is told so.
+Result<void> keep_to_file_limit(File& file, IoBuffer& buffer, uint64_t offset) {
+  if (offset == kAtPosition) offset = file.append() ? file.inode().size.load() : position_of(file);
+  TRY(check_file_limit(offset + 1));
+  buffer.limit(my_limit(kLimitFileSize) - offset);
+  return {};
 }
 
 Result<uint64_t> transfer(File& file, bool write, IoBuffer& buffer, uint64_t offset) {
-  if (write && buffer.left() != 0) TRY(drop_set_ids(file.place));
+  if (write && buffer.left() != 0) {
+    const bool limited = my_limit(kLimitFileSize) != kNoLimit;
+    if (limited && file.inode().type == FileType::kRegular) {
+      TRY(keep_to_file_limit(file, buffer, offset));
+    }
+    TRY(drop_set_ids(file.place));
+  }
   if (offset != kAtPosition) {
     return write ? vfs_write_at(file, buffer, offset) : vfs_read_at(file, buffer, offset);
   }
   if (!write) return vfs_read(file, buffer);
   auto written = vfs_write(file, buffer);
-  if (written.error() == Errno::kEPIPE) send_sigpipe();
+  if (written.error() == Errno::kEPIPE) tell_me(kSigPipe);
   return written;
 }
 

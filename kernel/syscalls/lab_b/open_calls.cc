@@ -15,10 +15,11 @@ constexpr uint32_t kOpenFlags =
     open_flag::kLargeFile | open_flag::kDirectory | open_flag::kNoFollow |
     open_flag::kNoAccessTime | open_flag::kCloseOnExec | open_flag::kPath;
 
-/// Descriptors are given lowest first, so most tables show by their last that they are not full.
+/// Descriptors are given lowest first, so most tables show by the last that may be given that they are not full.
 bool is_full(FdTable& table) {
-  if (next_fd(table, kMaxFds - 1) < 0) return false;
-  for (int fd = 0; fd < kMaxFds; fd++) {
+  const auto limit = int(fd_limit());
+  if (limit != 0 && next_fd(table, limit - 1) < 0) return false;
+  for (int fd = 0; fd < limit; fd++) {
     if (next_fd(table, fd) != fd) return false;
   }
   return true;
@@ -51,11 +52,11 @@ Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uin
   RefPtr<File> file = TRY(vfs_open(name.context(), name.path.text(), flags, new_permissions(mode)));
   if (cuts) TRY(drop_set_ids(file->place));
   bool close_on_exec = (flags & open_flag::kCloseOnExec) != 0;
-  return allocate_fd(table, std::move(file), close_on_exec);
+  return give_fd(std::move(file), close_on_exec);
 }
 
 Result<int> duplicate(uint64_t from, uint64_t to, bool close_on_exec) {
-  if (to >= uint64_t(kMaxFds)) return Errno::kEBADF;
+  if (to >= fd_limit()) return Errno::kEBADF;
   RefPtr<File> file = TRY(any_file(from));
   drop_record_locks_of_fd(int(to));
   TRY(replace_fd(*TRY(fd_table()), int(to), std::move(file), close_on_exec));
@@ -69,8 +70,8 @@ Result<void> make_pipe(uint64_t address, uint64_t flags) {
   bool close_on_exec = (flags & open_flag::kCloseOnExec) != 0;
   PipeEnds ends = TRY(create_pipe(uint32_t(flags) & open_flag::kNonBlocking));
   int fds[2];
-  fds[0] = TRY(allocate_fd(table, std::move(ends.read_end), close_on_exec));
-  auto second = allocate_fd(table, std::move(ends.write_end), close_on_exec);
+  fds[0] = TRY(give_fd(std::move(ends.read_end), close_on_exec));
+  auto second = give_fd(std::move(ends.write_end), close_on_exec);
   Result<void> done = second.error();
   if (second.ok()) {
     fds[1] = *second;
@@ -106,7 +107,7 @@ int64_t sys_close(TrapFrame& call) {
 int64_t sys_dup(TrapFrame& call) {
   auto file = any_file(argument0(call));
   if (!file.ok()) return failure(file.error());
-  return to_return(allocate_fd(*current_files().table, file.take(), false));
+  return to_return(give_fd(file.take(), false));
 }
 int64_t sys_dup2(TrapFrame& call) {
   auto from = uint32_t(argument0(call)), to = uint32_t(argument1(call));

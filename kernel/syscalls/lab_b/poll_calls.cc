@@ -137,7 +137,7 @@ void watch(Watched& watched, const abi::PollFd& asked) {
 }
 
 Result<uint64_t> poll_files(uint64_t address, uint64_t count, uint64_t deadline_ns) {
-  if (count > uint64_t(kMaxFds)) return Errno::kEINVAL;
+  if (count > fd_limit()) return Errno::kEINVAL;
   constexpr uint64_t kPiece = 32;  // of the array at a time
   WatchList list;
   TRY(list.start(count));

@@ -5,6 +5,7 @@
 #include "address_space/user_copy.h"
 #include "lib/string.h"
 #include "memory/heap.h"
+#include "process/signal.h"
 
 namespace cairn {
 
@@ -37,6 +38,14 @@ Result<void> UserPath::read(uint64_t address) {
   return Errno::kENAMETOOLONG;
 }
 
+Result<int> give_fd(RefPtr<File> file, bool close_on_exec, int lowest) {
+  FdTable& table = *TRY(fd_table());
+  int fd = TRY(allocate_fd(table, std::move(file), close_on_exec, lowest));
+  if (uint64_t(fd) < fd_limit()) return fd;
+  (void)close_fd(table, fd);
+  return Errno::kEMFILE;
+}
+
 Result<void> PathStart::find(uint64_t dirfd, std::string_view path) {
   context_ = current_files().context();
   if (!context_.root) return Errno::kENOENT;
@@ -45,6 +54,17 @@ Result<void> PathStart::find(uint64_t dirfd, std::string_view path) {
   if (file->inode().type != FileType::kDirectory) return Errno::kENOTDIR;
   context_.current = file->place;
   return {};
+}
+
+void tell_me(unsigned signal) {
+  const Process& me = *current_process();
+  send_signal_to_me(SignalInfo::from_process(signal, kFromUser, me.pid.value, me.ids.user.real));
+}
+
+Result<void> check_file_limit(uint64_t size) {
+  if (size <= my_limit(kLimitFileSize)) return {};
+  tell_me(kSigFileSize);
+  return Errno::kEFBIG;
 }
 
 Result<void> drop_set_ids(const Place& place) {

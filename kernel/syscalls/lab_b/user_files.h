@@ -43,11 +43,21 @@ inline Result<RefPtr<File>> usable_file(uint64_t fd) {
   return file;
 }
 
+/// Descriptors from here on are beyond the process's limit.
+inline uint64_t fd_limit() { return std::min(my_limit(kLimitFiles), uint64_t(kMaxFds)); }
+/// The lowest free descriptor that is at least `lowest`, for `file`. EMFILE, ENOMEM.
+Result<int> give_fd(RefPtr<File> file, bool close_on_exec, int lowest = 0);
+
 /// May sleep.
 inline uint64_t position_of(File& file) {
   MutexGuard guard(file.position_lock);
   return file.position;
 }
+
+/// A signal for what the running process itself did, as if it had sent it.
+void tell_me(unsigned signal);
+/// EFBIG, and SIGXFSZ: a file of so many bytes is larger than the running process may make one.
+Result<void> check_file_limit(uint64_t size);
 
 /// Before the caller changes what is in a file: others than root take away its rights to run as its owner or
 /// group. EROFS, EIO.
