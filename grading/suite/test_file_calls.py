@@ -12,10 +12,7 @@ import difflib
 import os
 import re
 import resource
-import shutil
-import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +23,7 @@ from grading import ROOT
 from grading.judge.ext2_images import make
 from grading.judge.ext2_judge import check_clean
 from grading.machine.machine import Machine
-from grading.machine.sandbox import tool
+from grading.suite import linux_cell
 from grading.suite.conftest import run_make
 
 USER = ROOT / "build" / "user"
@@ -38,10 +35,7 @@ NEEDS_ROOT = {"owners", "devices", "mounterrors",  # chown to others, device nod
               "identities", "opening", "making", "searching", "really", "written", "removing", "ownersonly", "linking",
               "changing", "groups", "asking", "privileges", "sending", "newroot", "userprocesses", "foreignlimits"}  # other users
 NEEDS_DISK = {"toolarge", "beyond"}  # tmpfs has no largest file; it keeps what was written beyond the end
-COUNTS_FOLDERS = {"folderlinks"}  # Btrfs and overlays give every folder one link
-DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor numbers of major 1
-CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "MKNOD", "SETGID", "SETUID",
-                "SYS_ADMIN", "SYS_CHROOT")
+COUNTS_FOLDERS = {"folderlinks"}  # linux_cell.counts_folders()
 LINUX_S = 120
 BLOCK_SIZES = (1024, 4096)
 DISK_MIB = 40
@@ -65,34 +59,12 @@ def section(line: str) -> str:
     return line[1:].partition("]")[0]
 
 
-def cell(program: Path, folder: Path) -> list[str]:
-    """The command that runs `program` on this machine's Linux, able to change `folder` and nothing else."""
-    command = [tool("bwrap", "bubblewrap"), "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
-               "--die-with-parent", "--new-session", "--clearenv"]
-    if os.geteuid() != 0:
-        command += ["--unshare-user", "--uid", "0", "--gid", "0"]
-    command += ["--cap-drop", "ALL"]
-    for capability in CAPABILITIES:
-        command += ["--cap-add", f"CAP_{capability}"]
-    return command + ["--ro-bind", str(program), f"/{program.name}", "--dev-bind", str(folder / "work"), "/work",
-                      *devices(folder / "dev"), "--chdir", "/work", f"/{program.name}", "/work"]
-
-
-def devices(folder: Path) -> list[str]:
-    """A /dev for the cell. Root could change the machine's own nodes, so it gets others; nobody else can."""
-    if os.geteuid() != 0:
-        return [word for name in DEVICES for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
-    folder.mkdir()
-    for name, minor in DEVICES.items():
-        os.mknod(folder / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
-        (folder / name).chmod(0o666)
-    return ["--dev-bind", str(folder), "/dev"]
-
-
 def on_linux(name: str, folder: Path) -> list[str]:
     """What the program prints here, within the fresh folder `folder`."""
     (folder / "work").mkdir()
-    done = subprocess.run(cell(USER / f"{name}.elf", folder), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    command = [*linux_cell.cell(folder / "dev", "--ro-bind", USER / f"{name}.elf", f"/{name}.elf", "--dev-bind", folder / "work", "/work"),
+               "--chdir", "/work", f"/{name}.elf", "/work"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           errors="surrogateescape", timeout=LINUX_S,
                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024)))
     assert done.returncode == 0, f"{name} on Linux ended with {done.returncode}: {done.stderr}"
@@ -101,27 +73,15 @@ def on_linux(name: str, folder: Path) -> list[str]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A fresh folder below build/, which is on a disk more often than /tmp is. Gone afterwards."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix="file-calls-", dir=ROOT / "build"))
-    if os.statvfs(path).f_flag & os.ST_NODEV:
-        pytest.skip("build/ is on a file system without device nodes (mount option nodev)")
-    yield path
-    for inner, names, _ in os.walk(path):  # some folders forbid everything
-        for name in names:
-            if not (Path(inner) / name).is_symlink():
-                (Path(inner) / name).chmod(0o700)
-    shutil.rmtree(path)
+    with linux_cell.folder("file-calls") as path:
+        yield path
 
 
 def left_out(folder: Path) -> set[str]:
     """Sections that this host can't run as they are meant."""
     sections = set() if os.geteuid() == 0 else set(NEEDS_ROOT)
-    probe = folder / "probe"
-    probe.mkdir()
-    if probe.stat().st_nlink != 2:
+    if not linux_cell.counts_folders(folder):
         sections |= COUNTS_FOLDERS
-    probe.rmdir()
     kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
     if kind == "tmpfs":
         sections |= NEEDS_DISK
