@@ -2,9 +2,9 @@
 
 Lab a's are measured in instructions, on a machine that counts them (`-icount shift=0`, where the time
 stamp counter counts instructions), so that the figures are the same on every host. The kernel's `bench`
-command measures its own functions, the program user/programs/bench.c what a process sees. Lab b's program,
-user/bench/files.c, also runs on Linux in the same machine, see file_calls.py, and with --scale so does user/bench/scale.c,
-which tells how costs grow (scale.py). Prints a table and writes build/bench/LAB.json, or what --out names; exits 0, 1 when an operation failed, 2 when the machine could not be run
+command measures its own functions, the program user/programs/bench.c what a process sees. The programs of labs b and c,
+user/bench/files.c and processes.c, also run on Linux in the same machine, see against_linux.py, and with --scale so does
+user/bench/scale.c, which tells how costs grow (scale.py). Prints a table and writes build/bench/LAB.json, or what --out names; exits 0, 1 when an operation failed, 2 when the machine could not be run
 or the file not be written.
 """
 
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from grading import ROOT
-from grading.bench import file_calls, file_table, scale
+from grading.bench import against_linux, linux_table, scale
 from grading.course.lab import LabError, load_lab
 from grading.grader.progress_line import ProgressLine
 from grading.grader.results import write_atomically
@@ -135,10 +135,11 @@ def bench_operations(kernel: Path, arguments: argparse.Namespace, show: Callable
     return Report(table(rows), {"lab": "a", "unit": "instructions", "operations": [row_json(row) for row in rows]})
 
 
-def file_calls_report(kernel: Path, arguments: argparse.Namespace, show: Callable[..., None]) -> Report:
-    """Lab b's file calls, on Cairn and on Linux. Raises GuestFailure and HarnessFault."""
-    found = file_calls.measure(kernel, show, runs=arguments.runs, rows=arguments.rows, with_linux=not arguments.no_linux)
-    return Report(file_table.table(found), file_table.as_json(found), any(row.cairn.error for row in found.rows))
+def linux_report(kernel: Path, arguments: argparse.Namespace, show: Callable[..., None]) -> Report:
+    """A lab's calls, on Cairn and on Linux. Raises GuestFailure and HarnessFault."""
+    found = against_linux.measure(against_linux.PROGRAMS[arguments.lab], kernel, show, runs=arguments.runs, wanted=arguments.rows,
+                                  with_linux=not arguments.no_linux)
+    return Report(linux_table.table(found), linux_table.as_json(found), any(row.cairn.error for row in found.rows))
 
 
 def scale_report(kernel: Path, arguments: argparse.Namespace, show: Callable[[str], None]) -> Report:
@@ -147,7 +148,7 @@ def scale_report(kernel: Path, arguments: argparse.Namespace, show: Callable[[st
     return Report(scale.table(found), scale.as_json(found), any(point.cairn.error for point in found.points))
 
 
-BENCHMARKS = {"a": bench_operations, "b": file_calls_report}
+BENCHMARKS = {"a": bench_operations} | dict.fromkeys(against_linux.PROGRAMS, linux_report)
 
 
 def main() -> int:
@@ -156,16 +157,17 @@ def main() -> int:
     parser.add_argument("lab", help="the lab's letter, as in labs/")
     parser.add_argument("--stage", help="the stage whose kernel is measured, a … or all (default: the lab's own)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the figures go as JSON (default: build/bench/LAB.json)")
-    parser.add_argument("--runs", type=int, default=file_calls.RUNS, metavar="N",
-                        help=f"from lab b on: runs by the clock, of which the smallest figure is told (default {file_calls.RUNS})")
+    parser.add_argument("--runs", type=int, default=against_linux.RUNS, metavar="N",
+                        help=f"from lab b on: runs by the clock, of which the smallest figure is told (default {against_linux.RUNS})")
     parser.add_argument("--scale", action="store_true", help="from lab b on: how costs grow with pages, files, names, locks …, instead")
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW",
-                        help=f"lab b: only these of {', '.join(file_calls.ROWS)}; with --scale of {', '.join(scale.ROWS)}")
+                        help="from lab b on: only these; a name that isn't one shows which there are")
     parser.add_argument("--no-linux", action="store_true", help="from lab b on: Cairn's figures alone")
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
-    known = scale.ROWS if arguments.scale else file_calls.ROWS
+    program = against_linux.PROGRAMS.get(arguments.lab)
+    known = scale.ROWS if arguments.scale else program.rows if program else KNOWN
     if strange := [row for row in arguments.rows if row not in known]:
         parser.error(f"there is no row {strange[0]}: {', '.join(known)}")
     try:

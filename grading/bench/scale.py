@@ -1,6 +1,6 @@
 """What calls cost as something grows, on Cairn and on Linux: `make bench LAB=b SCALE=1`.
 
-user/bench/scale.c runs on copies of one image, once on each system, with instructions counted as in file_calls.py. Each
+user/bench/scale.c runs on copies of one image, once on each system, with instructions counted as in against_linux.py. Each
 row has a few counts N; what an operation costs should stay flat or grow with the logarithm, unless the row's work is N itself
 (a fork copies N pages). A count that needs more instructions than on Linux is marked.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from grading.bench import file_calls, linux_vm
-from grading.bench.file_calls import Sample, Samples
+from grading.bench import against_linux, linux_vm
+from grading.bench.against_linux import Sample, Samples
 from grading.judge import ext2_images
 from grading.machine.failures import HarnessFault
 
@@ -89,11 +89,11 @@ def measure(kernel: Path, show: Callable[[str], None], *, rows: Iterable[str] = 
         show("Linux")
         try:
             release, missing = linux_vm.fetch().release, ""
-            linux = file_calls.on_linux(image, True, wanted, program="scale", memory_mib=MEMORY_MIB)
+            linux = against_linux.on_linux(image, True, wanted, program="scale", memory_mib=MEMORY_MIB)
         except HarnessFault as fault:
             release, missing = "", str(fault)
     show("Cairn")
-    cairn = file_calls.on_cairn(kernel, image, True, wanted, program="scale", memory_mib=MEMORY_MIB)
+    cairn = against_linux.on_cairn(kernel, image, True, wanted, program="scale", memory_mib=MEMORY_MIB)
     return Growth(points(cairn, linux), release, missing)
 
 

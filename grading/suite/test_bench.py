@@ -1,4 +1,4 @@
-"""`make bench LAB=b`: the figures, the table and the JSON; and a few rows measured on Cairn."""
+"""`make bench`: the figures, the table and the JSON; and a few rows measured on Cairn."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from grading import ROOT
-from grading.bench import file_calls, file_table, linux_vm, scale
-from grading.bench.file_calls import Comparison, Cost, Row, Sample, samples
+from grading.bench import against_linux, linux_table, linux_vm, scale
+from grading.bench.against_linux import FILES, Comparison, Cost, Row, Sample, samples
 from grading.bench.instruction_count import Mark
 from grading.machine.failures import GuestFailure, HarnessFault
 from grading.machine.machine import Machine
@@ -28,7 +28,7 @@ MARKS = [Mark(number, instructions, 0) for number, instructions in
 
 def printed(comparison: Comparison) -> str:
     console = Console(width=150, record=True, markup=False, highlight=False, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(file_table.table(comparison))
+    console.print(linux_table.table(comparison))
     return console.export_text()
 
 
@@ -55,10 +55,10 @@ def test_marks_that_do_not_fit_are_the_harnesss_fault() -> None:
 
 
 def test_the_smallest_of_several_runs_counts() -> None:
-    def runs(*figures: tuple[int, int]) -> list[file_calls.Samples]:
+    def runs(*figures: tuple[int, int]) -> list[against_linux.Samples]:
         return [{"create": Sample(10, ns, instructions)} for ns, instructions in figures]
 
-    row = file_calls.row("create", {"Cairn": runs((0, 500), (0, 400)), "Linux": runs((0, 900), (0, 1000))},
+    row = against_linux.row("create", {"Cairn": runs((0, 500), (0, 400)), "Linux": runs((0, 900), (0, 1000))},
                           {"Cairn": runs((70, 0), (90, 0)), "Linux": runs((60, 0), (50, 0))})
     assert row == Row("create", 10, Cost(40, 7), Cost(90, 5))
     assert (row.instruction_ratio, row.time_ratio) == (40 / 90, 7 / 5) and row.missed == ["time"]
@@ -66,12 +66,12 @@ def test_the_smallest_of_several_runs_counts() -> None:
 
 def test_an_error_in_any_run_is_told() -> None:
     good, bad = {"create": Sample(10, 50, 60)}, {"create": Sample(error="ENOSPC")}
-    row = file_calls.row("create", {"Cairn": [good, bad], "Linux": [good]}, {"Cairn": [good], "Linux": [good]})
+    row = against_linux.row("create", {"Cairn": [good, bad], "Linux": [good]}, {"Cairn": [good], "Linux": [good]})
     assert row.cairn == Cost(error="ENOSPC") and row.instruction_ratio is None and row.missed == []
-    row = file_calls.row("create", {"Cairn": [good]}, {"Cairn": [{}]})
+    row = against_linux.row("create", {"Cairn": [good]}, {"Cairn": [{}]})
     assert row.cairn.error == "not measured" and row.linux is None
-    assert file_calls.row("create", {"Cairn": [{}]}, {"Cairn": [{}]}) == Row("create", 0, Cost(error="not measured"), None)
-    text = printed(Comparison([row], 1, missing="no mirror"))
+    assert against_linux.row("create", {"Cairn": [{}]}, {"Cairn": [{}]}) == Row("create", 0, Cost(error="not measured"), None)
+    text = printed(Comparison(FILES, [row], 1, missing="no mirror"))
     assert "[Cairn: not measured]" in text and "no Linux to compare with: no mirror" in text
 
 
@@ -83,14 +83,14 @@ def test_aims_at_their_edges() -> None:
 
 
 def test_table_and_json_have_the_same_figures() -> None:
-    found = Comparison([Row("create", 1000, Cost(123456.7, 45678), Cost(100000, 50000)),
+    found = Comparison(FILES, [Row("create", 1000, Cost(123456.7, 45678), Cost(100000, 50000)),
                         Row("unlink", 1000, Cost(2000, 3000), Cost(8000, 6000))], 3, "6.1.0-test")
     text = printed(found)
     created = next(line for line in text.splitlines() if line.strip().startswith("create"))
     for figure in ("123,457", "100,000", "1.23", "45.68", "50.00", "0.91", "[misses: instructions]"):
         assert figure in created
     assert "6.1.0-test" in text and text.count("misses") == 1
-    told = json.loads(json.dumps(file_table.as_json(found)))
+    told = json.loads(json.dumps(linux_table.as_json(found)))
     assert told["linux_release"] == "6.1.0-test" and told["linux_missing"] is None
     assert told["operations"][0] | {"what": ""} == {
         "name": "create", "what": "", "count": 1000, "cairn": {"instructions": 123456.7, "ns": 45678},
@@ -98,24 +98,25 @@ def test_table_and_json_have_the_same_figures() -> None:
         "missed": ["instructions"]}
 
 
-def test_every_row_of_the_program_is_described() -> None:
-    source = (ROOT / "user" / "bench" / "files.c").read_text()
-    for name in file_calls.ROWS:
-        assert f'{{"{name}", ' in source
+@pytest.mark.parametrize("program", against_linux.PROGRAMS.values(), ids=lambda program: program.name)
+def test_every_row_of_the_program_is_described(program: against_linux.Program) -> None:
+    source = (ROOT / "user" / "bench" / f"{program.name}.c").read_text()
+    assert re.findall(r'^    \{"(\w+)", ', source, re.MULTILINE) == list(program.rows)
+    assert not program.aims.keys() - program.rows.keys()
 
 
 def test_without_a_mirror_cairn_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch() -> None:
         raise HarnessFault("the mirror can't be reached")
 
-    def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str]) -> file_calls.Samples:
+    def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str], program: str) -> against_linux.Samples:
         return {name: Sample(10, 100, 200 if counting else 0) for name in rows}
 
     monkeypatch.setattr(linux_vm, "fetch", fetch)
-    monkeypatch.setattr(file_calls, "on_cairn", on_cairn)
-    found = file_calls.measure(Path("kernel.elf"), lambda *_: None, runs=1, rows=["create"])
+    monkeypatch.setattr(against_linux, "on_cairn", on_cairn)
+    found = against_linux.measure(FILES, Path("kernel.elf"), lambda *_: None, runs=1, wanted=["create"])
     assert found.rows == [Row("create", 10, Cost(20, 10), None)]
-    assert found.missing == "the mirror can't be reached" and file_table.as_json(found)["linux_release"] is None
+    assert found.missing == "the mirror can't be reached" and linux_table.as_json(found)["linux_release"] is None
 
 
 def test_every_row_that_grows_is_described() -> None:

@@ -68,13 +68,4 @@ void paranoid_dispatch(cairn::TrapFrame& frame);
 extern char return_instruction[];  // its IRETQ
 }
 
-/// Whether SYSRET would leave the registers as the frame says. It takes rip from rcx and rflags from r11, knows one
-/// pair of selectors, and with a rip that isn't canonical Intel's processors fault in ring 0, on the user's stack.
-/// Source: Intel SDM 2B, "SYSRET".
-inline bool sysret_restores(const TrapFrame& frame) {
-  return frame.rcx == frame.rip && frame.r11 == frame.rflags && frame.cs == kUserCodeSelector &&
-         frame.ss == kUserDataSelector && frame.rip < kUserEnd.value &&
-         (frame.rflags & (kRflagsTrap | kRflagsResume)) == 0;
-}
-
 }  // namespace cairn

@@ -16,7 +16,8 @@ void set_action(Process& process, unsigned signal, const SignalAction& action)
   process.actions[signal - 1] = action;
   process.set_actions |= bit;
   auto put = [bit](std::atomic<uint64_t>& set, bool is_in) {
-    set = is_in ? set | bit : set & ~bit;
+    uint64_t now = set.load(std::memory_order_relaxed), wanted = is_in ? now | bit : now & ~bit;
+    if (now != wanted) set = wanted;
   };
   put(process.ignored_signals, action.handler == SignalAction::kIgnore);
   put(process.caught_signals, action.is_caught());
@@ -24,17 +25,16 @@ void set_action(Process& process, unsigned signal, const SignalAction& action)
 
 }  // namespace
 
-SignalAction exchange_signal_action(unsigned signal, const SignalAction* change) {
+void exchange_signal_action(unsigned signal, const SignalAction* change, SignalAction* old) {
   Process& process = *current_process();
   IrqGuard guard(process_tree_lock);
-  SignalAction old = process.actions[signal - 1];
-  if (change == nullptr) return old;
+  if (old != nullptr) *old = process.actions[signal - 1];
+  if (change == nullptr) return;
   SignalAction action = *change;
   action.flags &= kActionFlags;
   action.mask &= ~kUnblockableSignals;
   set_action(process, signal, action);
-  if (is_ignored(process, signal)) drop_pending(process, signal_bit(signal));
-  return old;
+  if (!action.is_caught() && is_ignored(process, signal)) drop_pending(process, signal_bit(signal));
 }
 
 void inherit_signal_actions(Process& child, const Process& parent) {

@@ -37,9 +37,9 @@ enum : uint64_t {
 inline constexpr uint64_t kActionFlags = kNoChildStop | kNoChildWait | kWithInfo | kExposeTagBits |
                                          kHasRestorer | kOnStack | kRestart | kNoDefer | kReset;
 
-/// The running process's action for a signal, and changes of it: `change` null leaves it. What is pending of a
+/// Tells the running process's action for a signal if `old` isn't null, and changes it if `change` isn't. What is pending of a
 /// signal that is ignored from now on is forgotten. The caller knows that SIGKILL and SIGSTOP can't be changed.
-SignalAction exchange_signal_action(unsigned signal, const SignalAction* change);
+void exchange_signal_action(unsigned signal, const SignalAction* change, SignalAction* old);
 
 /// The action that is to be taken now: a handler that is to run only once is the default from now on.
 SignalAction take_action(Process& process, unsigned signal) REQUIRES(process_tree_lock);

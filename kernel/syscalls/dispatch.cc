@@ -44,8 +44,10 @@ void print_syscalls(Writer& out) {
   }
 }
 
-/// Called by syscall_entry (arch/trap.S), interrupts off; returns with interrupts off, to SYSRET. A handler that
-/// changes other registers of the frame than rax sets Thread::interrupted: then they are all restored, by IRET.
+/// Called by syscall_entry (arch/trap.S), interrupts off; returns with interrupts off, to SYSRET, which leaves all
+/// registers as they were but rax. Who changes others of the frame sets Thread::interrupted: then they are all
+/// restored, by IRET. SYSRET so never meets an address that isn't canonical, at which Intel's processors fault in ring 0,
+/// on the user's stack. Source: Intel SDM 2B, "SYSRET".
 extern "C" void syscall_dispatch(TrapFrame& call) {
   enable_interrupts();
   syscall_count.increment();
@@ -58,7 +60,7 @@ extern "C" void syscall_dispatch(TrapFrame& call) {
   if (attention) [[unlikely]] {
     bool cut_short = call.rax == uint64_t(failure(Errno::kEINTR));
     prepare_return_to_user(call, cut_short ? restart_rule(call.error) : Restart::kNone);
-    if (!sysret_restores(call)) return_to_user(&call);
+    return_to_user(&call);
   }
 }
 

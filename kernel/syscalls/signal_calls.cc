@@ -34,9 +34,10 @@ int64_t sys_rt_sigaction(TrapFrame& call) {
   if (signal < 1 || signal > kMaxSignal) return failure(Errno::kEINVAL);
   if (changes && (kUnblockableSignals & signal_bit(unsigned(signal))) != 0)
     return failure(Errno::kEINVAL);
-  SignalAction old = exchange_signal_action(unsigned(signal), changes ? &action : nullptr);
-  if (argument2(call) != 0) return to_return(write_user(VirtAddr(argument2(call)), old));
-  return 0;
+  SignalAction old;
+  bool asks = argument2(call) != 0;
+  exchange_signal_action(unsigned(signal), changes ? &action : nullptr, asks ? &old : nullptr);
+  return asks ? to_return(write_user(VirtAddr(argument2(call)), old)) : 0;
 }
 
 int64_t sys_rt_sigprocmask(TrapFrame& call) {

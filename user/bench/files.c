@@ -7,20 +7,12 @@
 //     data                      a file of 8 MiB
 //     many/entry-000000 …       100,000 files
 //     deep/1/2/3/4/5/6/7/8/file
-// For each row it prints
-//     files: row=NAME count=OPERATIONS ns=TIME ticks=TICKS
-// with the time of all operations together by the monotonic clock and by the time stamp counter.
-// Under `-icount shift=0` both advance by one an instruction, but also while the processor waits for
-// the disk. The instructions alone are those between the marks 1 and 2, which each row passes once and
-// the host counts (grading/bench/instruction_count.py). Rows named warm or cached ran once before they are
-// measured.
-// A row that can't run prints `files: row=NAME error=TEXT`, and the program ends with status 1.
+// For each row it prints the line that bench.h describes. Rows named warm or cached ran once before they are measured.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 
-#include "cairn.h"
+#include "bench.h"
 
 enum {
   kFileSize = 8 << 20,
@@ -35,16 +27,6 @@ enum {
 static const char kDeepPath[] = "deep/1/2/3/4/5/6/7/8/file";  // ten components
 static char buffer[kChunk] __attribute__((aligned(kPageSize)));
 static char made[kFiles][32], looked_up[kLookups][32];  // names, so that no row has to print them
-static int failures;
-
-static uint64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-// A row does all its operations and returns how many, or -1 with errno.
-typedef long (*operation)(void);
 
 static long null_calls(void) {
   for (int i = 0; i < kRepeats; i++) syscall(SYS_getpid);
@@ -175,22 +157,6 @@ static const struct {
     {"readdir_warm", read_folder, 1},
 };
 
-static void measure(const char* name, operation run, int warm) {
-  if (warm) run();
-  uint64_t start = now_ns(), ticks = read_tsc();
-  mark(1);
-  long count = run();
-  mark(2);
-  ticks = read_tsc() - ticks;
-  uint64_t ns = now_ns() - start;
-  if (count < 0) {
-    say("files: row=%s error=%s\n", name, strerror(errno));
-    failures++;
-  } else {
-    say("files: row=%s count=%ld ns=%lu ticks=%lu\n", name, count, ns, ticks);
-  }
-}
-
 static void prepare_names(void) {
   for (int i = 0; i < kFiles; i++) snprintf(made[i], sizeof(made[i]), "made/file%d", i);
   // Spread over the folder: 7,919 and the number of entries have no divisor in common, so all differ.
@@ -207,10 +173,11 @@ int main(int argc, char** argv) {
   }
   mkdir("made", 0755);
   prepare_names();
+  int failures = 0;
   for (size_t i = 0; i < sizeof(kRows) / sizeof(kRows[0]); i++) {
-    int wanted = argc == 2;
-    for (int word = 2; word < argc; word++) wanted |= strcmp(argv[word], kRows[i].name) == 0;
-    if (wanted) measure(kRows[i].name, kRows[i].run, kRows[i].warm);
+    if (!is_wanted(argc, argv, kRows[i].name)) continue;
+    if (kRows[i].warm) kRows[i].run();
+    failures += tell("files", kRows[i].name, measured(kRows[i].run));
   }
   say("files: done\n");
   return failures != 0;

@@ -3,18 +3,14 @@
 //
 //     scale FOLDER [ROW…]
 //
-// FOLDER is the one that files.c asks for. For each row and each of its counts N it prints
-//     scale: row=NAME/N count=OPERATIONS ns=TIME ticks=TICKS
-// between the marks 1 and 2; files.c says what they mean. What a row needs N of is there before its first
-// mark and gone after its second. A row that can't run prints `scale: row=NAME/N error=TEXT`, and the program
-// ends with status 1.
+// FOLDER is the one that files.c asks for. For each row and each of its counts N it prints the line that bench.h
+// describes, for a row that is called NAME/N. What a row needs N of is there before its first mark and gone after its second.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 
-#include "cairn.h"
+#include "bench.h"
 
 enum {
   kForks = 4,
@@ -24,20 +20,14 @@ enum {
   kHugePage = 2 << 20,  // bytes that one entry of level 2 stands for
 };
 
-static int failures;
 static long n;  // what the row that runs now has N of
 static volatile char* memory;
 static size_t memory_size;
 static int files[kMaxFiles];
 static pid_t children[kMaxZombies];
 
-static uint64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static int nothing(void) { return 0; }
+static long not_prepared(void) { return -1; }  // errno is the preparation's
 
 // ---- Memory --------------------------------------------------------------------------------------------
 
@@ -299,21 +289,13 @@ static const struct {
     {"fsync_dirty", dirty_pages, sync_one_page, drop_dirty_pages, {1, 64, 1024, 4096}},
 };
 
-static void measure(size_t row) {
-  long count = kRows[row].prepare();
-  uint64_t start = now_ns(), ticks = read_tsc();
-  mark(1);
-  if (count == 0) count = kRows[row].run();
-  mark(2);
-  ticks = read_tsc() - ticks;
-  uint64_t ns = now_ns() - start;
-  if (count >= 0 && kRows[row].finish() != 0) count = -1;
-  if (count < 0) {
-    say("scale: row=%s/%ld error=%s\n", kRows[row].name, n, strerror(errno));
-    failures++;
-  } else {
-    say("scale: row=%s/%ld count=%ld ns=%lu ticks=%lu\n", kRows[row].name, n, count, ns, ticks);
-  }
+// Returns whether the row failed.
+static int measure(size_t row) {
+  struct sample sample = measured(kRows[row].prepare() == 0 ? kRows[row].run : not_prepared);
+  if (sample.count >= 0 && kRows[row].finish() != 0) sample = (struct sample){-1, 0, 0, errno};
+  char name[40];
+  snprintf(name, sizeof(name), "%s/%ld", kRows[row].name, n);
+  return tell("scale", name, sample);
 }
 
 int main(int argc, char** argv) {
@@ -321,12 +303,12 @@ int main(int argc, char** argv) {
     say("usage: scale FOLDER [ROW…]: %s\n", argc < 2 ? "no folder given" : strerror(errno));
     return 2;
   }
+  int failures = 0;
   for (size_t row = 0; row < sizeof(kRows) / sizeof(kRows[0]); row++) {
-    int wanted = argc == 2;
-    for (int word = 2; word < argc; word++) wanted |= strcmp(argv[word], kRows[row].name) == 0;
-    for (int i = 0; wanted && i < 4 && kRows[row].counts[i] != 0; i++) {
+    if (!is_wanted(argc, argv, kRows[row].name)) continue;
+    for (int i = 0; i < 4 && kRows[row].counts[i] != 0; i++) {
       n = kRows[row].counts[i];
-      measure(row);
+      failures += measure(row);
     }
   }
   say("scale: done\n");

@@ -16,7 +16,7 @@
 #include <time.h>
 
 static const char kConsole[] = "/dev/console";
-static const char kDisk[] = "/dev/vda";
+static const char kDisk[] = "/dev/vda", kPartition[] = "/dev/vda1";
 static const char kMountPoint[] = "/mnt";
 enum { kDiskWaitMs = 20000, kLongestName = 300 };
 enum { kStartMark = 0xfffe, kEndMark = 0xffff };  // programs' own are below
@@ -76,7 +76,8 @@ static void mount_disk(const char* options) {
   } else if (strncmp(rest, "rw", 2) == 0 && (rest[2] == '\0' || rest[2] == ',')) {
     rest += rest[2] == ',' ? 3 : 2;
   }
-  if (mount(kDisk, kMountPoint, "ext2", flags, rest) != 0) give_up("mount");
+  const char* device = access(kPartition, F_OK) == 0 ? kPartition : kDisk;
+  if (mount(device, kMountPoint, "ext2", flags, rest) != 0) give_up("mount");
   if (chdir(kMountPoint) != 0) give_up(kMountPoint);
 }
 

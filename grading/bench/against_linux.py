@@ -1,6 +1,6 @@
-"""What file calls cost on Cairn and on Linux: the same program, image and QEMU; `make bench LAB=b`.
+"""What calls cost on Cairn and on Linux: the same program, image and QEMU; `make bench LAB=b` and `LAB=c`.
 
-user/bench/files.c runs on copies of one image, in two kinds of runs, several of each; of what they
+A program of user/bench (PROGRAMS) runs on copies of one image, in two kinds of runs, several of each; of what they
 measure the smallest figure is told. Instructions are those between the program's marks (instruction_count.py) on a
 machine whose clock goes by instructions, so that the host's load changes nothing. QEMU counts each
 repetition of a string instruction: with `rep movsb`, which Linux copies with, a byte costs one. Wall
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,26 +27,23 @@ from grading.machine.qemu import DataDisk
 RUNS = 5
 COUNTED_RUNS = 2  # of them, at most, each once more with instructions counted, which hardly vary
 AIM = 0.5  # of Linux's instructions
-PROGRAMS = ROOT / "build" / "user"
+BUILT = ROOT / "build" / "user"
 LINE = re.compile(r"\w+: row=([\w/]+) (?:count=(\d+) ns=(\d+) ticks=\d+|error=([^\r\n]*))\r?$", re.MULTILINE)
 START, END = 1, 2  # the marks around each row
 
-ROWS = {
-    "null_call": "a system call that does nothing",
-    "read_cold": "read 64 KiB of a file of 8 MiB, from the disk",
-    "read_cached": "the same from memory",
-    "write_sync": "write 64 KiB of a new file of 8 MiB, fsync included",
-    "create": "create one of 1,000 files",
-    "unlink": "remove one of them",
-    "lookup_cold": "stat one of 1,000 in a folder of 100,000, for the first time",
-    "lookup_warm": "the same again",
-    "lookup_missing_warm": "stat a name that isn't there",
-    "walk_warm": "stat a path of ten names",
-    "open_close_warm": "open and close a file",
-    "read_2k_cached": "read 2 KiB of a file, from memory",
-    "readdir_cold": "list a folder of 100,000, an entry",
-    "readdir_warm": "the same again",
-}
+
+@dataclass(frozen=True)
+class Program:
+    """A program of user/bench and its rows: what an operation of each is, and for some how many instructions it needs at most.
+
+    image: from the kernel's path the path of the one that is the root on Cairn, and its folder /mnt on Linux.
+    """
+
+    name: str
+    lab: str
+    image: Callable[[Path], Path]
+    rows: dict[str, str]
+    aims: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,12 +67,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table. linux: None where there is no Linux to compare with."""
+    """A row of the table. linux: None where there is no Linux to compare with; aim: instructions, 0 for AIM of Linux's."""
 
     name: str
     count: int
     cairn: Cost
     linux: Cost | None
+    aim: int = 0
 
     @property
     def instruction_ratio(self) -> float | None:
@@ -90,7 +89,11 @@ class Row:
     def missed(self) -> list[str]:
         """The aims that this row misses, in words."""
         words = []
-        if self.instruction_ratio is not None and self.instruction_ratio > AIM:
+        if self.aim:
+            over = self.cairn.instructions > self.aim
+        else:
+            over = self.instruction_ratio is not None and self.instruction_ratio > AIM
+        if over:
             words.append("instructions")
         if self.time_ratio is not None and self.time_ratio > 1:
             words.append("time")
@@ -106,22 +109,59 @@ class Row:
 class Comparison:
     """All rows. release: Linux's, or "" with `missing` saying why there is no Linux."""
 
+    program: Program
     rows: list[Row]
     runs: int
     release: str = ""
     missing: str = ""
 
 
+FILES = Program("files", "b", lambda kernel: ext2_images.image("bench").path, {
+    "null_call": "a system call that does nothing",
+    "read_cold": "read 64 KiB of a file of 8 MiB, from the disk",
+    "read_cached": "the same from memory",
+    "write_sync": "write 64 KiB of a new file of 8 MiB, fsync included",
+    "create": "create one of 1,000 files",
+    "unlink": "remove one of them",
+    "lookup_cold": "stat one of 1,000 in a folder of 100,000, for the first time",
+    "lookup_warm": "the same again",
+    "lookup_missing_warm": "stat a name that isn't there",
+    "walk_warm": "stat a path of ten names",
+    "open_close_warm": "open and close a file",
+    "read_2k_cached": "read 2 KiB of a file, from memory",
+    "readdir_cold": "list a folder of 100,000, an entry",
+    "readdir_warm": "the same again",
+})
+
+PROCESSES = Program("processes", "c", lambda kernel: kernel.with_name("disk.img"), {
+    "null_call": "a system call that does nothing",
+    "open_close": "open and close a file",
+    "read_2k": "read 2 KiB of a file, from memory",
+    "mmap_munmap": "map and unmap 1 MiB that nobody touches",
+    "fault_file": "page fault on a mapped file, from memory",
+    "pipe": "a byte to another process by a pipe, and back",
+    "switch": "yield to another process",
+    "signal_install": "install a handler",
+    "signal_catch": "send oneself a signal, handle it, return",
+    "fork_exit": "fork, exit, wait",
+    "fork_exec": "fork, exec a small program, wait",
+    "shell": "fork, exec busybox for `sh -c true`, wait",
+}, {"null_call": 100, "open_close": 1500, "read_2k": 700, "mmap_munmap": 2500, "fault_file": 700, "pipe": 4000, "switch": 1200,
+    "signal_install": 200, "signal_catch": 1500, "fork_exit": 25000, "fork_exec": 80000})
+
+PROGRAMS = {program.lab: program for program in (FILES, PROCESSES)}
+
+
 Samples = dict[str, Sample]
-Runner = Callable[[Path, bool, list[str]], Samples]  # the image, whether to count, the rows wanted
+Runner = Callable[..., Samples]  # on_cairn, on_linux
 
 
-def measure(kernel: Path, show: Callable[..., None], *, runs: int = RUNS, rows: Iterable[str] = (),
+def measure(program: Program, kernel: Path, show: Callable[..., None], *, runs: int = RUNS, wanted: Iterable[str] = (),
             with_linux: bool = True) -> Comparison:
-    """Runs the program. rows: only these; show: ProgressLine.show. Raises GuestFailure and HarnessFault."""
-    wanted = list(rows)
+    """Runs the program. wanted: only these rows; show: ProgressLine.show. Raises GuestFailure and HarnessFault."""
+    wanted = list(wanted)
     show("making the image")
-    image = ext2_images.image("bench").path
+    image = program.image(kernel)
     release, missing = "", "" if with_linux else "not asked for"
     if with_linux:
         show("fetching Debian's kernel")
@@ -129,7 +169,7 @@ def measure(kernel: Path, show: Callable[..., None], *, runs: int = RUNS, rows: 
             release = linux_vm.fetch().release
         except HarnessFault as fault:
             missing = str(fault)
-    systems: dict[str, Runner] = {"Cairn": lambda *words: on_cairn(kernel, *words)}
+    systems: dict[str, Runner] = {"Cairn": partial(on_cairn, kernel)}
     if release:
         systems["Linux"] = on_linux
     counted: dict[str, list[Samples]] = {name: [] for name in systems}
@@ -141,17 +181,18 @@ def measure(kernel: Path, show: Callable[..., None], *, runs: int = RUNS, rows: 
             for into, counting in kinds:
                 done = sum(len(samples) for figures in (counted, timed) for samples in figures.values())
                 show(f"{name}, {'counting instructions' if counting else 'by the clock'}", done, total)
-                into[name].append(run(image, counting, wanted))
-    names = [name for name in ROWS if not wanted or name in wanted]
-    return Comparison([row(name, counted, timed) for name in names], runs, release, missing)
+                into[name].append(run(image, counting, wanted, program=program.name))
+    names = [name for name in program.rows if not wanted or name in wanted]
+    rows = [row(name, counted, timed, program.aims.get(name, 0)) for name in names]
+    return Comparison(program, rows, runs, release, missing)
 
 
-def row(name: str, counted: dict[str, list[Samples]], timed: dict[str, list[Samples]]) -> Row:
+def row(name: str, counted: dict[str, list[Samples]], timed: dict[str, list[Samples]], aim: int = 0) -> Row:
     """The row called `name` of all runs on "Cairn" and perhaps on "Linux"."""
     count = max((run[name].count for runs in counted.values() for run in runs if name in run), default=0)
     costs = {system: cost([run.get(name) for run in counted[system]], [run.get(name) for run in timed[system]])
              for system in counted}
-    return Row(name, count, costs["Cairn"], costs.get("Linux"))
+    return Row(name, count, costs["Cairn"], costs.get("Linux"), aim)
 
 
 def cost(counted: list[Sample | None], timed: list[Sample | None]) -> Cost:
@@ -163,12 +204,12 @@ def cost(counted: list[Sample | None], timed: list[Sample | None]) -> Cost:
                 min(sample.ns / sample.count for sample in timed if sample))
 
 
-def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str], *, program: str = "files",
+def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str], *, program: str,
              memory_mib: int = 128) -> Samples:
     """One run on Cairn, with the image as its root. Raises GuestFailure and HarnessFault."""
     with TemporaryDirectory(prefix="cairn-bench-") as folder:
         marks = Path(folder) / "marks"
-        with Machine(kernel, initrd=PROGRAMS / "programs.cpio", options="channel log=warn", memory_mib=memory_mib,
+        with Machine(kernel, initrd=BUILT / "programs.cpio", options="channel log=warn", memory_mib=memory_mib,
                      disks=[DataDisk(image, snapshot=True)], icount=0 if counting else None,
                      extra_arguments=plugin(marks) if counting else ()) as machine:
             machine.channel.command(f"run {program} {' '.join(['/', *rows])} &")
@@ -177,9 +218,9 @@ def on_cairn(kernel: Path, image: Path, counting: bool, rows: list[str], *, prog
         return samples(text, read_marks(marks) if counting else None)
 
 
-def on_linux(image: Path, counting: bool, rows: list[str], *, program: str = "files", memory_mib: int = 128) -> Samples:
+def on_linux(image: Path, counting: bool, rows: list[str], *, program: str, memory_mib: int = 128) -> Samples:
     """One run on Linux. Raises HarnessFault."""
-    run = linux_vm.run_on_linux(PROGRAMS / f"{program}.elf", ["/mnt", *rows], disk=image, icount=0 if counting else None,
+    run = linux_vm.run_on_linux(BUILT / f"{program}.elf", ["/mnt", *rows], disk=image, icount=0 if counting else None,
                                 marks=counting, memory_mib=memory_mib)
     return samples(run.output, run.marks if counting else None)
 

@@ -1,0 +1,223 @@
+// What calls, signals, switches, forks and execs cost: `make bench LAB=c` runs this, the same program, on Cairn
+// and on Linux, in the same QEMU on copies of the same image.
+//
+//     processes FOLDER [ROW…]
+//
+// FOLDER is the root of the image `minimal`: it has bin/busybox, of which a page is read and mapped, too, and this
+// program as usr/bin/processes. bench.h says what is printed. All rows ran once before they are measured.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "bench.h"
+
+enum {
+  kRepeats = 1000,
+  kForks = 20,
+  kMapping = 1 << 20,
+};
+
+static char buffer[2048];
+
+// ---- Calls ---------------------------------------------------------------------------------------------
+
+// The call itself: a library's function around it may cost as much.
+static inline long raw_call(long number, long a, long b, long c, long d) {
+  long result;
+  register long fourth __asm__("r10") = d;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+static long null_calls(void) {
+  for (int i = 0; i < kRepeats; i++) raw_call(SYS_getpid, 0, 0, 0, 0);
+  return kRepeats;
+}
+
+static long open_and_close(void) {
+  for (int i = 0; i < kRepeats; i++) {
+    int fd = open("bin/busybox", O_RDONLY);
+    if (fd < 0) return -1;
+    close(fd);
+  }
+  return kRepeats;
+}
+
+static long read_2k(void) {
+  int fd = open("bin/busybox", O_RDONLY);
+  if (fd < 0) return -1;
+  long done = 0;
+  while (done < kRepeats && pread(fd, buffer, sizeof(buffer), 0) == sizeof(buffer)) done++;
+  close(fd);
+  return done == kRepeats ? done : -1;
+}
+
+// ---- Memory --------------------------------------------------------------------------------------------
+
+static long map_and_unmap(void) {
+  for (int i = 0; i < kRepeats; i++) {
+    void* memory = mmap(NULL, kMapping, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || munmap(memory, kMapping) != 0) return -1;
+  }
+  return kRepeats;
+}
+
+static long fault_in_file(void) {
+  int fd = open("bin/busybox", O_RDONLY);
+  if (fd < 0) return -1;
+  long done = 0;
+  while (done < kRepeats) {
+    volatile char* file = mmap(NULL, kMapping, PROT_READ, MAP_SHARED, fd, 0);
+    if (file == MAP_FAILED) break;
+    for (size_t at = 0; at < kMapping; at += kPageSize, done++) (void)file[at];
+    munmap((void*)file, kMapping);
+  }
+  close(fd);
+  return done >= kRepeats ? done : -1;
+}
+
+// ---- Two processes -------------------------------------------------------------------------------------
+
+// A child that sends back each byte it gets, until there are no more.
+static pid_t start_echo(int to[2], int from[2]) {
+  if (pipe(to) != 0 || pipe(from) != 0) return -1;
+  pid_t child = fork();
+  if (child != 0) return child;
+  close(to[1]);
+  char byte;
+  while (read(to[0], &byte, 1) == 1 && write(from[1], &byte, 1) == 1) {
+  }
+  _exit(0);
+}
+
+static long pipe_round_trips(void) {
+  int to[2], from[2];
+  pid_t child = start_echo(to, from);
+  if (child < 0) return -1;
+  char byte = 0;
+  long done = 0;
+  while (done < kRepeats && write(to[1], &byte, 1) == 1 && read(from[0], &byte, 1) == 1) done++;
+  for (int i = 0; i < 2; i++) close(to[i]), close(from[i]);
+  wait_for(child);
+  return done == kRepeats ? done : -1;
+}
+
+// Two processes that yield to each other. Every yield of either is a switch, which the child's count proves. (Linux
+// takes turns so only with threads that have a real-time policy, which musl doesn't ask for; where there is none, asking does no harm.)
+static long switches(void) {
+  volatile struct {
+    long yields;
+    int over;
+  }* shared = mmap(NULL, kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return -1;
+  struct sched_param lowest = {.sched_priority = 1}, usual = {.sched_priority = 0};
+  raw_call(SYS_sched_setscheduler, 0, SCHED_FIFO, (long)&lowest, 0);
+  pid_t child = fork();
+  if (child == 0) {
+    for (; !shared->over; shared->yields++) sched_yield();
+    _exit(0);
+  }
+  if (child < 0) return -1;
+  for (int i = 0; i < kRepeats; i++) sched_yield();
+  shared->over = 1;
+  wait_for(child);
+  raw_call(SYS_sched_setscheduler, 0, SCHED_OTHER, (long)&usual, 0);
+  long yields = shared->yields;
+  munmap((void*)shared, kPageSize);
+  errno = EAGAIN;  // nobody took turns
+  return yields < kRepeats * 9 / 10 ? -1 : kRepeats + yields;
+}
+
+// ---- Signals -------------------------------------------------------------------------------------------
+
+static volatile int caught;
+static void on_signal(int signal) {
+  (void)signal;
+  caught++;
+}
+
+static long install_handlers(void) {
+  struct {
+    void (*handler)(int);
+    uint64_t flags, restorer, mask;
+  } action = {.handler = on_signal};
+  for (int i = 0; i < kRepeats; i++) {
+    if (raw_call(SYS_rt_sigaction, SIGUSR1, (long)&action, 0, sizeof(action.mask)) != 0) return -1;
+  }
+  return kRepeats;
+}
+
+static long catch_signals(void) {
+  struct sigaction action = {.sa_handler = on_signal};
+  if (sigaction(SIGUSR1, &action, NULL) != 0) return -1;
+  caught = 0;
+  pid_t self = getpid();
+  for (int i = 0; i < kRepeats; i++) kill(self, SIGUSR1);
+  return caught == kRepeats ? caught : -1;
+}
+
+// ---- Fork and exec -------------------------------------------------------------------------------------
+
+// Runs a program, or with none exits at once, in a child.
+static long fork_and_wait(char** arguments) {
+  for (int i = 0; i < kForks; i++) {
+    pid_t child = fork();
+    if (child < 0) return -1;
+    if (child == 0) {
+      if (arguments != NULL) execv(arguments[0], arguments);
+      _exit(arguments != NULL);
+    }
+    if (wait_for(child) != 0) {
+      errno = ECHILD;
+      return -1;
+    }
+  }
+  return kForks;
+}
+
+static long fork_exit(void) { return fork_and_wait(NULL); }
+static long fork_exec(void) {
+  return fork_and_wait((char*[]){"usr/bin/processes", "--nothing", NULL});
+}
+static long shell(void) {
+  return fork_and_wait((char*[]){"bin/busybox", "sh", "-c", "true", NULL});
+}
+
+static const struct {
+  const char* name;
+  operation run;
+} kRows[] = {
+    {"null_call", null_calls},
+    {"open_close", open_and_close},
+    {"read_2k", read_2k},
+    {"mmap_munmap", map_and_unmap},
+    {"fault_file", fault_in_file},
+    {"pipe", pipe_round_trips},
+    {"switch", switches},
+    {"signal_install", install_handlers},
+    {"signal_catch", catch_signals},
+    {"fork_exit", fork_exit},
+    {"fork_exec", fork_exec},
+    {"shell", shell},
+};
+
+int main(int argc, char** argv) {
+  if (argc == 2 && strcmp(argv[1], "--nothing") == 0) return 0;
+  if (argc < 2 || chdir(argv[1]) != 0) {
+    say("usage: processes FOLDER [ROW…]: %s\n", argc < 2 ? "no folder given" : strerror(errno));
+    return 2;
+  }
+  default_signals();
+  int failures = 0;
+  for (size_t i = 0; i < sizeof(kRows) / sizeof(kRows[0]); i++) {
+    if (!is_wanted(argc, argv, kRows[i].name)) continue;
+    kRows[i].run();
+    failures += tell("processes", kRows[i].name, measured(kRows[i].run));
+  }
+  say("processes: done\n");
+  return failures != 0;
+}
