@@ -133,6 +133,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
                                             std::optional<BroughtPage>& page) EXCLUDES(lock);
   std::optional<FaultOutcome> resolve_object_fault(Region& region, const PageFault& fault,
                                                    std::optional<BroughtPage>& page) REQUIRES(lock);
+  void map_ahead(const Region& region, VirtAddr at) REQUIRES(lock);
   FaultOutcome map_shared_page(const Region& region, VirtAddr at, FrameNumber frame, bool write)
       REQUIRES(lock);
   bool regions_permit(VirtAddr start, uint64_t size, bool write) EXCLUDES(lock);

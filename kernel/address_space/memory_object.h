@@ -79,6 +79,9 @@ class MemoryObject {
   /// Whether that frame still holds those bytes of the object. For `write`, marks them as to be written
   /// back. Called with the lock of the address space that maps it next; takes only spinlocks.
   virtual bool confirm_page(uint64_t offset, FrameNumber frame, bool write) = 0;
+  /// The frame of those bytes if it can be had without waiting, with a reference for the caller, who maps it for
+  /// reading at once; 0 if it can't, or if who reads them should come by bring_page(). Called as confirm_page().
+  virtual FrameNumber present_page(uint64_t) { return FrameNumber(0); }
   /// What was written to [offset, offset + size) is on the device when this returns. EIO. May sleep.
   virtual Result<void> write_back_range(uint64_t offset, uint64_t size) { return {}; }
 

@@ -25,4 +25,19 @@ bool CacheOwner::confirm_page(uint64_t offset, FrameNumber frame, bool write) {
   return true;
 }
 
+FrameNumber CacheOwner::present_page(uint64_t offset) {
+  const uint64_t index = offset / kPageSize;
+  PageRef page = lookup_page(*this, index);
+  if (!page || index >= page_limit()) return FrameNumber(0);
+  // At a mark for reading ahead a fault is wanted. And nobody has used the page yet, so eviction isn't told that.
+  uint32_t state = page->state.load(std::memory_order_acquire);
+  if ((state & (CachePage::kUpToDate | CachePage::kReadOn)) != CachePage::kUpToDate)
+    return FrameNumber(0);
+  // The next fault may be behind this page, and still be in order.
+  uint64_t expected = index;
+  fault_pattern_.next_index.compare_exchange_strong(expected, index + 1, std::memory_order_relaxed);
+  frame_get(page->frame);
+  return page->frame;
+}
+
 }  // namespace cairn
