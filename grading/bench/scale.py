@@ -20,7 +20,7 @@ from grading.judge import ext2_images
 from grading.machine.failures import HarnessFault
 
 AIM = 1.0  # of Linux's instructions
-MEMORY_MIB = 512
+MEMORY_MIB = 1536  # ten thousand processes on Linux
 
 ROWS = {
     "fork_pages": "fork, exit and wait with N pages touched",
@@ -31,11 +31,15 @@ ROWS = {
     "mmap_regions": "mmap and munmap of a page beside N regions",
     "fault_regions": "first write to a page among N regions",
     "open_files": "open and close beside N descriptors",
+    "open_elsewhere": "open and close beside N descriptors of other processes",
     "poll_files": "poll of N descriptors",
     "lock_other_file": "lock and unlock beside N locks on another file",
     "lock_same_file": "lock and unlock beside N locks on the same file",
     "open_other_locks": "open and close beside N locks on another file",
     "waitpid_zombies": "waitpid of a certain one of N zombies",
+    "fork_processes": "fork, exit and wait beside N processes",
+    "kill_processes": "kill(pid, 0) of one of N processes",
+    "pipe_processes": "a byte to a process and back, beside N processes",
     "getcwd_names": "getcwd in a folder beside N names",
     "rename_names": "rename over the last of N names, and make it anew",
     "create_names": "create and remove beside N names",

@@ -16,7 +16,8 @@ enum {
   kForks = 4,
   kRepeats = 100,
   kMaxFiles = 1000,
-  kMaxZombies = 3000,
+  kFilesEach = 500,
+  kMaxChildren = 10000,
   kHugePage = 2 << 20,  // bytes that one entry of level 2 stands for
 };
 
@@ -24,7 +25,7 @@ static long n;  // what the row that runs now has N of
 static volatile char* memory;
 static size_t memory_size;
 static int files[kMaxFiles];
-static pid_t children[kMaxZombies];
+static pid_t children[kMaxChildren];
 
 static int nothing(void) { return 0; }
 static long not_prepared(void) { return -1; }  // errno is the preparation's
@@ -182,6 +183,64 @@ static long wait_for_each(void) {  // the youngest first
   return n;
 }
 
+// Children that open some files and wait for the end of a pipe.
+static int waiting[2];
+
+static int start(long count, int files_each) {
+  int started[2];
+  if (pipe(waiting) != 0 || pipe(started) != 0) return -1;
+  for (long i = 0; i < count; i++) {
+    char byte = 0;
+    children[i] = fork();
+    if (children[i] == 0) {
+      close(waiting[1]);
+      for (int file = 0; file < files_each; file++) require(open("data", O_RDONLY) >= 0);
+      require(write(started[1], &byte, 1) == 1);
+      _exit(read(waiting[0], &byte, 1) != 0);
+    }
+    if (children[i] < 0 || read(started[0], &byte, 1) != 1) return -1;
+  }
+  close(started[0]);
+  close(started[1]);
+  return 0;
+}
+static int end(long count) {
+  close(waiting[0]);
+  close(waiting[1]);
+  while (count-- > 0) {
+    if (wait_for(children[count]) != 0) return -1;
+  }
+  return 0;
+}
+static int start_children(void) { return start(n, 0); }
+static int end_children(void) { return end(n); }
+static int open_elsewhere(void) { return start(n / kFilesEach, kFilesEach); }
+static int close_elsewhere(void) { return end(n / kFilesEach); }
+
+static long signal_a_child(void) {
+  for (int i = 0; i < kRepeats; i++) {
+    if (kill(children[n * i / kRepeats], 0) != 0) return -1;
+  }
+  return kRepeats;
+}
+
+static long pass_bytes(void) {  // to a process and back
+  int to[2], from[2];
+  if (pipe(to) != 0 || pipe(from) != 0) return -1;
+  char byte = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    close(to[1]);
+    while (read(to[0], &byte, 1) == 1 && write(from[1], &byte, 1) == 1) {
+    }
+    _exit(0);
+  }
+  long done = 0;
+  while (done < kRepeats && write(to[1], &byte, 1) == 1 && read(from[0], &byte, 1) == 1) done++;
+  for (int i = 0; i < 2; i++) close(to[i]), close(from[i]);
+  return child > 0 && wait_for(child) == 0 && done == kRepeats ? done : -1;
+}
+
 // ---- Names and files -----------------------------------------------------------------------------------
 
 static int make_names(void) {
@@ -278,11 +337,15 @@ static const struct {
     {"mmap_regions", make_regions, map_and_unmap, unmap_memory, {10, 100, 1000, 10000}},
     {"fault_regions", make_regions, fault_in_regions, unmap_memory, {10, 100, 1000, 10000}},
     {"open_files", open_files, open_and_close, close_files, {10, 100, 1000}},
+    {"open_elsewhere", open_elsewhere, open_and_close, close_elsewhere, {500, 5000, 10000}},
     {"poll_files", open_files, poll_files, close_files, {10, 100, 1000}},
     {"lock_other_file", take_locks, lock_another_file, drop_locks, {10, 100, 1000, 10000}},
     {"lock_same_file", take_locks, lock_the_same_file, drop_locks, {10, 100, 1000, 10000}},
     {"open_other_locks", take_locks, open_and_close, drop_locks, {10, 100, 1000, 10000}},
     {"waitpid_zombies", make_zombies, wait_for_each, nothing, {10, 100, 1000, 3000}},
+    {"fork_processes", start_children, fork_and_wait, end_children, {10, 100, 1000, 10000}},
+    {"kill_processes", start_children, signal_a_child, end_children, {10, 100, 1000, 10000}},
+    {"pipe_processes", start_children, pass_bytes, end_children, {10, 100, 1000, 10000}},
     {"getcwd_names", make_names, get_directory, remove_names, {100, 1000, 10000, 30000}},
     {"rename_names", make_names, rename_over, remove_names, {100, 1000, 10000, 30000}},
     {"create_names", make_names, make_and_remove, remove_names, {100, 1000, 10000, 30000}},
