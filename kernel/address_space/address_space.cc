@@ -207,6 +207,32 @@ void AddressSpace::unmap_pages(VirtRange range, TlbGather& gather) {
   }
 }
 
+Result<void> AddressSpace::advise_range(VirtRange range, bool drop, bool private_only) {
+  MutexGuard guard(lock);
+  TlbGather gather(table_);
+  Result<void> result;
+  for (VirtAddr at = range.start; at < range.end;) {
+    Region* region = region_at(at);
+    if (region == nullptr) {
+      result = Errno::kENOMEM;
+      region = regions_.lower_bound(at);
+      if (region == nullptr || region->range.start >= range.end) break;
+      at = region->range.start;
+    }
+    VirtAddr end = std::min(region->range.end, range.end);
+    if (private_only && region->object != nullptr) return Errno::kEINVAL;
+    if (drop) {
+      for (VirtAddr edge : {at, end}) {  // a 2 MiB page may reach beyond
+        if (is_aligned(edge.value, kHugePageSize) || !table_.is_mapped(edge)) continue;
+        TRY(table_.split_page(edge, gather));
+      }
+      unmap_pages({at, end}, gather);
+    }
+    at = end;
+  }
+  return result;
+}
+
 Result<void> AddressSpace::protect_range(VirtRange range, Access access) {
   MutexGuard guard(lock);
   // The whole range must belong to regions before anything changes.

@@ -106,6 +106,10 @@ class AddressSpace : public RefCounted<AddressSpace> {
   };
   Usage usage() EXCLUDES(lock);
 
+  /// madvise: with `drop`, the pages in the range are let go, and begin again as they began: zeros, or what the object
+  /// has; `private_only`: EINVAL where the memory isn't a process's alone. ENOMEM if part of the range belongs to no
+  /// region (the rest is done nevertheless), or no page table could be had.
+  Result<void> advise_range(VirtRange range, bool drop, bool private_only) EXCLUDES(lock);
   /// msync: with `wait`, returns when what was written to the shared regions in the range is on the
   /// device; it gets there some time in any case. ENOMEM if part of the range belongs to no region; EIO.
   /// May sleep.

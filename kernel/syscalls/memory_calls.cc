@@ -1,4 +1,4 @@
-// mmap, munmap, mprotect, msync, brk.
+// mmap, munmap, mprotect, msync, madvise, brk.
 #include "address_space/address_space.h"
 #include "process/process.h"
 #include "syscalls/arguments.h"
@@ -94,6 +94,24 @@ int64_t sys_msync(TrapFrame& call) {
   if (!range.ok()) return failure(Errno::kENOMEM);
   bool wait = (flags & kSyncWait) != 0;
   return to_return(current_address_space()->write_back_range(*range, wait));
+}
+
+int64_t sys_madvise(TrapFrame& call) {
+  // Source: Linux, include/uapi/asm-generic/mman-common.h. Of the others what is about huge pages, core dumps and
+  // pages that aren't needed soon may be left undone.
+  constexpr uint64_t kDontNeed = 4, kFree = 8;
+  constexpr uint64_t kHeard = 0xf | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 17 | 1 << 20 | 1 << 21;
+  uint64_t start = argument0(call), length = argument1(call);
+  auto advice = uint32_t(argument2(call));
+  bool drops = advice == kDontNeed || advice == kFree;
+  bool known = drops || (advice < 64 && (kHeard >> advice & 1) != 0);
+  if (!known || !is_aligned(start, kPageSize)) return failure(Errno::kEINVAL);
+  if (length != 0 && align_up(length, kPageSize) == 0) return failure(Errno::kEINVAL);
+  if (length == 0) return 0;
+  auto range = page_range(start, length);
+  if (!range.ok()) return failure(Errno::kENOMEM);
+  AddressSpace& space = *current_address_space();
+  return to_return(space.advise_range(*range, drops, advice == kFree));
 }
 
 int64_t sys_brk(TrapFrame& call) {

@@ -66,6 +66,12 @@
   X(clock_gettime, "CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM", EINVAL, (8, page))                \
   X(clock_nanosleep, "CLOCK_PROCESS_CPUTIME_ID", ENOSYS, (CLOCK_PROCESS_CPUTIME_ID, 0, page))      \
   X(clock_nanosleep, "CLOCK_TAI, and the alarms", EINVAL, (CLOCK_TAI, 0, page))                    \
+  X(close_range, "CLOSE_RANGE_UNSHARE", EINVAL, (500, 600, 2))                                     \
+  X(madvise, "MADV_REMOVE", EINVAL, (page, 4096, 9))                                               \
+  X(madvise, "MADV_DONTFORK, MADV_DOFORK", EINVAL, (page, 4096, 10))                               \
+  X(madvise, "MADV_MERGEABLE, MADV_UNMERGEABLE", EINVAL, (page, 4096, 12))                         \
+  X(madvise, "MADV_WIPEONFORK, MADV_KEEPONFORK", EINVAL, (page, 4096, 18))                         \
+  X(madvise, "MADV_POPULATE_READ, MADV_POPULATE_WRITE", EINVAL, (page, 4096, 22))                  \
   X(waitid, "P_PIDFD", EINVAL, (3, 1, page, WEXITED))                                              \
   X(openat, "O_TMPFILE", EOPNOTSUPP, (AT_FDCWD, ".", O_TMPFILE | O_RDWR, 0600))                    \
   X(pipe2, "O_DIRECT: packets", EINVAL, (page, O_DIRECT))                                          \

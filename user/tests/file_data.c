@@ -326,6 +326,73 @@ static void syncing(void) {
   CALL(write, synchronous, "x", 1);
 }
 
-SECTIONS({"positions", positions}, {"append", appending}, {"holes", holes},
-         {"truncate", truncating}, {"edge", at_the_edge}, {"toolarge", too_large},
-         {"sparse", sparse_seeks}, {"sync", syncing})
+// copy_file_range(): what moved, and what both files hold then.
+static void show_copy(const char* path) {
+  char content[64] = "";
+  int fd = open(path, O_RDONLY);
+  ssize_t size = read(fd, content, sizeof(content) - 1);
+  close(fd);
+  for (ssize_t i = 0; i < size; i++) content[i] = content[i] == 0 ? '.' : content[i];
+  fact("%s: %ld bytes: %s", path, (long)size, content);
+}
+
+static void copying(void) {
+  put_file("from", "0123456789");
+  put_file("to", "abcdef");
+  put_folder("folder");
+  int from = open("from", O_RDWR), to = open("to", O_RDWR), out_only = open("to", O_WRONLY);
+  int append = open("to", O_RDWR | O_APPEND), folder = open("folder", O_RDONLY), ends[2];
+  int null = open("/dev/null", O_RDWR);
+  need(pipe(ends) == 0, "pipe");
+  CALL(copy_file_range, from, 0, to, 0, 3, 0);
+  show_copy("to");
+  CALL(copy_file_range, from, 0, to, 0, 2, 0);
+  show_copy("to");
+  fact("at %ld and %ld", (long)lseek(from, 0, SEEK_CUR), (long)lseek(to, 0, SEEK_CUR));
+  int64_t in_at = 8, out_at = 12;
+  CALL(copy_file_range, from, &in_at, to, &out_at, 100, 0);
+  fact("offsets %ld and %ld; at %ld and %ld", (long)in_at, (long)out_at,
+       (long)lseek(from, 0, SEEK_CUR), (long)lseek(to, 0, SEEK_CUR));
+  show_copy("to");
+  CALL(copy_file_range, from, &in_at, to, &out_at, 100, 0);
+  in_at = 1000;
+  CALL(copy_file_range, from, &in_at, to, 0, 1, 0);
+  in_at = 0, out_at = 5;
+  CALL(copy_file_range, from, &in_at, from, &out_at, 5, 0);
+  show_copy("from");
+  in_at = 0, out_at = 3;
+  CALL(copy_file_range, from, &in_at, from, &out_at, 5, 0);
+  CALL(copy_file_range, from, 0, to, 0, 1, 1);
+  CALL(copy_file_range, out_only, 0, to, 0, 1, 0);
+  CALL(copy_file_range, from, 0, append, 0, 1, 0);
+  CALL(copy_file_range, 99, 0, to, 0, 1, 0);
+  CALL(copy_file_range, from, 0, 99, 0, 1, 0);
+  CALL(copy_file_range, folder, 0, to, 0, 1, 0);
+  CALL(copy_file_range, null, 0, to, 0, 1, 0);
+  CALL(copy_file_range, from, 0, null, 0, 1, 0);
+  CALL(copy_file_range, ends[0], 0, to, 0, 1, 0);
+  CALL(copy_file_range, from, 0, ends[1], 0, 1, 0);
+  CALL(copy_file_range, from, 8, to, 0, 1, 0);
+  in_at = -1;
+  CALL(copy_file_range, from, &in_at, to, 0, 1, 0);
+  in_at = 0;
+  CALL(copy_file_range, from, &in_at, to, 0, 0, 0);
+  in_at = INT64_MAX - 1;
+  CALL(copy_file_range, from, &in_at, to, 0, 5, 0);
+}
+
+static void advising(void) {
+  put_file("file", "content");
+  int fd = open("file", O_RDONLY), path = open("file", O_PATH), ends[2];
+  need(pipe(ends) == 0, "pipe");
+  for (int advice = -1; advice <= 7; advice++) CALL(fadvise64, fd, 0, 0, advice);
+  CALL(fadvise64, fd, 0, -1, 0);
+  CALL(fadvise64, fd, -1, 0, 0);
+  CALL(fadvise64, ends[0], 0, 0, 0);
+  CALL(fadvise64, path, 0, 0, 0);
+  CALL(fadvise64, 99, 0, 0, 0);
+}
+
+SECTIONS({"positions", positions}, {"copying", copying}, {"advising", advising},
+         {"append", appending}, {"holes", holes}, {"truncate", truncating}, {"edge", at_the_edge},
+         {"toolarge", too_large}, {"sparse", sparse_seeks}, {"sync", syncing})

@@ -301,5 +301,38 @@ static void over_fork(void) {
   fact("umask %o", umask(022));
 }
 
-SECTIONS({"descriptors", matrix}, {"dup", duplicates}, {"openflags", open_flags}, {"limit", limit},
-         {"fork", over_fork})
+static void show_open(int last) {
+  char text[64] = "";
+  for (int fd = 3; fd <= last; fd++) {
+    int flags = fcntl(fd, F_GETFD);
+    strcat(text, flags < 0 ? "." : flags != 0 ? "e" : "o");
+  }
+  fact("from 3 on: %s", text);
+}
+
+static void ranges(void) {
+  put_file("file", "");
+  for (int fd = 3; fd < 20; fd++) need(open("file", O_RDONLY) == fd, "open");
+  CALL(close_range, 5, 4, 0);
+  CALL(close_range, 5, 8, 1);
+  CALL(close_range, 5, 8, 8);
+  show_open(20);
+  CALL(close_range, 5, 8, 0);
+  show_open(20);
+  CALL(close_range, 4, 6, 0);
+  CALL(close_range, 10, 12, 4);
+  show_open(20);
+  CALL(close_range, 1000, 2000, 0);
+  CALL(close_range, 5000, ~0u, 0);
+  CALL(close_range, 18, ~0u, 4);
+  show_open(20);
+  struct flock lock = {.l_type = F_WRLCK};
+  int locked = open("file", O_RDWR);
+  CALL(fcntl, locked, F_SETLK, &lock);
+  CALL(close_range, 3, ~0u, 0);
+  show_open(20);
+  fact("the next is %d", open("file", O_RDWR));
+}
+
+SECTIONS({"descriptors", matrix}, {"ranges", ranges}, {"dup", duplicates},
+         {"openflags", open_flags}, {"limit", limit}, {"fork", over_fork})

@@ -364,7 +364,41 @@ static void times(void) {
   show_content("f");
 }
 
-SECTIONS({"arguments", arguments}, {"private_pages", private_pages}, {"shared_pages", shared_pages},
-         {"ends", ends}, {"beyond", beyond}, {"zeros", zeros}, {"syncs", syncs},
-         {"protection", protection}, {"forks", forks}, {"itself", itself},
+static void advice(void) {
+  int fd = put_pages("f", 4 * kPageSize);
+  char* own = map("memory", 4 * kPageSize, kBoth, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* copy = map("a file's copy", 4 * kPageSize, kBoth, MAP_PRIVATE, fd, 0);
+  char* shared = map("a file", 4 * kPageSize, kBoth, MAP_SHARED, fd, 0);
+  memset(own, 'm', 4 * kPageSize);
+  memset(copy, 'c', 4 * kPageSize);
+  memset(shared + kPageSize, 's', kPageSize);
+  for (int kind = 0; kind < 9; kind++) {
+    if (kind > 4 && kind < 8) continue;
+    report(madvise(own + kPageSize, kPageSize, kind), "advice %d on memory", kind);
+    int second = kind == 8 ? own[kPageSize] == 0 || own[kPageSize] == 'm' : own[kPageSize];
+    fact("%d %d %d", own[0], second, own[2 * kPageSize]);  // what is free may stay a while
+    own[kPageSize] = 'm';
+    if (kind == 3) continue;  // Linux has something to fetch only from files
+    report(madvise(copy + kPageSize, 2 * kPageSize, kind), "advice %d on a copy", kind);
+    fact("%d %d %d %d", copy[0], copy[kPageSize], copy[2 * kPageSize], copy[3 * kPageSize]);
+    report(madvise(shared + kPageSize, kPageSize, kind), "advice %d on a file", kind);
+    fact("%d %d %d", shared[0], shared[kPageSize], shared[2 * kPageSize]);
+  }
+  report(madvise(own, 100, MADV_DONTNEED), "part of a page");
+  fact("%d %d", own[0], own[2 * kPageSize]);
+  report(madvise(own + 1, kPageSize, MADV_DONTNEED), "not aligned");
+  report(madvise(own, 0, MADV_DONTNEED), "nothing");
+  report(madvise(own, 0, 1000), "nothing, unknown");
+  report(madvise(own, kPageSize, 1000), "unknown");
+  report(madvise(own, (size_t)-1, MADV_DONTNEED), "too much");
+  munmap(own + 2 * kPageSize, kPageSize);
+  own[3 * kPageSize] = 'm';
+  report(madvise(own, 4 * kPageSize, MADV_DONTNEED), "over a hole");
+  fact("%d", own[3 * kPageSize]);
+  report(madvise(own + 2 * kPageSize, kPageSize, MADV_NORMAL), "a hole");
+}
+
+SECTIONS({"arguments", arguments}, {"advice", advice}, {"private_pages", private_pages},
+         {"shared_pages", shared_pages}, {"ends", ends}, {"beyond", beyond}, {"zeros", zeros},
+         {"syncs", syncs}, {"protection", protection}, {"forks", forks}, {"itself", itself},
          {"each_other", each_other}, {"holes", holes}, {"pieces", pieces}, {"times", times})

@@ -1,5 +1,6 @@
 // What stat tells and chmod, chown, umask change; access; statfs.
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "file_calls.h"
@@ -252,5 +253,60 @@ static void file_systems(void) {
   CALL(statfs, NULL, &other);
 }
 
-SECTIONS({"stat", statuses}, {"chmod", modes}, {"umask", masks}, {"owners", owners},
-         {"rootaccess", access_of_root}, {"access", accesses}, {"statfs", file_systems})
+// statx() by its number: musl's function takes fstatat() where there is none.
+static void extended(void) {
+  struct {
+    uint32_t mask, block_size;
+    uint64_t attributes;
+    uint32_t links, owner, group;
+    uint16_t mode, spare;
+    uint64_t inode, size, blocks, attributes_mask;
+    struct {
+      int64_t seconds;
+      uint32_t nanoseconds;
+      int32_t reserved;
+    } accessed, born, changed, modified;
+    uint32_t special_major, special_minor, device_major, device_minor;
+    uint64_t rest[14];
+  } told;
+  enum { kBasic = 0x7ff };
+  put_file("a", "12345");
+  put_folder("d");
+  put_link("a", "l");
+  struct timespec times[2] = {{1000, 5}, {2000, 6}};
+  utimensat(AT_FDCWD, "a", times, 0);
+  int fd = open("a", O_RDONLY);
+  static const char* const kPaths[] = {"a", "d", "l", "/dev/null"};
+  for (size_t i = 0; i < COUNT(kPaths); i++) {
+    for (int flags = 0; flags <= AT_SYMLINK_NOFOLLOW; flags += AT_SYMLINK_NOFOLLOW) {
+      memset(&told, 0, sizeof(told));
+      report(RAW(statx, AT_FDCWD, kPaths[i], flags, kBasic, &told), "statx %s %d", kPaths[i],
+             flags);
+      stat(kPaths[i], &status);
+      if (flags != 0) lstat(kPaths[i], &status);
+      fact("a %s; all basic: %d; as stat says: %d %d %d %d %d", type_name(told.mode),
+           (told.mask & kBasic) == kBasic, told.inode == status.st_ino, told.mode == status.st_mode,
+           told.links == status.st_nlink, told.size == (uint64_t)status.st_size,
+           told.blocks == (uint64_t)status.st_blocks);
+      fact("times: %d %d; device: %d, special: %d", told.modified.seconds == status.st_mtim.tv_sec,
+           told.modified.nanoseconds == status.st_mtim.tv_nsec,
+           makedev(told.device_major, told.device_minor) == status.st_dev,
+           makedev(told.special_major, told.special_minor) == status.st_rdev);
+    }
+  }
+  CALL(statx, fd, "", AT_EMPTY_PATH, kBasic, &told);
+  fact("%lu bytes, modified at %ld", told.size, told.modified.seconds);
+  CALL(statx, fd, "", 0, kBasic, &told);
+  CALL(statx, 99, "", AT_EMPTY_PATH, kBasic, &told);
+  CALL(statx, AT_FDCWD, "none", 0, kBasic, &told);
+  CALL(statx, AT_FDCWD, "a", 0x2000, 0, &told);
+  CALL(statx, AT_FDCWD, "a", 0x4000, 0, &told);
+  CALL(statx, AT_FDCWD, "a", 0x6000, 0, &told);
+  CALL(statx, AT_FDCWD, "a", 0x10000, kBasic, &told);
+  CALL(statx, AT_FDCWD, "a", 0, 0x80000000, &told);
+  CALL(statx, AT_FDCWD, "a", 0, kBasic, (void*)8);
+}
+
+SECTIONS({"stat", statuses}, {"statx", extended}, {"chmod", modes}, {"umask", masks},
+         {"owners", owners}, {"rootaccess", access_of_root}, {"access", accesses},
+         {"statfs", file_systems})

@@ -40,6 +40,32 @@ struct Stat {
 };
 static_assert(sizeof(Stat) == 144);
 
+struct StatxTime {
+  int64_t seconds;
+  uint32_t nanoseconds;
+  int32_t reserved;
+};
+struct Statx {
+  uint32_t present;  // bits of what is told
+  uint32_t block_size;
+  uint64_t flags;
+  uint32_t links;
+  uint32_t owner, group;
+  uint16_t mode;
+  uint16_t padding;
+  uint64_t inode;
+  uint64_t size;
+  uint64_t sectors;
+  uint64_t known_flags;
+  StatxTime accessed, created, changed, modified;
+  uint32_t special_major, special_minor;
+  uint32_t device_major, device_minor;
+  uint64_t reserved[14];
+};
+static_assert(sizeof(Statx) == 256);
+inline constexpr uint32_t kStatxBasic = 0x7ff, kStatxReserved = 0x8000'0000;
+inline constexpr uint64_t kAtStatxSyncType = 0x6000;
+
 struct StatFs {
   int64_t type;
   int64_t block_size;

@@ -1,4 +1,4 @@
-// read, write and their vector and positioned forms; lseek, sendfile.
+// read, write and their vector and positioned forms; lseek.
 #include <algorithm>
 
 #include "address_space/user_copy.h"
@@ -13,10 +13,6 @@ namespace cairn {
 
 namespace {
 
-/// Reads or writes one piece of user memory: at the file's position, or at `offset` if that isn't
-/// kAtPosition.
-constexpr uint64_t kAtPosition = UINT64_MAX;
-
 /// Writes end where files of the process may not go on. EFBIG: they begin there; and the process is told so.
 Result<void> keep_to_file_limit(File& file, IoBuffer& buffer, uint64_t offset) {
   if (offset == kAtPosition) offset = file.append() ? file.inode().size.load() : position_of(file);
@@ -24,6 +20,8 @@ Result<void> keep_to_file_limit(File& file, IoBuffer& buffer, uint64_t offset) {
   buffer.limit(my_limit(kLimitFileSize) - offset);
   return {};
 }
+
+}  // namespace
 
 Result<uint64_t> transfer(File& file, bool write, IoBuffer& buffer, uint64_t offset) {
   if (write && buffer.left() != 0) {
@@ -42,6 +40,8 @@ Result<uint64_t> transfer(File& file, bool write, IoBuffer& buffer, uint64_t off
   return written;
 }
 
+namespace {
+
 /// EBADF comes before what is wrong with the memory.
 Result<void> check_open_for(const File& file, bool write) {
   return (write ? file.writable : file.readable) ? Result<void>() : Errno::kEBADF;
@@ -52,11 +52,6 @@ Result<void> check_open_for(const File& file, bool write) {
 Result<void> check_memory(uint64_t start, uint64_t count) {
   if (count > kUserEnd.value || !is_user_range(VirtAddr(start), count != 0)) return Errno::kEFAULT;
   return {};
-}
-
-/// Bytes at the largest positions would have none.
-Result<void> check_offset(uint64_t offset, uint64_t count) {
-  return offset + count > uint64_t(INT64_MAX) ? Errno::kEINVAL : Result<void>();
 }
 
 // On every read's and write's way: the file's reference is used where it was put, not moved about.
@@ -134,55 +129,6 @@ Result<uint64_t> transfer_vectors_at(TrapFrame& call, bool write) {
   return transfer_vectors(call, write, argument3(call));
 }
 
-/// Moves bytes from file to file through a buffer of the kernel's.
-Result<uint64_t> send(File& out, File& in, uint64_t* offset, uint64_t count) {
-  constexpr uint64_t kPiece = 16 << 10;  // bytes
-  void* memory = heap_allocate(kPiece);
-  if (memory == nullptr) return Errno::kENOMEM;
-  uint64_t done = 0;
-  Result<void> failed;
-  while (done < count && failed.ok()) {
-    uint64_t wanted = std::min(kPiece, count - done);
-    IoBuffer into = IoBuffer::kernel(memory, wanted);
-    auto got = offset != nullptr ? vfs_read_at(in, into, *offset) : vfs_read(in, into);
-    if (!got.ok()) failed = got.error();
-    if (!got.ok() || *got == 0) break;
-    IoBuffer from = IoBuffer::kernel(static_cast<const void*>(memory), *got);
-    auto put = transfer(out, true, from, kAtPosition);
-    uint64_t moved = put.ok() ? *put : 0;
-    done += moved;
-    if (offset != nullptr) *offset += moved;
-    // What was read but not taken is read again next time.
-    if (offset == nullptr && moved < *got) {
-      (void)vfs_seek(in, -int64_t(*got - moved), Whence::kCurrent);
-    }
-    if (!put.ok()) failed = put.error();
-    if (moved < *got) break;
-  }
-  heap_free(memory);
-  if (done == 0 && !failed.ok()) return failed.error();
-  return done;
-}
-
-Result<uint64_t> send_file(TrapFrame& call) {
-  uint64_t offset_address = argument2(call), offset = 0;
-  if (offset_address != 0) offset = TRY(read_user<uint64_t>(VirtAddr(offset_address)));
-  RefPtr<File> in = TRY(usable_file(argument1(call)));
-  if (!in->readable) return Errno::kEBADF;
-  if (offset_address != 0 && !in->inode().seekable()) return Errno::kESPIPE;
-  if (offset_address != 0 && int64_t(offset) < 0) return Errno::kEINVAL;
-  if (argument3(call) > uint64_t(INT64_MAX)) return Errno::kEINVAL;
-  TRY(check_offset(offset_address != 0 ? offset : position_of(*in), argument3(call)));
-  RefPtr<File> out = TRY(usable_file(argument0(call)));
-  if (!out->writable) return Errno::kEBADF;
-  if (!in->inode().seekable() || out->append()) return Errno::kEINVAL;
-  uint64_t count = std::min(argument3(call), abi::kMaxTransfer);
-  if (in->inode().type == FileType::kDirectory && count != 0) return Errno::kEINVAL;
-  uint64_t done = TRY(send(*out, *in, offset_address != 0 ? &offset : nullptr, count));
-  if (offset_address != 0) TRY(write_user(VirtAddr(offset_address), offset));
-  return done;
-}
-
 /// What vfs_seek() leaves to its caller: devices, whose end no inode knows, and SEEK_DATA and SEEK_HOLE, as
 /// file systems answer that keep no account of holes: all up to the end is data, and the end is a hole.
 Result<uint64_t> seek(TrapFrame& call) {
@@ -228,8 +174,16 @@ int64_t sys_writev(TrapFrame& call) {
 int64_t sys_preadv(TrapFrame& call) { return to_return(transfer_vectors_at(call, false)); }
 int64_t sys_pwritev(TrapFrame& call) { return to_return(transfer_vectors_at(call, true)); }
 
-int64_t sys_lseek(TrapFrame& call) { return to_return(seek(call)); }
+/// Advice is heard and not acted on: what is read in order is fetched ahead anyhow.
+int64_t sys_fadvise64(TrapFrame& call) {
+  constexpr uint32_t kLastAdvice = 5;  // POSIX_FADV_NOREUSE
+  auto file = usable_file(argument0(call));
+  if (!file.ok()) return failure(file.error());
+  if ((*file)->inode().type == FileType::kFifo) return failure(Errno::kESPIPE);
+  bool known = uint32_t(argument3(call)) <= kLastAdvice && int64_t(argument2(call)) >= 0;
+  return known ? 0 : failure(Errno::kEINVAL);
+}
 
-int64_t sys_sendfile(TrapFrame& call) { return to_return(send_file(call)); }
+int64_t sys_lseek(TrapFrame& call) { return to_return(seek(call)); }
 
 }  // namespace cairn

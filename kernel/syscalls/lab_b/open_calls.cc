@@ -104,6 +104,24 @@ int64_t sys_close(TrapFrame& call) {
   return to_return(close_fd(**table, int(argument0(call))));
 }
 
+int64_t sys_close_range(TrapFrame& call) {
+  constexpr uint32_t kCloseOnExec = 4;
+  auto first = uint32_t(argument0(call)), last = uint32_t(argument1(call));
+  auto flags = uint32_t(argument2(call));
+  if ((flags & ~kCloseOnExec) != 0 || first > last) return failure(Errno::kEINVAL);
+  auto table = fd_table();
+  if (!table.ok()) return failure(table.error());
+  if (first >= uint32_t(kMaxFds)) return 0;
+  for (int fd = next_fd(**table, int(first)); fd >= 0 && uint32_t(fd) <= last;
+       fd = next_fd(**table, fd + 1)) {
+    if (flags == 0) drop_record_locks_of_fd(fd);
+    // Another thread may be faster; and what closing reports is nobody's.
+    (void)(flags == 0 ? close_fd(**table, fd) : set_close_on_exec(**table, fd, true));
+    if (fd + 1 == kMaxFds) break;
+  }
+  return 0;
+}
+
 int64_t sys_dup(TrapFrame& call) {
   auto file = any_file(argument0(call));
   if (!file.ok()) return failure(file.error());

@@ -54,6 +54,15 @@ inline uint64_t position_of(File& file) {
   return file.position;
 }
 
+constexpr uint64_t kAtPosition = UINT64_MAX;
+/// Reads into `buffer` or writes what is in it: at the file's position, or at `offset` if that isn't kAtPosition.
+/// Bytes moved. Keeps to the process's limit for files, and takes set-ID bits from a file that is written.
+Result<uint64_t> transfer(File& file, bool write, IoBuffer& buffer, uint64_t offset);
+/// Bytes at the largest positions would have none: EINVAL.
+inline Result<void> check_offset(uint64_t offset, uint64_t count) {
+  return offset + count > uint64_t(INT64_MAX) ? Errno::kEINVAL : Result<void>();
+}
+
 /// A signal for what the running process itself did, as if it had sent it.
 void tell_me(unsigned signal);
 /// EFBIG, and SIGXFSZ: a file of so many bytes is larger than the running process may make one.
