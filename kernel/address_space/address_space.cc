@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "address_space/copy_on_write.h"
+#include "address_space/detached_regions.h"
 #include "memory/frame_allocator.h"
 #include "memory/heap.h"
 #include "memory/page_cursor.h"
@@ -15,24 +16,6 @@ Result<RefPtr<AddressSpace>> AddressSpace::create() {
   if (memory == nullptr) return Errno::kENOMEM;
   return RefPtr<AddressSpace>::adopt(new (memory) AddressSpace(std::move(table)));
 }
-
-/// Regions that were taken out. They are deleted with no lock held, since the last reference to an
-/// object's keeper may have much to do: a file without names is freed on its disk.
-class AddressSpace::DetachedRegions {
- public:
-  DetachedRegions() = default;
-  ~DetachedRegions() {
-    while (Mapping* mapping = list_.pop_front()) delete static_cast<Region*>(mapping);
-  }
-  /// A region that is in no tree any more.
-  void add(Region& region) {
-    if (region.object != nullptr) region.object->remove_mapping(region);
-    list_.push_back(region);
-  }
-
- private:
-  List<Mapping, &Mapping::mapping_link> list_;
-};
 
 AddressSpace::~AddressSpace() NO_THREAD_SAFETY_ANALYSIS {
   // The last reference is gone, so nobody else can hold or want the lock, but for walks over the
@@ -155,26 +138,21 @@ Result<void> AddressSpace::split_at(VirtAddr address, TlbGather& gather) {
   Region* region = region_at(address);
   if (region == nullptr || region->range.start == address) return {};
   if (region->huge && table_.is_mapped(address)) TRY(table_.split_page(address, gather));
-  auto* upper = new_object<Region>();
+  Region* upper = region->alike({address, region->range.end}, region->object_offset_of(address));
   if (upper == nullptr) return Errno::kENOMEM;
-  upper->range = {address, region->range.end};
-  upper->access = region->access;
-  upper->kind = region->kind;
-  upper->grows_down = region->grows_down;
-  upper->huge = region->huge;
-  upper->shared = region->shared;
-  upper->may_write = region->may_write;
-  upper->object = region->object;
-  upper->keeper = region->keeper;
-  upper->object_offset = region->object_offset_of(address);
-  if (region->object != nullptr) {
-    region->object->cut_mapping(*region, address);
-  } else {
-    region->range.end = address;
-  }
-  regions_.refresh(*region);
+  set_end(*region, address);
   insert_region(*upper);
   return {};
+}
+
+/// Its place among the others stays: nothing lies between.
+void AddressSpace::set_end(Region& region, VirtAddr end) {
+  if (region.object != nullptr) {
+    region.object->set_mapping_end(region, end);
+  } else {
+    region.range.end = end;
+  }
+  regions_.refresh(region);
 }
 
 Result<void> AddressSpace::unmap_range(VirtRange range) {
@@ -332,8 +310,7 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
       bool goes_on =
           heap != nullptr && heap->kind == RegionKind::kHeap && heap->access == kHeapAccess;
       if (goes_on) {
-        heap->range.end = to;
-        regions_.refresh(*heap);
+        set_end(*heap, to);
       } else {
         heap = new_object<Region>();
         if (heap == nullptr) return break_;
@@ -359,18 +336,8 @@ Result<RefPtr<AddressSpace>> AddressSpace::fork() NO_THREAD_SAFETY_ANALYSIS {
   child->program_ = program_;
   child->has_hidden_pages_ = has_hidden_pages_.load();
   for (Region* region = regions_.first(); region != nullptr; region = regions_.next(*region)) {
-    auto* copy = new_object<Region>();
+    Region* copy = region->alike(region->range, region->object_offset);
     if (copy == nullptr) return Errno::kENOMEM;
-    copy->range = region->range;
-    copy->access = region->access;
-    copy->kind = region->kind;
-    copy->grows_down = region->grows_down;
-    copy->huge = region->huge;
-    copy->shared = region->shared;
-    copy->may_write = region->may_write;
-    copy->object = region->object;
-    copy->keeper = region->keeper;
-    copy->object_offset = region->object_offset;
     child->insert_region(*copy);
     // Of a shared region the child gets its pages from the object, when it touches them.
     if (!region->shared) TRY(share_copy_on_write(*this, *child, *region, gather));

@@ -43,6 +43,8 @@ struct MemoryLimits {
 };
 MemoryLimits current_memory_limits();
 
+class DetachedRegions;
+
 class AddressSpace : public RefCounted<AddressSpace> {
  public:
   /// Empty. ENOMEM.
@@ -106,6 +108,12 @@ class AddressSpace : public RefCounted<AddressSpace> {
   };
   Usage usage() EXCLUDES(lock);
 
+  /// mremap: `range`, which lies in one region, becomes `size` bytes long, and goes on to show what it showed. Where it
+  /// can't grow it moves, with `to` in any case: there, to replace what is there, or with 0 to where there is room;
+  /// without `may_move` nothing moves. EFAULT: it isn't in one region; EINVAL: in one of 2 MiB pages, or where it is
+  /// to go isn't apart from it; ENOMEM, the range as it was.
+  Result<VirtAddr> remap_range(VirtRange range, uint64_t size, bool may_move,
+                               std::optional<VirtAddr> to) EXCLUDES(lock);
   /// madvise: with `drop`, the pages in the range are let go, and begin again as they began: zeros, or what the object
   /// has; `private_only`: EINVAL where the memory isn't a process's alone. ENOMEM if part of the range belongs to no
   /// region (the rest is done nevertheless), or no page table could be had.
@@ -130,8 +138,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
  private:
   explicit AddressSpace(PageTable table) : table_(std::move(table)) {}
 
-  struct BroughtPage;     // page_fault.cc
-  class DetachedRegions;  // address_space.cc
+  struct BroughtPage;  // page_fault.cc
 
   std::optional<FaultOutcome> resolve_fault(const PageFault& fault,
                                             std::optional<BroughtPage>& page) EXCLUDES(lock);
@@ -150,6 +157,9 @@ class AddressSpace : public RefCounted<AddressSpace> {
   Result<void> split_at(VirtAddr address, TlbGather& gather) REQUIRES(lock);
   Result<void> unmap_locked(VirtRange range, DetachedRegions& detached) REQUIRES(lock);
   void insert_region(Region& region) REQUIRES(lock);
+  void set_end(Region& region, VirtAddr end) REQUIRES(lock);
+  Result<void> move_pages(VirtRange from, VirtRange to, DetachedRegions& detached) REQUIRES(lock);
+  Result<void> show_pages_at(VirtRange from, VirtAddr to) REQUIRES(lock);
   template <class Use>
   void for_each_object_page(const ObjectPages& wanted, VirtRange range, Use use) REQUIRES(lock);
   void unmap_pages(VirtRange range, TlbGather& gather) REQUIRES(lock);

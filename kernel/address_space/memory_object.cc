@@ -31,7 +31,7 @@ void MemoryObject::add_mapping(Mapping& mapping) {
   if (walking_ && next_ == nullptr) next_ = &mapping;
 }
 
-void MemoryObject::cut_mapping(Mapping& mapping, VirtAddr end) {
+void MemoryObject::set_mapping_end(Mapping& mapping, VirtAddr end) {
   Guard guard(list_lock_);
   mapping.range.end = end;
 }

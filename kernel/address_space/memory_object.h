@@ -103,7 +103,7 @@ class MemoryObject {
 
   // For AddressSpace, with its lock held.
   void add_mapping(Mapping& mapping);
-  void cut_mapping(Mapping& mapping, VirtAddr end);  // its range ends earlier
+  void set_mapping_end(Mapping& mapping, VirtAddr end);
   void remove_mapping(Mapping& mapping);
 
  protected:

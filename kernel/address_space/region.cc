@@ -1,5 +1,7 @@
 #include "address_space/region.h"
 
+#include "memory/heap.h"
+
 #include <algorithm>
 
 namespace cairn {
@@ -7,6 +9,22 @@ namespace cairn {
 const char* region_kind_name(RegionKind kind) {
   constexpr const char* kNames[] = {"anonymous", "program", "heap", "stack", "file"};
   return kNames[size_t(kind)];
+}
+
+Region* Region::alike(VirtRange where, uint64_t offset) const {
+  auto* other = new_object<Region>();
+  if (other == nullptr) return nullptr;
+  other->range = where;
+  other->access = access;
+  other->kind = kind;
+  other->grows_down = grows_down;
+  other->huge = huge;
+  other->shared = shared;
+  other->may_write = may_write;
+  other->object = object;
+  other->keeper = keeper;
+  other->object_offset = offset;
+  return other;
 }
 
 Pte Region::page_flags() const {

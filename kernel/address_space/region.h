@@ -42,6 +42,8 @@ struct Region : Mapping {
   uint64_t subtree_bytes = 0;     // of all its regions
   uint64_t subtree_data = 0;      // of those that are data
 
+  /// Another with the same attributes, in no tree; null: no memory.
+  Region* alike(VirtRange where, uint64_t offset) const;
   /// The permission bits for pages that are this region's alone.
   Pte page_flags() const;
   /// What RLIMIT_DATA counts: private memory that may be written, but for the stack.

@@ -1,4 +1,4 @@
-// mmap, munmap, mprotect, msync, madvise, brk.
+// mmap, munmap, mprotect, msync, madvise, mremap, brk.
 #include "address_space/address_space.h"
 #include "process/process.h"
 #include "syscalls/arguments.h"
@@ -112,6 +112,26 @@ int64_t sys_madvise(TrapFrame& call) {
   if (!range.ok()) return failure(Errno::kENOMEM);
   AddressSpace& space = *current_address_space();
   return to_return(space.advise_range(*range, drops, advice == kFree));
+}
+
+int64_t sys_mremap(TrapFrame& call) {
+  // Source: Linux, include/uapi/linux/mman.h.
+  constexpr uint64_t kMayMove = 1, kFixed = 2;
+  uint64_t start = argument0(call), flags = argument3(call), target = argument4(call);
+  uint64_t old_size = align_up(argument1(call), kPageSize);
+  uint64_t size = align_up(argument2(call), kPageSize);
+  bool may_move = (flags & kMayMove) != 0, fixed = (flags & kFixed) != 0;
+  if ((flags & ~(kMayMove | kFixed)) != 0 || (fixed && !may_move)) return failure(Errno::kEINVAL);
+  if (!is_aligned(start, kPageSize) || size == 0) return failure(Errno::kEINVAL);
+  if (fixed && (!is_aligned(target, kPageSize) || !is_user_range(VirtAddr(target), size)))
+    return failure(Errno::kEINVAL);
+  if (old_size == 0) return failure(Errno::kEINVAL);  // would show shared memory twice
+  auto range = page_range(start, old_size);
+  if (!range.ok()) return failure(Errno::kEFAULT);
+  if (!is_user_range(VirtAddr(0), size)) return failure(Errno::kENOMEM);
+  auto where = current_address_space()->remap_range(
+      *range, size, may_move, fixed ? std::optional(VirtAddr(target)) : std::nullopt);
+  return where.ok() ? int64_t((*where).value) : failure(where.error());
 }
 
 int64_t sys_brk(TrapFrame& call) {

@@ -37,6 +37,7 @@
   X(22, pipe, "fds")                                                      \
   X(23, select, "count, read, write, exceptional, timeout")               \
   X(24, sched_yield, "")                                                  \
+  X(25, mremap, "address, old_length, length, flags, target")             \
   X(26, msync, "address, length, flags")                                  \
   X(32, dup, "fd")                                                        \
   X(33, dup2, "from, to")                                                 \

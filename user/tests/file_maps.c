@@ -398,7 +398,103 @@ static void advice(void) {
   report(madvise(own + 2 * kPageSize, kPageSize, MADV_NORMAL), "a hole");
 }
 
-SECTIONS({"arguments", arguments}, {"advice", advice}, {"private_pages", private_pages},
-         {"shared_pages", shared_pages}, {"ends", ends}, {"beyond", beyond}, {"zeros", zeros},
-         {"syncs", syncs}, {"protection", protection}, {"forks", forks}, {"itself", itself},
-         {"each_other", each_other}, {"holes", holes}, {"pieces", pieces}, {"times", times})
+// mremap() to `size` bytes; a line that says whether it stayed or moved. Returns where it is.
+static char* resize(const char* what, char* at, size_t old_size, size_t size, int flags, char* to) {
+  char* now = (char*)RAW(mremap, at, old_size, size, flags, to);
+  if (now == MAP_FAILED) {
+    report(-1, "mremap: %s", what);
+    return at;
+  }
+  fact("mremap: %s: %s", what, now == at ? "stays" : now == to ? "is there" : "moved");
+  return now;
+}
+static void show_pages(const char* at, int count) {
+  char text[40] = "";
+  for (int i = 0; i < count; i++) {
+    char first = at[i * kPageSize];
+    text[i] = first == 0 ? '.' : first;
+  }
+  fact("pages: %s", text);
+}
+
+static char* moved_family;
+static void write_moved_family(void) { moved_family[0] = 'X'; }
+
+static void moves(void) {
+  enum {
+    kStay = 0,
+    kMove = MREMAP_MAYMOVE,
+    kThere = MREMAP_MAYMOVE | MREMAP_FIXED,
+    kP = kPageSize
+  };
+  char* room = map("room", 40 * kP, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* own = mmap(room, 4 * kP, kBoth, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  for (int i = 0; i < 4; i++) own[i * kP] = (char)('a' + i);
+  resize("grow, something behind", own, 4 * kP, 6 * kP, kStay, NULL);
+  munmap(own + 4 * kP, 2 * kP);
+  own = resize("grow into a gap", own, 4 * kP, 6 * kP, kStay, NULL);
+  show_pages(own, 6);
+  own[5 * kP] = 'f';
+  own = resize("shrink", own, 6 * kP, 5 * kP, kStay, NULL);
+  reads("behind", own + 5 * kP);
+  own = resize("shrink to part of a page", own, 5 * kP, 3 * kP + 1, kStay, NULL);
+  show_pages(own, 4);
+  own = resize("the same", own, 4 * kP, 4 * kP, kStay, NULL);
+  char* before = own;
+  own = resize("grow and move", own, 4 * kP, 20 * kP, kMove, NULL);
+  show_pages(own, 20);
+  reads("where it was", before);
+  own[19 * kP] = 'z';
+  own = resize("to a place", own, 20 * kP, 20 * kP, kThere, room + 10 * kP);
+  show_pages(own, 20);
+  own = resize("a shorter one to a place", own, 20 * kP, 3 * kP, kThere, room);
+  show_pages(own, 3);
+  resize("onto itself", own, 3 * kP, 3 * kP, kThere, own + kP);
+  resize("a part to a place", own + kP, kP, kP, kThere, room + 30 * kP);
+  show_pages(room + 30 * kP, 1);
+  reads("the hole", own + kP);
+  resize("over the hole", own, 3 * kP, 5 * kP, kMove, NULL);
+  resize("the hole", own + kP, kP, 2 * kP, kMove, NULL);
+  resize("not aligned", own + 1, kP, 2 * kP, kMove, NULL);
+  resize("to nothing", own, kP, 0, kMove, NULL);
+  resize("private, from nothing", own, 0, kP, kMove, NULL);
+  resize("unknown flags", own, kP, kP, 8, NULL);
+  resize("fixed without moving", own, kP, kP, MREMAP_FIXED, room + 20 * kP);
+  resize("to a place not aligned", own, kP, kP, kThere, room + 1);
+  resize("to the kernel", own, kP, kP, kThere, (char*)(1ul << 47));
+
+  moved_family = map("for a child", 2 * kP, kBoth, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  moved_family[0] = 'p';
+  pid_t child = fork();
+  if (child == 0) {
+    moved_family = (char*)RAW(mremap, moved_family, 2 * kP, 2 * kP, kThere, room + 20 * kP);
+    write_moved_family();
+    _exit(moved_family[0]);
+  }
+  fact("the child has %c", WEXITSTATUS(wait_for(child)));
+  show_pages(moved_family, 1);
+
+  int fd = put_pages("f", 4 * kP);
+  char* copy = map("a file's copy", 2 * kP, kBoth, MAP_PRIVATE, fd, kP);
+  copy[0] = 'C';
+  copy = resize("a file's copy", copy, 2 * kP, 3 * kP, kThere, room + 24 * kP);
+  show_pages(copy, 3);
+  char* shared = map("a file", 2 * kP, kBoth, MAP_SHARED, fd, kP);
+  shared[0] = 'S';
+  shared = resize("a file", shared, 2 * kP, 4 * kP, kThere, room + 32 * kP);
+  shared[2 * kP] = 'T';
+  show_pages(shared, 3);
+  reads("beyond its end", shared + 3 * kP);
+  char* whole = map("all of it", 4 * kP, kRead, MAP_SHARED, fd, 0);
+  show_pages(whole, 4);
+  need(ftruncate(fd, kP) == 0, "truncate");
+  reads("what was cut", shared);
+  whole = resize("read only", whole, 4 * kP, 4 * kP, kThere, room + 4 * kP);
+  writes("read only", whole);
+}
+
+SECTIONS({"arguments", arguments}, {"moves", moves}, {"advice", advice},
+         {"private_pages", private_pages}, {"shared_pages", shared_pages}, {"ends", ends},
+         {"beyond", beyond}, {"zeros", zeros}, {"syncs", syncs}, {"protection", protection},
+         {"forks", forks}, {"itself", itself}, {"each_other", each_other}, {"holes", holes},
+         {"pieces", pieces}, {"times", times})
