@@ -74,6 +74,8 @@
   X(madvise, "MADV_POPULATE_READ, MADV_POPULATE_WRITE", EINVAL, (page, 4096, 22))                  \
   X(mremap, "MREMAP_DONTUNMAP", EINVAL, (page, 4096, 4096, 5))                                     \
   X(mremap, "a second view of shared memory (length 0)", EINVAL, (page, 0, 4096, 1))               \
+  X(timerfd_create, "CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM", EINVAL, (8, 0))                  \
+  X(timerfd_settime, "TFD_TIMER_CANCEL_ON_SET", EINVAL, (3, 3, page, 0))                           \
   X(waitid, "P_PIDFD", EINVAL, (3, 1, page, WEXITED))                                              \
   X(openat, "O_TMPFILE", EOPNOTSUPP, (AT_FDCWD, ".", O_TMPFILE | O_RDWR, 0600))                    \
   X(pipe2, "O_DIRECT: packets", EINVAL, (page, O_DIRECT))                                          \

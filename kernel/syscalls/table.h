@@ -152,7 +152,10 @@
   X(270, pselect6, "count, read, write, exceptional, timeout, mask")      \
   X(271, ppoll, "fds, count, timeout, mask, mask_size")                   \
   X(280, utimensat, "dirfd, path, times, flags")                          \
+  X(283, timerfd_create, "clock, flags")                                  \
   X(284, eventfd, "value")                                                \
+  X(286, timerfd_settime, "fd, flags, times, old_times")                  \
+  X(287, timerfd_gettime, "fd, times")                                    \
   X(290, eventfd2, "value, flags")                                        \
   X(292, dup3, "from, to, flags")                                         \
   X(293, pipe2, "fds, flags")                                             \

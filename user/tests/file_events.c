@@ -1,7 +1,8 @@
-// eventfd: what is counted, who waits, what poll() sees.
+// eventfd and timerfd: what is counted, who waits, what poll() sees.
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 
 #include "file_calls.h"
 
@@ -113,5 +114,94 @@ static void interrupted(void) {
   show_value(fd);
 }
 
-SECTIONS({"counters", counters}, {"semaphores", semaphores}, {"telling", telling},
-         {"interrupted", interrupted})
+static int set(int fd, int flags, long ms, long interval_ms) {
+  struct itimerspec old,
+      times = {.it_value = {ms / 1000, ms % 1000 * 1000000},
+               .it_interval = {interval_ms / 1000, interval_ms % 1000 * 1000000}};
+  memset(&old, 99, sizeof(old));
+  int result = (int)RAW(timerfd_settime, fd, flags, &times, &old);
+  report(result, "settime %d, %ld ms, each %ld ms", flags, ms, interval_ms);
+  if (result == 0)
+    fact("before: runs %d, interval %ld ms", old.it_value.tv_sec != 0 || old.it_value.tv_nsec != 0,
+         old.it_interval.tv_sec * 1000 + old.it_interval.tv_nsec / 1000000);
+  return result;
+}
+static void wait_ready(int fd) {
+  struct pollfd asked = {.fd = fd, .events = POLLIN};
+  fact("poll: %d, %x", poll(&asked, 1, -1), (unsigned)asked.revents);
+}
+
+static void timers(void) {
+  static const int kClocks[] = {CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME};
+  for (size_t i = 0; i < COUNT(kClocks); i++) {
+    int fd = (int)CALL(timerfd_create, kClocks[i], TFD_NONBLOCK);
+    show_ready(fd);
+    show_value(fd);
+    set(fd, 0, 100000000, 0);
+    show_value(fd);
+    set(fd, 0, 20, 0);
+    wait_ready(fd);
+    show_ready(fd);
+    show_value(fd);
+    show_value(fd);
+    set(fd, 0, 100000000, 5);
+    set(fd, 0, 0, 7);
+    set(fd, 0, 0, 0);
+    set(fd, TFD_TIMER_ABSTIME, 1, 0);  // long ago
+    wait_ready(fd);
+    show_value(fd);
+    set(fd, TFD_TIMER_ABSTIME, 1, 1);
+    read(fd, &value, sizeof(value));
+    fact("several at once: %d", value >= 5);
+    set(fd, 0, 5000000, 3000000);
+    struct itimerspec left;
+    CALL(timerfd_gettime, fd, &left);
+    fact("left: %d, interval %ld", left.it_value.tv_sec >= 4000 && left.it_value.tv_sec <= 5000,
+         (long)left.it_interval.tv_sec);
+    struct timespec soon;
+    clock_gettime(kClocks[i], &soon);
+    struct itimerspec times = {.it_value = {soon.tv_sec + 1, 0}};
+    CALL(timerfd_settime, fd, TFD_TIMER_ABSTIME, &times, 0);
+    CALL(fcntl, fd, F_SETFL, 0);
+    show_value(fd);
+    struct timespec now;
+    clock_gettime(kClocks[i], &now);
+    fact("in time: %d", now.tv_sec >= soon.tv_sec + 1);
+    CALL(timerfd_gettime, fd, &left);
+    fact("left: %d", left.it_value.tv_sec != 0 || left.it_value.tv_nsec != 0);
+    CALL(write, fd, &value, 8);
+    CALL(read, fd, &value, 7);
+    close(fd);
+  }
+}
+
+static void timer_errors(void) {
+  struct itimerspec times = {.it_value = {1, 0}}, wrong = {.it_value = {1, 1000000000}};
+  int fd = (int)CALL(timerfd_create, CLOCK_MONOTONIC, TFD_CLOEXEC), counter = (int)CALL(eventfd, 0);
+  int file = open("file", O_RDWR | O_CREAT, 0644), ends[2];
+  need(pipe(ends) == 0, "pipe");
+  fact("close on exec: %d", fcntl(fd, F_GETFD));
+  CALL(timerfd_create, 2, 0);
+  CALL(timerfd_create, 100, 0);
+  CALL(timerfd_create, CLOCK_MONOTONIC, 1);
+  CALL(timerfd_settime, fd, 0, &wrong, 0);
+  wrong.it_value.tv_nsec = -1;
+  CALL(timerfd_settime, fd, 0, &wrong, 0);
+  wrong.it_value = (struct timespec){-1, 0};
+  CALL(timerfd_settime, fd, 0, &wrong, 0);
+  wrong = (struct itimerspec){.it_interval = {0, 1000000000}};
+  CALL(timerfd_settime, fd, 0, &wrong, 0);
+  CALL(timerfd_settime, fd, 4, &times, 0);
+  CALL(timerfd_settime, fd, 0, 8, 0);
+  CALL(timerfd_settime, fd, 0, &times, 8);
+  CALL(timerfd_settime, counter, 0, &times, 0);
+  CALL(timerfd_settime, file, 0, &times, 0);
+  CALL(timerfd_settime, ends[0], 0, &times, 0);
+  CALL(timerfd_settime, 99, 0, &times, 0);
+  CALL(timerfd_gettime, counter, &times);
+  CALL(timerfd_gettime, 99, &times);
+  CALL(timerfd_gettime, fd, 8);
+}
+
+SECTIONS({"timers", timers}, {"timererrors", timer_errors}, {"counters", counters},
+         {"semaphores", semaphores}, {"telling", telling}, {"interrupted", interrupted})

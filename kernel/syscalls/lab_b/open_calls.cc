@@ -1,6 +1,5 @@
 // open, close and what makes descriptors: dup, pipe.
 #include "address_space/user_copy.h"
-#include "special_files/event_counter.h"
 #include "special_files/pipe.h"
 #include "syscalls/lab_b/record_lock_control.h"
 
@@ -62,15 +61,6 @@ Result<int> duplicate(uint64_t from, uint64_t to, bool close_on_exec) {
   drop_record_locks_of_fd(int(to));
   TRY(replace_fd(*TRY(fd_table()), int(to), std::move(file), close_on_exec));
   return int(to);
-}
-
-Result<int> make_event_counter(uint64_t value, uint64_t flags) {
-  constexpr uint64_t kSemaphore = 1;
-  constexpr uint64_t kKnown = open_flag::kCloseOnExec | open_flag::kNonBlocking | kSemaphore;
-  if ((flags & ~kKnown) != 0) return Errno::kEINVAL;
-  auto file = TRY(create_event_counter(uint32_t(value), (flags & kSemaphore) != 0,
-                                       uint32_t(flags) & open_flag::kNonBlocking));
-  return give_fd(std::move(file), (flags & open_flag::kCloseOnExec) != 0);
 }
 
 Result<void> make_pipe(uint64_t address, uint64_t flags) {
@@ -150,11 +140,6 @@ int64_t sys_dup3(TrapFrame& call) {
   auto flags = uint32_t(argument2(call));
   if ((flags & ~open_flag::kCloseOnExec) != 0 || from == to) return failure(Errno::kEINVAL);
   return to_return(duplicate(from, to, flags != 0));
-}
-
-int64_t sys_eventfd(TrapFrame& call) { return to_return(make_event_counter(argument0(call), 0)); }
-int64_t sys_eventfd2(TrapFrame& call) {
-  return to_return(make_event_counter(argument0(call), uint32_t(argument1(call))));
 }
 
 int64_t sys_pipe(TrapFrame& call) { return to_return(make_pipe(argument0(call), 0)); }
