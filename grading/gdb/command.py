@@ -60,7 +60,7 @@ def parse_number(word: str, what: str) -> int:
 
 
 class Help(gdb.Command):
-    """Cairn's commands: processes, page tables, regions, frames, files, backtraces."""
+    """Cairn's commands: processes, page tables, regions, frames, files, signals, calls, backtraces."""
 
     def __init__(self) -> None:
         super().__init__("cairn", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
@@ -87,7 +87,7 @@ class HelpCommand(Command):
         print()
         hints = (
             "`break kernel_main`, then `continue`: stops the machine when GRUB has loaded the kernel. "
-            "`add-symbol-file build/user/NAME.elf`: breakpoints and sources in a program. "
+            "`cairn user PID`, then `hbreak FUNCTION`: breakpoints and sources in a program. "
             "Ctrl-C stops the machine; `detach` or `quit` lets it go on."
         )
         print(textwrap.fill(hints, min(shutil.get_terminal_size().columns, 100)))

@@ -61,7 +61,8 @@ def _loaded(elf: Path, _modified: int) -> Program:
 
 
 @functools.lru_cache(maxsize=1)
-def _system_calls() -> dict[int, str]:
+def system_calls() -> dict[int, str]:
+    """The names of the calls that Cairn knows, by number."""
     table = ROOT / "kernel" / "syscalls" / "table.h"
     source = table.read_text() if table.exists() else ""
     return {int(number): name for number, name in re.findall(r"\bX\((\d+), (\w+),", source)}
@@ -69,4 +70,4 @@ def _system_calls() -> dict[int, str]:
 
 def system_call(number: int) -> str:
     """`read` for 0; the number of one that Cairn doesn't know."""
-    return _system_calls().get(number, f"number {number}")
+    return system_calls().get(number, f"number {number}")

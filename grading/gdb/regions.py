@@ -46,16 +46,20 @@ class Regions(Command):
         print(f"program break {number(space['break_']):#x}, from {number(space['break_start_']):#x}")
 
 
+def access_of(region: gdb.Value) -> str:
+    """`r-x`."""
+    return "".join(letter if bool(region["access"][name]) else "-" for letter, name in (("r", "read"), ("w", "write"), ("x", "execute")))
+
+
 def describe(region: gdb.Value, pages: page_walk.PageMap) -> str:
     """A region's line."""
     start, end = number(region["range"]["start"]), number(region["range"]["end"])
-    access = "".join(letter if bool(region["access"][name]) else "-" for letter, name in (("r", "read"), ("w", "write"), ("x", "execute")))
     present = sum(page.size for page in pages.values() if start <= page.virtual < end) // page_walk.PAGE
     notes = [name.replace("_", " ") for name in ("grows_down", "huge", "shared") if bool(region[name])]
     if number(region["object"]):
         notes.append(f"of its object from {int(region['object_offset']):#x} on")
     used = f"{present} of {(end - start) // page_walk.PAGE} pages"
-    return f"{start:#018x} {end:#018x} {access:6} {enumerator(region['kind']):9} {used}{'; ' if notes else ''}{', '.join(notes)}"
+    return f"{start:#018x} {end:#018x} {access_of(region):6} {enumerator(region['kind']):9} {used}{'; ' if notes else ''}{', '.join(notes)}"
 
 
 def register() -> None:
