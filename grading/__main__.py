@@ -19,6 +19,7 @@ COMMANDS = {  # name: (module with a main(), what it does)
     "labs": ("course.lab", "lists the labs, their items and points"),
     "reference": ("course.reference", "packs or checks the objects of a lab's solution"),
     "given": ("course.given", "names given files that a student changed"),
+    "draw": ("tests.c.draw_program", "draws a program's file, its pages and the stack that it finds"),
     "calls": ("course.calls", "prints the table of system calls"),
     "layers": ("course.layers", "checks the order of the kernel's subsystems and of this package's parts"),
     "mutants": ("course.mutants", "lists or builds known-wrong solutions"),
