@@ -61,8 +61,10 @@ uint64_t AddressSpace::bytes_in(VirtRange range) const {
   return bytes;
 }
 
-/// Whether the limits leave room for so many more bytes, and for so many of data. What is there already stays.
-bool AddressSpace::may_have(uint64_t bytes, uint64_t data) const {
+/// Whether the limits leave room for so many more bytes, and for so many of data. What is there already stays. Memory
+/// is promised without being there (overcommit), but with `reserve` not more at once than the machine has.
+bool AddressSpace::may_have(uint64_t bytes, uint64_t data, bool reserve) const {
+  if (reserve && data > total_frame_count() * kPageSize) return false;
   const MemoryLimits limits = current_memory_limits();
   const Region* all = regions_.root();
   uint64_t bytes_now = all != nullptr ? all->subtree_bytes : 0;
@@ -95,9 +97,11 @@ Result<VirtAddr> AddressSpace::place(const RegionRequest& request) const {
 }
 
 /// What is in the way of a new region goes, if the limits permit to have it then.
-Result<void> AddressSpace::make_room(const Region& region, DetachedRegions& detached) {
+Result<void> AddressSpace::make_room(const Region& region, bool reserve,
+                                     DetachedRegions& detached) {
   uint64_t size = region.range.size(), replaced = bytes_in(region.range);
-  if (!may_have(size - replaced, region.is_data() ? size - replaced : 0)) return Errno::kENOMEM;
+  uint64_t more = size - replaced, more_data = region.is_data() ? more : 0;
+  if (!may_have(more, more_data, reserve)) return Errno::kENOMEM;
   return replaced == 0 ? Result<void>() : unmap_locked(region.range, detached);
 }
 
@@ -124,7 +128,7 @@ Result<VirtAddr> AddressSpace::map_region(const RegionRequest& request) {
   region->object = request.object;
   region->keeper = request.keeper;
   region->object_offset = request.object_offset;
-  auto room = make_room(*region, detached);
+  auto room = make_room(*region, request.reserve, detached);
   if (!room.ok()) {
     delete region;
     return room.error();
@@ -374,6 +378,11 @@ void AddressSpace::print_regions(Writer& out) {
           access, region_kind_name(region.kind), region.huge ? " huge=1" : "",
           region.shared ? " shared=1" : "");
   });
+}
+
+uint64_t AddressSpace::own_bytes() {
+  Usage all = usage();
+  return (all.pages - all.file_pages - all.zero_pages) * kPageSize;
 }
 
 AddressSpace::Usage AddressSpace::usage() {

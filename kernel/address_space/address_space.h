@@ -26,6 +26,7 @@ struct RegionRequest {
   bool grows_down = false;
   bool huge = false;
   bool shared = false;    // with an object
+  bool reserve = true;    // false: it may promise more than the machine has
   bool may_write = true;  // false: mprotect must not permit writing
   MemoryObject* object = nullptr;
   RefPtr<ObjectKeeper> keeper{};
@@ -107,6 +108,8 @@ class AddressSpace : public RefCounted<AddressSpace> {
     uint64_t zero_pages = 0;  // of `pages`: the zero page, which is nobody's memory
   };
   Usage usage() EXCLUDES(lock);
+  /// Bytes of memory that it has of its own: pages that hold what it wrote, those too that a fork still shares.
+  uint64_t own_bytes() EXCLUDES(lock);
 
   /// mremap: `range`, which lies in one region, becomes `size` bytes long, and goes on to show what it showed. Where it
   /// can't grow it moves, with `to` in any case: there, to replace what is there, or with 0 to where there is room;
@@ -152,8 +155,9 @@ class AddressSpace : public RefCounted<AddressSpace> {
   Region* grow_stack(VirtAddr address) REQUIRES(lock);
   bool is_free(VirtRange range) const REQUIRES(lock);
   uint64_t bytes_in(VirtRange range) const REQUIRES(lock);
-  Result<void> make_room(const Region& region, DetachedRegions& detached) REQUIRES(lock);
-  bool may_have(uint64_t bytes, uint64_t data) const REQUIRES(lock);
+  Result<void> make_room(const Region& region, bool reserve, DetachedRegions& detached)
+      REQUIRES(lock);
+  bool may_have(uint64_t bytes, uint64_t data, bool reserve = true) const REQUIRES(lock);
   Result<void> split_at(VirtAddr address, TlbGather& gather) REQUIRES(lock);
   Result<void> unmap_locked(VirtRange range, DetachedRegions& detached) REQUIRES(lock);
   void insert_region(Region& region) REQUIRES(lock);

@@ -118,6 +118,7 @@ class Ext2FileSystem final : public FileSystem, private CommitClient {
   Result<RefPtr<Ext2Inode>> get_inode(InodeNumber number);
 
   Result<RefPtr<Inode>> root() override;
+  RefPtr<Inode> directory_at(InodeNumber number) override;
   FileSystemStatistics statistics() override;
   Result<void> sync() override;
   Result<void> shut_down() override;

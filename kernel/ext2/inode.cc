@@ -78,6 +78,11 @@ Result<Ext2Inode*> Ext2FileSystem::make_inode(InodeNumber number, const RawInode
   return inode;
 }
 
+RefPtr<Inode> Ext2FileSystem::directory_at(InodeNumber number) {
+  auto found = get_inode(number);
+  return found.ok() ? RefPtr<Inode>::share((*found).get()) : RefPtr<Inode>();
+}
+
 Result<RefPtr<Ext2Inode>> Ext2FileSystem::get_inode(InodeNumber number) {
   RefPtr<Inode> inode;
   while (!inode) {

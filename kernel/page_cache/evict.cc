@@ -7,7 +7,9 @@
 // to the back; else it is unmapped everywhere, and leaves the cache like the others. That takes mutexes.
 // An allocation that fails may come with any of them held, so it gets only pages that nobody maps;
 // the reserve, which is kept up with no lock of an address space held, and a fault that was refused
-// memory get at the mapped ones too. So no mapping, however large, keeps memory from others.
+// memory get at the mapped ones too. So no mapping, however large, keeps memory from others. But where next
+// to nothing is cached any more, what is mapped stays: it is the text of what runs, and who takes memory of his own
+// would else have it read from the disk again for every few pages that he gets. Memory has run out then.
 // Source: Corbató, "A Paging Experiment with the Multics System" (1968).
 #include <algorithm>
 
@@ -24,6 +26,7 @@ constinit List<CachePage, &CachePage::use_link> cache_use_list;
 namespace {
 
 constexpr uint64_t kReserveShare = 32;  // of all frames one in so many is kept free
+constexpr uint64_t kFloorShare = 64;    // and so much of them mapped pages may have in any case
 constexpr uint64_t kEvictAtOnce = 64;   // pages
 constexpr uint64_t kExamineForReserve = 256;
 constexpr unsigned kExamineLocked = 32;  // pages looked at before the list's lock is given up
@@ -97,13 +100,18 @@ uint64_t evict_from_all(uint64_t wanted, Mapped mapped) {
   return evict(wanted, 2 * cached_page_count(), mapped);
 }
 
+/// What reclaiming may do with mapped pages.
+Mapped fate_of_mapped() {
+  return cached_page_count() > total_frame_count() / kFloorShare ? Mapped::kMayGo : Mapped::kStay;
+}
+
 }  // namespace
 
 uint64_t evict_pages(uint64_t wanted) { return evict_from_all(wanted, Mapped::kStay); }
 
 void keep_memory_reserve() {
   if (free_frame_count() < total_frame_count() / kReserveShare) {
-    evict(kEvictAtOnce, kExamineForReserve, Mapped::kMayGo);
+    evict(kEvictAtOnce, kExamineForReserve, fate_of_mapped());
   }
 }
 
@@ -114,7 +122,7 @@ void start_eviction() {
     return evicted != 0;
   });
   set_sleeping_reclaimer([] {
-    return evict_from_all(kEvictAtOnce, Mapped::kMayGo) != 0 || shrink_others_by_flusher();
+    return evict_from_all(kEvictAtOnce, fate_of_mapped()) != 0 || shrink_others_by_flusher();
   });
 }
 

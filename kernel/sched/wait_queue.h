@@ -28,6 +28,11 @@ class WaitQueue {
   void wait_until(Predicate predicate) {
     (void)wait(predicate, false, kNoDeadline);
   }
+  /// The same until `deadline_ns` (monotonic) at most: whether the predicate is true.
+  template <class Predicate>
+  bool wait_until(Predicate predicate, uint64_t deadline_ns) {
+    return wait(predicate, false, deadline_ns).ok();
+  }
   /// EINTR if the thread was interrupted (a signal), EAGAIN if `deadline_ns` (monotonic) passed,
   /// both only while the predicate is false.
   template <class Predicate>

@@ -15,6 +15,7 @@ constexpr uint64_t kMapShared = 0x01, kMapPrivate = 0x02, kMapSharedValidate = 0
 constexpr uint64_t kMapTypeMask = 0x0f;
 constexpr uint64_t kMapFixed = 0x10, kMapAnonymous = 0x20, kMapHugeTlb = 0x40000;
 constexpr uint64_t kMapFixedNoReplace = 0x100000;
+constexpr uint64_t kMapNoReserve = 0x4000;
 constexpr uint64_t kMap32Bit = 0x40, kMapGrowsDown = 0x100;  // not here
 /// What MAP_SHARED_VALIDATE promises to know; for other types unknown bits mean nothing.
 constexpr uint64_t kMapValidated = 0x7c07f973;
@@ -53,6 +54,7 @@ int64_t sys_mmap(TrapFrame& call) {
   request.huge = (flags & kMapHugeTlb) != 0;
   request.size = align_up(length, request.huge ? kHugePageSize : kPageSize);
   request.shared = type != kMapPrivate;
+  request.reserve = (flags & kMapNoReserve) == 0;
   if (file) {
     auto shown = show_file(request, argument4(call), offset);
     if (!shown.ok()) return failure(shown.error());

@@ -7,6 +7,7 @@
 #include "debug/trace.h"
 #include "interrupts/irq.h"
 #include "metrics/counter.h"
+#include "process/out_of_memory.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
 #include "sync/spinlock.h"
@@ -66,8 +67,8 @@ const char* reason(FaultOutcome outcome, const PageFault& fault) {
     case FaultOutcome::kBadAddress:
       return is_user_address(fault.address) ? "no region there" : "not a user address";
     case FaultOutcome::kNotAllowed: return "the region forbids it";
-    case FaultOutcome::kOutOfMemory: return "out of memory";
     case FaultOutcome::kBusError: return "no such page: beyond the file's end, or not readable";
+    case FaultOutcome::kOutOfMemory:
     case FaultOutcome::kRetry: break;
   }
   return "?";
@@ -81,19 +82,35 @@ bool hand_to_process(const TrapFrame& frame, const SignalInfo& info, uint64_t ad
   return true;
 }
 
+/// Another process may have to end for it.
+FaultOutcome handle_fault(AddressSpace& space, const PageFault& fault) {
+  FaultOutcome outcome = space.handle_fault(fault);
+  while (outcome == FaultOutcome::kOutOfMemory && end_for_memory())
+    outcome = space.handle_fault(fault);
+  return outcome;
+}
+
+[[noreturn]] void die_of_no_memory(const PageFault& fault) {
+  char text[160];
+  BufferWriter out(text);
+  print(out, "out of memory: killed by its {} {}, with {} KiB of its own", access_name(fault),
+        fault.address, current_address_space()->own_bytes() / 1024);
+  die_of_fault(kSigKill, text);
+}
+
 void signal_page_fault(const TrapFrame& frame, const PageFault& fault, FaultOutcome outcome) {
   int32_t code = outcome == FaultOutcome::kNotAllowed ? kSegvForbidden : kSegvNoMapping;
   auto info = SignalInfo::fault(kSigSegv, code, fault.address.value);
   if (outcome == FaultOutcome::kBusError)
     info = SignalInfo::fault(kSigBus, kBusNoPage, fault.address.value);
-  bool dies = outcome == FaultOutcome::kOutOfMemory;
-  if (!dies && hand_to_process(frame, info, fault.address.value)) return;
+  if (outcome == FaultOutcome::kOutOfMemory) die_of_no_memory(fault);
+  if (hand_to_process(frame, info, fault.address.value)) return;
   char text[160];
   BufferWriter out(text);
   bool bus_error = outcome == FaultOutcome::kBusError;
   print(out, "{}: {} {} at instruction {:x}: {}", bus_error ? "SIGBUS" : "SIGSEGV",
         access_name(fault), fault.address, frame.rip, reason(outcome, fault));
-  die_of_fault(dies ? kSigKill : info.number(), text);
+  die_of_fault(info.number(), text);
 }
 
 /// What an address looks like that the kernel had no business with.
@@ -124,7 +141,7 @@ void kernel_page_fault(TrapFrame& frame, const PageFault& fault) {
   if (!resolvable || this_cpu().preempt_count != 0) panic_for_page_fault(frame, fault);
   enable_interrupts();
   AddressSpace* space = current_address_space();
-  FaultOutcome outcome = space != nullptr ? space->handle_fault(fault) : FaultOutcome::kBadAddress;
+  FaultOutcome outcome = space != nullptr ? handle_fault(*space, fault) : FaultOutcome::kBadAddress;
   bool resolved = outcome == FaultOutcome::kRetry && !reached_unfinished_item();
   disable_interrupts();
   if (resolved) return;
@@ -134,7 +151,7 @@ void kernel_page_fault(TrapFrame& frame, const PageFault& fault) {
 
 void user_page_fault(TrapFrame& frame, const PageFault& fault) {
   enable_interrupts();
-  FaultOutcome outcome = current_address_space()->handle_fault(fault);
+  FaultOutcome outcome = handle_fault(*current_address_space(), fault);
   if (outcome != FaultOutcome::kRetry && !reached_unfinished_item()) {
     signal_page_fault(frame, fault, outcome);
   }

@@ -22,7 +22,8 @@ class FileSystem : public RefCounted<FileSystem> {
   /// The root directory, with a reference. EIO.
   virtual Result<RefPtr<Inode>> root() = 0;
   virtual FileSystemStatistics statistics() = 0;
-  /// The directory of that number, if it is in memory; null if not. Whoever has the number may have had it for long.
+  /// The directory of that number; null if there is none. Whoever has the number may have had it for long, so it may be
+  /// another's now. May sleep.
   virtual RefPtr<Inode> directory_at(InodeNumber number) {
     return inodes.find(number, InodeCache::Deleted::kIgnore);
   }

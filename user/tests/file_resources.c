@@ -168,6 +168,20 @@ static int break_moves(void) {
   return after != before;
 }
 
+// More than any machine has: only where nothing may come of it.
+static void promises(void) {
+  const size_t kMuch = 1ul << 46;
+  report(malloc(1ul << 50) == NULL ? -1 : 0, "malloc of 2^50 bytes");
+  report(malloc(kMuch) == NULL ? -1 : 0, "malloc of 2^46 bytes");
+  report(mapped(mmap(NULL, kMuch, kRw, MAP_SHARED | MAP_ANONYMOUS, -1, 0)), "shared memory");
+  report(mapped(mmap(NULL, kMuch, kRw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
+         "MAP_NORESERVE");
+  char* at = map(kMuch / 2, PROT_NONE);
+  report(mapped(at), "PROT_NONE");
+  report(mprotect(at, kMuch / 2, kRw), "mprotect of all of it");
+  report(mprotect(at, kMib, kRw), "mprotect of a part");
+}
+
 static void all_memory(void) {
   char* there = map(4096, PROT_READ);
   set_soft(RLIMIT_AS, 64 * kMib);
@@ -193,7 +207,7 @@ static void all_memory(void) {
   report(mprotect(there, 4096, kRw), "mprotect of what is there");
   set_soft(RLIMIT_AS, RLIM_INFINITY);
   report(mapped(map(64 * kMib, PROT_READ)), "without a limit");
-  report(malloc(1UL << 50) == NULL ? -1 : 0, "malloc of 2^50 bytes");
+  promises();
 }
 
 static void data_memory(void) {

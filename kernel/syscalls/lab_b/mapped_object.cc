@@ -1,6 +1,7 @@
 // Files and shared memory in address spaces.
 #include "syscalls/mapped_object.h"
 
+#include "memory/frame_allocator.h"
 #include "memory/heap.h"
 #include "page_cache/shared_memory.h"
 #include "special_files/device_file.h"
@@ -42,6 +43,7 @@ Result<void> show_file(RegionRequest& request, uint64_t fd, uint64_t offset) {
 }
 
 Result<void> show_shared_memory(RegionRequest& request) {
+  if (request.reserve && request.size > total_frame_count() * kPageSize) return Errno::kENOMEM;
   auto* memory = new_object<SharedMemory>(request.size / kPageSize);
   if (memory == nullptr) return Errno::kENOMEM;
   request.object = memory;
