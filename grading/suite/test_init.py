@@ -127,6 +127,13 @@ def test_others_are_refused(machine: Machine) -> None:
     assert answer(machine, "kill -9 1; kill -STOP 1; kill -0 1; echo $?") == "0\n"
 
 
+def test_programs_know_their_path_when_nothing_is_cached(machine: Machine) -> None:
+    """The C library of a static program asks for it as it starts, and aborts if it isn't one."""
+    assert answer(machine, "cat </dev/null; true") == ""
+    machine.channel.command("cache drop")
+    assert answer(machine, "readlink /proc/self/exe; readlink /proc/1/exe; sh -c 'echo runs'") == "/bin/busybox\n/bin/busybox\nruns\n"
+
+
 def test_dmesg_reads_the_kernels_log(machine: Machine) -> None:
     lines = answer(machine, "dmesg").splitlines()
     assert lines[0] == "[    0.000000] debug boot: check memory" and any("boot: Cairn, started by" in line for line in lines)
