@@ -76,6 +76,16 @@ def test_less_pages_and_quits(machine: Machine) -> None:
     key(machine, "q", r"\x1b\[Kroot@cairn:~# ")
 
 
+def test_top_refreshes_and_quits(machine: Machine) -> None:
+    machine.channel.command("window 24 80")
+    screen = r"\x1b\[H\x1b\[JMem: \d+K used, (?s:.*?)\r\n +\d+ +\d+ root +R .* top -d 1"
+    key(machine, "top -d 1\r", screen)
+    for _ in range(2):
+        machine.console.wait_for(screen)
+    key(machine, "q", r"\r\nroot@cairn:~# ")
+    assert answer(machine, "echo $?") == "0\n"
+
+
 def test_programs_follow_the_window(machine: Machine) -> None:
     machine.channel.command("window 24 80")
     key(machine, "seq 100 >count; less count\r", r"^\x1b\[K23\r\n\x1b\[24;0H")
