@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +19,10 @@ BACKSTOP_S = 600
 
 
 @contextmanager
-def boot(complete: Path, init: str = "/sbin/init", disk: Path | None = None) -> Iterator[Machine]:
+def boot(complete: Path, init: str = "/sbin/init", disk: Path | None = None, more_disks: Sequence[Path] = ()) -> Iterator[Machine]:
     """A machine with a channel beside its console, whose window is so wide that no command wraps. What it writes is
     dropped in the end, unless it has a disk of its own."""
-    disks = [disk or DataDisk(complete / "disk.img", snapshot=True)]
+    disks = [disk or DataDisk(complete / "disk.img", snapshot=True), *more_disks]
     with Machine(complete / "kernel.elf", PROGRAMS, options=f"channel init={init}", disks=disks) as machine:
         machine.channel.command("window 24 200")
         yield machine
