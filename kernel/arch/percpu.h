@@ -34,6 +34,7 @@ struct alignas(64) Cpu {
   uint64_t kernel_rsp = 0;  // top of the running thread's kernel stack
 
   Thread* current = nullptr;
+  uint64_t known_calls = 0;  // Thread::known_calls of the one that runs (sched/thread.h)
   // The kernel may be preempted when this is 0. Spinlock guards and PreemptGuards raise it.
   uint32_t preempt_count = 0;
   bool need_reschedule = false;
@@ -78,6 +79,14 @@ inline Thread* current_thread() {
   Thread* thread;
   asm volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(offsetof(Cpu, current)));
   return thread;
+}
+
+/// Whether the running thread takes the common way for a system call of this number. In one instruction, so it can't be
+/// another thread's.
+inline bool is_known_call(uint64_t number) {
+  bool below;
+  asm volatile("cmpq %%gs:%c2, %1" : "=@ccb"(below) : "r"(number), "i"(offsetof(Cpu, known_calls)));
+  return below;
 }
 
 /// The boot processor's area. Lab D adds the others, in memory of its own.

@@ -56,6 +56,7 @@ struct Command {
 std::span<const Command> process_commands();
 std::span<const Command> memory_commands();
 std::span<const Command> system_commands();
+std::span<const Command> trace_commands();
 std::span<const Command> table_commands();
 std::span<const Command> disk_commands();
 /// Lab B's; null where it isn't in (kernel/monitor/lab_b/).
@@ -77,8 +78,8 @@ Result<RefPtr<Process>> parse_process(MonitorSession& session, std::string_view 
 template <class Use>
 void for_each_command(Use use) {
   for (auto list :
-       {process_commands, memory_commands, system_commands, table_commands, disk_commands,
-        file_commands, file_change_commands, file_walk_commands, elf_commands}) {
+       {process_commands, trace_commands, memory_commands, system_commands, table_commands,
+        disk_commands, file_commands, file_change_commands, file_walk_commands, elf_commands}) {
     if (list == nullptr) continue;  // not in this stage
     for (const Command& command : list()) use(command);
   }

@@ -2,7 +2,7 @@
 #include "drivers/uart.h"
 #include "lib/words.h"
 #include "memory/heap.h"
-#include "monitor/command.h"
+#include "monitor/program_commands.h"
 #include "process/program.h"
 #include "process/signal.h"
 #include "tty/console.h"
@@ -40,32 +40,13 @@ Result<void> start_job(MonitorSession& session, const RefPtr<Process>& process) 
   return {};
 }
 
-Result<void> wait_in_foreground(MonitorSession& session, Process& process) {
-  if (session.interactive) lend_console(process);
-  auto status = wait_for_process(process, nullptr);
-  if (session.interactive) take_console_back();
-  print_end(session.out, process.pid, *status);
-  return {};
-}
-
 Result<void> run(MonitorSession& session, Arguments arguments) {
   bool background = arguments.back() == "&";
   if (background) arguments = arguments.first(arguments.size() - 1);
   if (arguments.empty()) return session.fail(Errno::kEINVAL, "run which program?");
-  if (!has_program(arguments[0])) return no_such_program(session, arguments[0]);
-  char name[32], command_line[kMaxCommandLine];
-  BufferWriter(name).write(arguments[0].substr(arguments[0].rfind('/') + 1));
-  BufferWriter writer(command_line);
-  for (size_t i = 0; i < arguments.size(); i++) {
-    const char* quote = needs_quotes(arguments[i]) ? "'" : "";
-    print(writer, "{}{}{}{}", i == 0 ? "" : " ", quote, arguments[i], quote);
-  }
-  auto process = start_process(name, command_line, false);
-  if (!process.ok()) {
-    return session.fail(process.error(), "{}: cannot start: {}", name, errno_name(process.error()));
-  }
-  if (background) return start_job(session, *process);
-  return wait_in_foreground(session, **process);
+  RefPtr<Process> process = TRY(start_program_of(session, arguments));
+  if (background) return start_job(session, process);
+  return wait_in_foreground(session, *process);
 }
 
 Result<void> wait(MonitorSession& session, Arguments arguments) {
@@ -117,5 +98,28 @@ constexpr Command kCommands[] = {
 }  // namespace
 
 std::span<const Command> process_commands() { return kCommands; }
+
+Result<RefPtr<Process>> start_program_of(MonitorSession& session, Arguments words,
+                                         RefPtr<CallTrace>* trace) {
+  if (!has_program(words[0])) return no_such_program(session, words[0]);
+  char name[32], command_line[kMaxCommandLine];
+  BufferWriter(name).write(words[0].substr(words[0].rfind('/') + 1));
+  BufferWriter writer(command_line);
+  for (size_t i = 0; i < words.size(); i++) {
+    const char* quote = needs_quotes(words[i]) ? "'" : "";
+    print(writer, "{}{}{}{}", i == 0 ? "" : " ", quote, words[i], quote);
+  }
+  auto process = start_process(name, command_line, false, {}, trace);
+  if (process.ok()) return process;
+  return session.fail(process.error(), "{}: cannot start: {}", name, errno_name(process.error()));
+}
+
+Result<void> wait_in_foreground(MonitorSession& session, Process& process) {
+  if (session.interactive) lend_console(process);
+  auto status = wait_for_process(process, nullptr);
+  if (session.interactive) take_console_back();
+  print_end(session.out, process.pid, *status);
+  return {};
+}
 
 }  // namespace cairn

@@ -134,11 +134,16 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
 /// What ends with the last thread, which has left the address space.
 void end_process(Process& process, UserThread& last) {
   process.real_timer.stop();
+  int status;
+  {
+    IrqGuard guard(process_tree_lock);
+    status = process.exit_status;
+  }
+  tell_end(process, status);
   release_process_files(take_files(process));
   drop_address_space(process);
   ChildList orphans;
   bool reap_now;
-  int status;
   RefPtr<Process> parent = become_zombie(process, last, reap_now, orphans, status);
   exit_count.increment();
   while (Child* orphan = orphans.pop_front()) pid_table_remove(static_cast<Process&>(*orphan));

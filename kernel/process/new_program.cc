@@ -51,9 +51,12 @@ void change_address_space(RefPtr<AddressSpace> space) {
 void change_ids(const ProcessIds& ids) {
   IrqGuard guard(process_tree_lock);
   Process& me = *current_process();
-  me.is_private |=
+  bool may_other_things =
       ids.user.effective != me.ids.user.effective || ids.group.effective != me.ids.group.effective;
   me.ids = ids;
+  if (!may_other_things) return;
+  me.is_private = true;
+  end_foreign_trace(me);
 }
 
 namespace {
@@ -106,6 +109,7 @@ void begin_anew(std::string_view name, VirtAddr stack_pointer) {
     process.has_execed = true;
     process.is_private = process.ids.user.effective != process.ids.user.real ||
                          process.ids.group.effective != process.ids.group.real;
+    end_foreign_trace(process);
     process.vfork_done = true;
     parent = RefPtr<Process>::share(process.parent);
   }

@@ -156,6 +156,7 @@ bool join_family(Process& child, Process& parent, const ForkRequest& request) {
   child.vfork_done = !request.wait_for_child;
   parent.children.push_back(child);
   join_group(child, *parent.group);
+  inherit_trace(child, parent);
   return true;
 }
 
@@ -187,8 +188,16 @@ void discard_process(Process& process) {
 }
 
 Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap,
-                                      Pid wanted) {
+                                      Pid wanted, RefPtr<CallTrace>* trace) {
   RefPtr<Process> process = TRY(create_process(name, wanted));
+  if (trace != nullptr) {
+    auto begun = begin_trace(*process, true);
+    if (!begun.ok()) {
+      discard_process(*process);
+      return begun.error();
+    }
+    *trace = begun.take();
+  }
   auto* request = new_object<StartRequest>();
   auto thread = request != nullptr ? add_thread(*process, begin_program, request)
                                    : Result<UserThread*>(Errno::kENOMEM);

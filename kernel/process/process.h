@@ -9,6 +9,7 @@
 #include "arch/trap_frame.h"
 #include "lib/list.h"
 #include "lib/ref_ptr.h"
+#include "process/call_trace.h"
 #include "process/cpu_time.h"
 #include "process/credentials.h"
 #include "process/interval_timer.h"
@@ -86,8 +87,9 @@ struct Process : RefCounted<Process>, Child {
   bool is_private GUARDED_BY(process_tree_lock) =
       false;  // it knows what its user may not (change_ids())
   uint8_t parent_death_signal GUARDED_BY(process_tree_lock) = 0;  // sent to it as its parent ends
-  int exit_status GUARDED_BY(process_tree_lock) = 0;              // what it will report at its end
-  int wait_status GUARDED_BY(process_tree_lock) = 0;              // as wait4() reports it
+  RefPtr<CallTrace> trace GUARDED_BY(process_tree_lock);  // null: nobody is told what it does
+  int exit_status GUARDED_BY(process_tree_lock) = 0;      // what it will report at its end
+  int wait_status GUARDED_BY(process_tree_lock) = 0;      // as wait4() reports it
   // What its parent can be told and hasn't been: the last of both counts.
   enum Change : uint8_t { kNoChange, kStopped, kContinued };
   Change change GUARDED_BY(process_tree_lock) = kNoChange;
@@ -110,9 +112,10 @@ void discard_process(Process& process);
 
 /// A process that runs `name` with `command_line` (its name first), as the kernel's child. Returns when
 /// the program is loaded; if it couldn't be, that is in the log and the process ends with status 127.
-/// With a pid that is `wanted`, as create_process(). ENOMEM, EAGAIN (no pid left). May sleep.
+/// With a pid that is `wanted`, as create_process(); `trace`, if it isn't null, is told what it does. ENOMEM, EAGAIN (no
+/// pid left). May sleep.
 Result<RefPtr<Process>> start_process(const char* name, const char* command_line, bool auto_reap,
-                                      Pid wanted = {});
+                                      Pid wanted = {}, RefPtr<CallTrace>* trace = nullptr);
 
 /// The process with this pid, zombies included; null if there is none.
 RefPtr<Process> find_process(Pid pid);

@@ -108,6 +108,7 @@ void attend(UserThread& me, Process& process, TrapFrame& frame, Restart& restart
     Decision decision = decide(me, process);
     if (decision.what == Decision::kNothing) continue;
     enable_interrupts();
+    tell_signal(decision.info, decision.what == Decision::kEnd);
     if (decision.what == Decision::kEnd) exit_process(int(decision.info.number()));
     run_handler(me, frame, decision, restart);
     disable_interrupts();

@@ -14,6 +14,7 @@ Result<void> join(Process& process, UserThread& thread) {
   bool ends = process.exiting || process.only_thread != nullptr;
   if (ends || process.state != ProcessState::kAlive) return Errno::kESRCH;
   process.threads.push_back(thread);
+  mark_traced(thread);
   return {};
 }
 

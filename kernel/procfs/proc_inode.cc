@@ -26,9 +26,17 @@ struct ShownText {
   Mutex lock{"proc text", LockRank::kProcText};
   ProcText text GUARDED_BY(lock);
   bool is_printed GUARDED_BY(lock) = false;
+  RefPtr<CallTrace> trace;  // since it was opened, instead of all that
 };
 
 namespace {
+
+/// What is written to a trace: that it shall follow children, from now on.
+Result<void> change_trace(CallTrace& trace, std::string_view text) {
+  if (text != "follow" && text != "follow\n") return Errno::kEINVAL;
+  trace.follows_children = true;
+  return {};
+}
 
 /// The number that a name is, written as print() does; none for other names.
 std::optional<uint64_t> number_in(std::string_view name) {
@@ -169,20 +177,48 @@ Result<void> ProcInode::on_open(File& file) {
   TRY(check_look());
   auto* shown = new_object<ShownText>();
   if (shown == nullptr) return Errno::kENOMEM;
-  auto printed = entry_.is_printed_at_open ? print_first(*shown) : Result<void>();
-  if (!printed.ok()) {
+  auto begun = entry_.begin != nullptr ? begin_trace_for(*shown) : Result<void>();
+  if (entry_.is_printed_at_open) begun = print_first(*shown);
+  if (!begun.ok()) {
     delete shown;
-    return printed;
+    return begun;
   }
   file.stream = shown;
   return {};
 }
 
-void ProcInode::on_close(File& file) { delete static_cast<ShownText*>(file.stream); }
+void ProcInode::on_close(File& file) {
+  auto* shown = static_cast<ShownText*>(file.stream);
+  if (shown != nullptr && shown->trace) shown->trace->close();
+  delete shown;
+}
+
+Result<void> ProcInode::begin_trace_for(ShownText& shown) {
+  shown.trace = TRY(entry_.begin(target_));
+  return {};
+}
+
+/// What was told, as much as is there and fits.
+Result<uint64_t> ProcInode::read_trace(CallTrace& trace, IoBuffer& buffer) {
+  char piece[512];
+  uint64_t wanted = std::min(buffer.left(), uint64_t(sizeof(piece)));
+  if (wanted == 0) return uint64_t(0);
+  uint64_t count = TRY(trace.read({piece, wanted}));
+  TRY(buffer.put(piece, count));
+  return count;
+}
+
+uint32_t ProcInode::poll(File& file, WaitQueue** wait) {
+  auto* shown = static_cast<ShownText*>(file.stream);
+  if (shown == nullptr || !shown->trace) return Inode::poll(file, wait);
+  if (wait != nullptr) *wait = &shown->trace->told();
+  return kPollOut | (shown->trace->is_ready() ? kPollIn : 0);
+}
 
 Result<uint64_t> ProcInode::read(File& file, IoBuffer& buffer, uint64_t offset) {
   auto* shown = static_cast<ShownText*>(file.stream);
   if (shown == nullptr) return Errno::kEINVAL;
+  if (shown->trace) return read_trace(*shown->trace, buffer);
   MutexGuard guard(shown->lock);
   if (!shown->is_printed || (offset == 0 && !entry_.is_printed_at_open)) {
     shown->text.clear();
@@ -199,13 +235,16 @@ Result<uint64_t> ProcInode::read(File& file, IoBuffer& buffer, uint64_t offset) 
   return moved;
 }
 
-Result<uint64_t> ProcInode::write(File&, IoBuffer& buffer, uint64_t&) {
-  if (entry_.accept == nullptr) return target_.process ? Errno::kEINVAL : Errno::kEIO;
+Result<uint64_t> ProcInode::write(File& file, IoBuffer& buffer, uint64_t&) {
+  auto* shown = static_cast<ShownText*>(file.stream);
+  CallTrace* trace = shown != nullptr ? shown->trace.get() : nullptr;
+  if (entry_.accept == nullptr && trace == nullptr)
+    return target_.process ? Errno::kEINVAL : Errno::kEIO;
   char text[256];
   uint64_t count = buffer.left();
   uint64_t kept = std::min(count, uint64_t(sizeof(text)));
   TRY(buffer.take(text, kept));
-  TRY(entry_.accept(target_, {text, kept}));
+  TRY(trace != nullptr ? change_trace(*trace, {text, kept}) : entry_.accept(target_, {text, kept}));
   return count;
 }
 

@@ -41,6 +41,8 @@ class ProcInode final : public Inode {
 
   Result<void> on_open(File& file) override;
   void on_close(File& file) override;
+  bool seekable() const override { return entry_.begin == nullptr && Inode::seekable(); }
+  uint32_t poll(File& file, WaitQueue** wait) override;
   Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t offset) override;
   Result<uint64_t> write(File& file, IoBuffer& buffer, uint64_t& offset) override;
   Result<void> resize(uint64_t) override { return {}; }  // O_TRUNC: there is nothing to cut
@@ -54,6 +56,8 @@ class ProcInode final : public Inode {
   Result<void> check_look() const;
   Result<void> print_whole(ProcText& text);
   Result<void> print_first(ShownText& shown);
+  Result<void> begin_trace_for(ShownText& shown);
+  Result<uint64_t> read_trace(CallTrace& trace, IoBuffer& buffer);
   Result<RefPtr<Inode>> make(uint64_t position, const ProcEntry& entry, ProcTarget target);
   InodeNumber number_of(uint64_t position, const ProcTarget& target) const;
 

@@ -102,6 +102,19 @@ Result<ProcTarget> find_thread(const ProcTarget& directory, uint64_t number) {
   return target;
 }
 
+// ---- What it does.
+
+Result<RefPtr<CallTrace>> trace_calls(const ProcTarget& target) {
+  Process* me = current_process();
+  if (me == target.process.get()) return Errno::kEPERM;  // it would wait for itself
+  bool privileged = true;
+  if (me != nullptr) {
+    IrqGuard guard(process_tree_lock);
+    privileged = me->ids.is_superuser();
+  }
+  return begin_trace(*target.process, privileged);
+}
+
 // ---- What a thread has, and then all of it again for the process.
 
 constexpr ProcEntry kDescriptorDirectory{.name = "fd",
@@ -132,6 +145,7 @@ constexpr NumberedEntries kThreads{kThread, next_thread, find_thread};
 constexpr ProcEntry kProcessEntries[] = {
     CAIRN_PROC_COMMON,
     {.name = "task", .type = FileType::kDirectory, .permissions = 0555, .numbered = &kThreads},
+    {.name = "trace", .permissions = 0600, .begin = trace_calls, .is_private = true},
 };
 
 }  // namespace

@@ -88,6 +88,7 @@ void switch_to(Cpu& cpu, Thread& from, Thread& to) {
   to.state.enter();
   to.last_cpu = cpu.id;
   cpu.current = &to;
+  cpu.known_calls = to.known_calls;
   from.preempt_count = cpu.preempt_count;
   cpu.preempt_count = to.preempt_count;
   set_kernel_stack(cpu, to.stack_top);
@@ -151,9 +152,20 @@ void request_reschedule(CpuId cpu) {
   }
 }
 
+void note_known_calls_changed(Thread& thread) {
+  InterruptsOff off;
+  Cpu& cpu = this_cpu();
+  if (&thread == cpu.current) {
+    cpu.known_calls = thread.known_calls;
+  } else if (is_on_cpu(thread.state.load())) {
+    request_reschedule(thread.last_cpu);  // schedule() looks; elsewhere it isn't soon
+  }
+}
+
 void schedule() {
   Cpu& cpu = this_cpu();
   Thread& from = *cpu.current;
+  cpu.known_calls = from.known_calls;
   bool idle = &from == cpu.idle_thread;
   cpu.need_reschedule = false;
   Thread* next = run_queue_pick();

@@ -34,6 +34,10 @@ void interrupt_thread(Thread& thread);
 /// another when it has taken the interrupt that this sends (LAB D4). Interrupts off; any context.
 void request_reschedule(CpuId cpu);
 
+/// Thread::known_calls was changed: its processor, if it is on one, goes by it from now on, or, if that is another one,
+/// soon. Any context in which the thread can't end meanwhile.
+void note_known_calls_changed(Thread& thread);
+
 /// Switches to another thread if one should run. A caller that is still running, or was woken meanwhile, may go
 /// on or is queued; one that made itself blocked or dead goes. Interrupts off; comes back with them off.
 void schedule();

@@ -12,6 +12,9 @@
 
 namespace cairn {
 
+/// Numbers of system calls are below this.
+inline constexpr uint64_t kAllCalls = 512;
+
 /// `process` derives a type of its own for the threads of processes.
 struct Thread {
   virtual ~Thread() = default;
@@ -41,6 +44,10 @@ struct Thread {
 
   // Waiting may be cut short: set by whoever interrupts, cleared by the thread itself.
   std::atomic<bool> interrupted{false};
+
+  // Its system calls of numbers below this take the common way: all that there are, or none (process/call_trace.h). Its
+  // processor has a copy while it runs; who changes it says so by note_known_calls_changed().
+  std::atomic<uint64_t> known_calls{kAllCalls};
 
   // A lab's item that it reached and that isn't written yet (debug/unfinished.h); its own, null mostly.
   std::atomic<const char*> unfinished_item{nullptr};

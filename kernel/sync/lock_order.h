@@ -23,6 +23,7 @@ enum class LockRank : uint8_t {
   kRunQueue,      // sched: a run queue
   kTimerQueue,    // time: pending timers
   kWaitQueue,     // sched: the waiters of one queue
+  kCallTrace,     // process: what is told of traced processes
   kTty,           // tty: a terminal's input and settings
   kCacheIo,       // vfs: the page cache's spare requests
   kBlockQueue,    // drivers: a block device's requests

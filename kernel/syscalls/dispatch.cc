@@ -3,6 +3,7 @@
 #include "process/signal.h"
 #include "procfs/procfs.h"
 #include "syscalls/arguments.h"
+#include "syscalls/decode/traced_call.h"
 #include "syscalls/restart.h"
 #include "syscalls/table.h"
 
@@ -28,6 +29,14 @@ int64_t sys_unknown(TrapFrame&) {
   return failure(Errno::kENOSYS);
 }
 
+/// Numbers that no call of this stage has, and all of a traced thread.
+int64_t uncommon_call(TrapFrame& call) {
+  SyscallHandler handler = call.rax < kSyscallLimit ? table.handlers[call.rax] : nullptr;
+  if (handler == nullptr) handler = sys_unknown;
+  const bool is_traced = current_thread()->known_calls == 0;
+  return is_traced ? traced_call(call, handler) : handler(call);
+}
+
 }  // namespace
 
 std::span<const SyscallInfo> all_syscalls() {
@@ -51,9 +60,11 @@ void print_syscalls(Writer& out) {
 extern "C" void syscall_dispatch(TrapFrame& call) {
   enable_interrupts();
   syscall_count.increment();
-  SyscallHandler handler = call.rax < kSyscallLimit ? table.handlers[call.rax] : nullptr;
+  SyscallHandler handler = nullptr;
+  if (is_known_call(call.rax)) [[likely]]
+    handler = table.handlers[call.rax];
   if (handler == nullptr) [[unlikely]]
-    handler = sys_unknown;
+    handler = uncommon_call;
   call.rax = uint64_t(handler(call));
   disable_interrupts();
   bool attention = this_cpu().need_reschedule || current_thread()->interrupted;

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "arch/trap_frame.h"
+#include "sched/thread.h"
 
 // X(number, name, arguments)
 #define CAIRN_SYSCALLS(X)                                                 \
@@ -175,7 +176,7 @@
 namespace cairn {
 
 using SyscallHandler = int64_t (*)(TrapFrame& call);
-inline constexpr uint64_t kSyscallLimit = 512;
+inline constexpr uint64_t kSyscallLimit = kAllCalls;
 
 #define CAIRN_DECLARE(number, name, arguments) [[gnu::weak]] int64_t sys_##name(TrapFrame& call);
 CAIRN_SYSCALLS(CAIRN_DECLARE)
