@@ -66,11 +66,15 @@ trace $victim; cat /proc/self/trace
 kill $first; wait $first
 trace -o /tmp/second $victim & second=$!; sleep 0.3
 kill $victim; wait $victim; echo status $?; wait $second; cat /tmp/first /tmp/second""",
+    "locks": "cat /proc/cairn/locks",
     "foreign": "sleep 1000 & su nobody -s /bin/sh -c 'trace '$!; kill %1",
     "privileged": """mkdir -p /tmp/own; chown nobody /tmp/own
 su nobody -s /bin/sh -c 'trace -o /tmp/own/t /p/set_user_id 3'; cat /tmp/own/t
 echo root:; trace -o /tmp/t /p/set_user_id 3; grep -c getppid /tmp/t""",
 }
+
+# What user/tests/traced.c adds: calls, and failures among them. Nothing else of it makes these calls.
+COUNTS = {"nanosleep": (2, 1), "poll": (1, 0), "prlimit64": (1, 0), "mprotect": (1, 1), "kill": (1, 0), "lseek": (1, 1), "pipe2": (1, 0)}
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +170,21 @@ def test_a_trace_ends_where_its_program_gets_privileges(machine: Machine) -> Non
     users = seen[1:seen.index("root:")]
     assert users[-1].startswith('execve("/p/set_user_id"') and not any("getppid" in line for line in users), seen
     assert seen[-1] == "3"
+
+
+def counts(machine: Machine) -> dict[str, tuple[int, int]]:
+    """How often each call was made, and failed."""
+    lines = "\n".join(machine.channel.command("syscalls").lines)
+    return {name: (int(calls or 0), int(failed or 0)) for name, calls, failed in re.findall(r"^ *\d+ (\w+)\(.*?(?: calls=(\d+) failed=(\d+))?$", lines, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("command", ["run traced", "trace traced"])
+def test_calls_are_counted_traced_or_not(machine: Machine, command: str) -> None:
+    before = counts(machine)
+    machine.channel.command(command)
+    after = counts(machine)
+    assert {name: (after[name][0] - before[name][0], after[name][1] - before[name][1]) for name in COUNTS} == COUNTS
+
+
+def test_a_kernel_that_counts_no_locks_says_so(machine: Machine) -> None:
+    assert run(machine, "locks") == ["this kernel counts no locks: make kernel DEBUG=1 builds one that does"]

@@ -18,6 +18,8 @@ struct TimerQueue;
 class Timer;
 
 inline constexpr unsigned kMaxCounters = 160;
+/// Numbers of system calls are below this.
+inline constexpr uint64_t kAllCalls = 512;
 inline constexpr unsigned kMaxHeldLocks = 16;
 inline constexpr unsigned kFrameCacheSize = 64;
 
@@ -59,6 +61,10 @@ struct alignas(64) Cpu {
 
   // What this processor counted (metrics/counter.h), summed over all processors when read.
   uint64_t counters[kMaxCounters] = {};
+
+  // System calls by number, all of them and those that failed; summed as the counters are.
+  uint64_t calls[kAllCalls] = {};
+  uint64_t failed_calls[kAllCalls] = {};
 
   // Locks held, for rank checks and panics (sync/lock_order.cc, debug builds).
   const void* held_locks[kMaxHeldLocks] = {};
@@ -106,6 +112,17 @@ inline void count_on_this_cpu(const void* counter, uint64_t by) {
   asm volatile("addq %1, %%gs:%c2+minus_counters_start(%0)"
                :
                : "r"(counter), "er"(by), "i"(offsetof(Cpu, counters))
+               : "memory", "cc");
+}
+
+/// Counts a system call of a number below kAllCalls, in one instruction, as above.
+inline void count_call(uint64_t number) {
+  asm volatile("incq %%gs:%c1(,%0,8)" : : "r"(number), "i"(offsetof(Cpu, calls)) : "memory", "cc");
+}
+inline void count_failed_call(uint64_t number) {
+  asm volatile("incq %%gs:%c1(,%0,8)"
+               :
+               : "r"(number), "i"(offsetof(Cpu, failed_calls))
                : "memory", "cc");
 }
 

@@ -12,7 +12,7 @@ Result<RefPtr<FileSystem>> open_procfs(BlockDevice* device, bool read_only);
 
 /// Upward need: what the boot loader was told. Implemented in boot.
 std::string_view boot_options();
-/// Upward need: the list of system calls, as /proc/cairn/syscalls shows it. Implemented in syscalls.
+/// Upward need: the list of system calls, how often each was made and failed, as /proc/cairn/syscalls shows it. Implemented in syscalls.
 void print_syscalls(Writer& out);
 
 }  // namespace cairn

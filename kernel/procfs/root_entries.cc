@@ -5,6 +5,7 @@
 #include "process/pid_table.h"
 #include "procfs/entry.h"
 #include "procfs/procfs.h"
+#include "sync/lock_order.h"
 
 namespace cairn {
 
@@ -88,8 +89,18 @@ Result<void> print_calls(const ProcTarget&, ProcText& out) {
   return {};
 }
 
+Result<void> print_locks(const ProcTarget&, ProcText& out) {
+  if (kDebugBuild) {
+    print_lock_counts(out);
+  } else {
+    print(out, "this kernel counts no locks: make kernel DEBUG=1 builds one that does\n");
+  }
+  return {};
+}
+
 constexpr ProcEntry kCairnEntries[] = {
     {.name = "frames", .print = print_frames},
+    {.name = "locks", .print = print_locks},
     {.name = "metrics", .print = print_metrics},
     {.name = "syscalls", .print = print_calls},
 };

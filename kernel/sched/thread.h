@@ -5,15 +5,13 @@
 
 #include "arch/cpu.h"
 #include "arch/cpu_set.h"
+#include "arch/percpu.h"
 #include "lib/list.h"
 #include "lib/result.h"
 #include "memory/page_table.h"
 #include "sched/thread_state.h"
 
 namespace cairn {
-
-/// Numbers of system calls are below this.
-inline constexpr uint64_t kAllCalls = 512;
 
 /// `process` derives a type of its own for the threads of processes.
 struct Thread {

@@ -1,11 +1,25 @@
 #include "sync/lock_order.h"
 
+#include <atomic>
+
 #include "arch/percpu.h"
 #include "lib/assert.h"
 #include "lib/format.h"
 #include "sync/spinlock.h"
 
 namespace cairn {
+
+namespace {
+
+constexpr size_t kSpinlockRanks = size_t(LockRank::kMetadata) + 1;  // those behind are mutexes'
+
+struct Taken {
+  std::atomic<uint64_t> count{0};
+  std::atomic<const char*> last{nullptr};
+};
+constinit Taken taken[kSpinlockRanks];
+
+}  // namespace
 
 void note_lock_taken(const void* lock, const char* name, LockRank rank) {
   Cpu& cpu = this_cpu();
@@ -20,6 +34,9 @@ void note_lock_taken(const void* lock, const char* name, LockRank rank) {
   }
   ASSERT(cpu.held_lock_count < kMaxHeldLocks);
   cpu.held_locks[cpu.held_lock_count++] = lock;
+  ASSERT(size_t(rank) < kSpinlockRanks);
+  taken[size_t(rank)].count++;
+  taken[size_t(rank)].last = name;
 }
 
 void note_lock_left(const void* lock) {
@@ -31,6 +48,12 @@ void note_lock_left(const void* lock) {
     return;
   }
   panic("a spinlock is released that this processor does not hold");
+}
+
+void print_lock_counts(Writer& out) {
+  for (const Taken& each : taken) {
+    if (each.count != 0) print(out, "taken={} name={}\n", each.count.load(), each.last.load());
+  }
 }
 
 void print_held_locks(Writer& out) {

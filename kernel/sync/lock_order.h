@@ -62,6 +62,8 @@ enum class LockRank : uint8_t {
 /// Debug builds: records that this processor takes or leaves a spinlock; panics on a wrong order.
 void note_lock_taken(const void* lock, const char* name, LockRank rank);
 void note_lock_left(const void* lock);
+/// Debug builds: how often spinlocks of each rank were taken, and the name of the one that was last.
+void print_lock_counts(class Writer& out);
 /// Prints the spinlocks that this processor holds (panic).
 void print_held_locks(class Writer& out);
 

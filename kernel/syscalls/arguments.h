@@ -15,7 +15,10 @@ inline uint64_t argument3(const TrapFrame& call) { return call.r10; }
 inline uint64_t argument4(const TrapFrame& call) { return call.r8; }
 inline uint64_t argument5(const TrapFrame& call) { return call.r9; }
 
-inline int64_t failure(Errno error) { return -int64_t(error); }
-inline int64_t to_return(const Result<void>& result) { return -int64_t(result.error()); }
+/// What the running call returns, which fails: it is counted (/proc/cairn/syscalls).
+int64_t failure(Errno error);
+inline int64_t to_return(const Result<void>& result) {
+  return result.ok() ? 0 : failure(result.error());
+}
 
 }  // namespace cairn
