@@ -107,7 +107,7 @@ class CacheOwner : public MemoryObject {
   CacheOwner(BlockDevice* device, uint32_t block_size) : device(device), block_size(block_size) {}
   /// Where the blocks of page `index` are: kPageSize / block_size sector numbers of `device`, or
   /// kHole. Called before reads (a hole reads as zeros) and writes (a hole isn't written), while
-  /// the page counts as under I/O: see "Locks" above. EIO. May sleep; called without spinlocks.
+  /// the page counts as under I/O: see "Locks" above. EIO; EUCLEAN: damage. May sleep; called without spinlocks.
   virtual Result<void> locate_page(uint64_t index, std::span<uint64_t> sectors) = 0;
   /// Pages from this index on don't exist: reading ahead stops there, they read as zeros, and a process
   /// that maps them gets a bus error. Takes only spinlocks. Who cuts a file lowers this first, then

@@ -49,6 +49,15 @@ Result<PageRef> start_reading(CacheOwner& owner, const FetchPlan& plan) {
   return page;
 }
 
+/// Why a page couldn't be read: its owner doesn't know where it lies, or the device failed. EIO, and what
+/// locate_page() gives.
+Errno reason_of_failure(CachePage& page) {
+  uint64_t sectors[kPageSize / kSectorSize];
+  const size_t blocks = kPageSize / page.owner->block_size;
+  auto located = page.owner->locate_page(page.index, {sectors, blocks});
+  return located.ok() ? Errno::kEIO : located.error();
+}
+
 void read_again(CachePage& page) {
   IoRun run(page.owner->device, BlockOperation::kRead, nullptr);
   run.add(page);
@@ -93,7 +102,7 @@ Result<PageRef> get_missing_page(CacheOwner& owner, uint64_t index, ReadAhead* p
     wait_for_io(*page);
     uint32_t state = page->state.load(std::memory_order_acquire);
     if ((state & CachePage::kUpToDate) != 0) return page;
-    if ((state & CachePage::kFailed) != 0) return Errno::kEIO;
+    if ((state & CachePage::kFailed) != 0) return reason_of_failure(*page);
   }
 }
 
