@@ -155,11 +155,14 @@ Result<void> Ext2FileSystem::sync() {
 }
 
 Result<void> Ext2FileSystem::shut_down() {
+  // While files that nobody uses are still here to say what of theirs couldn't be written.
+  Result<void> written = sync();
   inodes.shrink(UINT64_MAX);
   if (read_only) return {};
   TRY(metadata.commit());
   state_.mark(true);
-  return metadata.commit();
+  TRY(metadata.commit());
+  return written;
 }
 
 bool Ext2FileSystem::is_data_block(uint64_t block) const {

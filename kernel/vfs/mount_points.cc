@@ -64,8 +64,9 @@ Result<void> shut_down_unless_mounted(FileSystem& file_system) {
     if (mount->file_system.get() == &file_system) return {};
   }
   dentry_cache_forget_file_system(file_system);
+  auto ended = file_system.shut_down();
   file_system.inodes.shrink(UINT64_MAX);
-  return file_system.shut_down();
+  return ended;
 }
 
 Place root_place() {
