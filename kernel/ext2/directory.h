@@ -27,7 +27,7 @@ struct EntryPlace {
 /// May sleep.
 Result<EntryPlace> entry_at(Ext2Inode& directory, uint64_t position)
     REQUIRES_SHARED(directory.lock);
-/// The entry after `place`, in the same block without looking it up again.
+/// The entry after `place`. Errors as above.
 Result<EntryPlace> next_entry(Ext2Inode& directory, const EntryPlace& place)
     REQUIRES_SHARED(directory.lock);
 /// The used entry called `name`; ENOENT, EUCLEAN, EIO. May sleep.

@@ -92,6 +92,7 @@ Result<RefPtr<Ext2Inode>> Ext2FileSystem::get_inode(InodeNumber number) {
     if (number.value < geometry.first_free_inode && number.value != kRootInode) {
       return damaged("use of reserved inode", number.value);
     }
+    if (number.value > geometry.inode_count) return damaged("inode number", number.value);
     InodePlace place = TRY(locate_inode(*this, number));
     MetadataBlock block = TRY(metadata.read(place.block));
     RawInode raw = *block.as<RawInode>(place.offset);

@@ -14,8 +14,8 @@ struct InodePlace {
 
 // ---- LAB B4 (handouts/b-files.md#b4) ---------------------------------------------------------
 
-/// Finds an inode through its group's descriptor. EUCLEAN if there is no such number, or the descriptor
-/// points outside the device. EIO. May sleep; no locks needed.
+/// Finds an inode, which exists (1 … Geometry::inode_count), through its group's descriptor, which was checked
+/// at mount (Allocator::descriptor()). May sleep; no locks needed.
 Result<InodePlace> locate_inode(Ext2FileSystem& fs, InodeNumber number);
 
 /// The size in bytes that a raw inode states, its high half where its type has one.

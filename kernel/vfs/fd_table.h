@@ -25,7 +25,7 @@ struct FdTable;
 
 /// An empty table. ENOMEM.
 Result<FdTable*> create_fd_table();
-/// fork: a table with the files and flags of one moment, even while other threads use `table`. ENOMEM.
+/// fork: a table with the same files and flags. Those of one moment, even while other threads use `table`. ENOMEM.
 Result<FdTable*> copy_fd_table(FdTable& table);
 /// Closes all descriptors and frees the table. May sleep.
 void destroy_fd_table(FdTable* table);
@@ -33,8 +33,8 @@ void destroy_fd_table(FdTable* table);
 /// The lowest free descriptor that is at least `lowest`, now for `file`. EMFILE when all up to
 /// kMaxFds are taken, EINVAL for a `lowest` below 0 or not below kMaxFds, ENOMEM.
 Result<int> allocate_fd(FdTable& table, RefPtr<File> file, bool close_on_exec, int lowest = 0);
-/// dup2: makes `fd` refer to `file`, in one step for whoever looks; what it referred to before is
-/// closed. EBADF outside [0, kMaxFds), ENOMEM. May sleep.
+/// dup2: makes `fd` refer to `file`; what it referred to before is closed. For whoever looks that is one step.
+/// EBADF outside [0, kMaxFds), ENOMEM. May sleep.
 Result<void> replace_fd(FdTable& table, int fd, RefPtr<File> file, bool close_on_exec);
 /// The open file, with a reference. EBADF.
 Result<RefPtr<File>> get_file_by_fd(FdTable& table, int fd);
@@ -48,7 +48,7 @@ Result<void> set_close_on_exec(FdTable& table, int fd, bool close);
 /// which another thread just got for something else stays. May sleep.
 void close_fds_on_exec(FdTable& table);
 
-/// The lowest descriptor in use that is at least `from`; -1 if there is none. For listings.
+/// The lowest descriptor in use that is at least `from`, or -1. For listings, and to see whether all are taken.
 int next_fd(FdTable& table, int from);
 
 }  // namespace cairn

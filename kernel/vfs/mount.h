@@ -53,7 +53,7 @@ Result<void> mount(const Place& where, RefPtr<FileSystem> file_system, std::stri
 /// Takes away the mount whose root is `where`, and shuts its file system down if that was the last
 /// mount of it. EINVAL if `where` isn't the root of a mount, EBUSY while anybody uses it (open files,
 /// current directories, mounts inside, the caller's own Place counted out) or for the root mount.
-/// `where` is given up: it is empty on success. EIO if the last write-back failed (it is gone anyhow).
+/// On success `where` is empty. EIO if the last write-back failed (it is gone anyhow).
 /// May sleep.
 Result<void> umount(Place& where) REQUIRES(mount_lock);
 

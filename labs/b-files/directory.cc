@@ -18,7 +18,6 @@ Result<bool> readdir(File& directory, DirectoryEntry& entry) {
   // BEGIN SOLUTION B3
   // STARTER: return not_implemented("B3");
   Inode& inode = directory.inode();
-  if (inode.type != FileType::kDirectory) return Errno::kENOTDIR;
   MutexGuard position_guard(directory.position_lock);
   SharedGuard guard(inode.lock);
   if (inode.links.load() == 0) return Errno::kENOENT;

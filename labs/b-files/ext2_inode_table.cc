@@ -11,14 +11,10 @@ namespace cairn::ext2 {
 Result<InodePlace> locate_inode(Ext2FileSystem& fs, InodeNumber number) {
   // BEGIN SOLUTION B4
   const Geometry& geometry = fs.geometry;
-  if (number.value == 0 || number.value > geometry.inode_count) {
-    return fs.damaged("inode number", number.value);
-  }
   uint64_t index = number.value - 1;  // they are counted from 1
   GroupDescriptor group = TRY(fs.allocator.descriptor(uint32_t(index / geometry.inodes_per_group)));
   uint64_t offset = index % geometry.inodes_per_group * geometry.inode_size;  // in the table
   uint64_t block = group.inode_table + offset / geometry.block_size;
-  if (!geometry.is_data_block(block)) return fs.damaged("inode table", group.inode_table);
   return InodePlace{BlockNumber(block), uint32_t(offset % geometry.block_size)};
   // END SOLUTION
 }
