@@ -116,6 +116,19 @@ def empty(builder: Builder, image: Path, geometry: Geometry) -> None:
     builder.make(image, geometry)
 
 
+@recipe("folders", "a dozen directories of small files, one of more than 4 KiB; a file with an indirect block", 2 * MIB)
+def folders(builder: Builder, image: Path, geometry: Geometry) -> None:
+    for _ in range(12):
+        folder = builder.directory(f"/{builder.name()}")
+        for _ in range(8):
+            builder.file(f"{folder}/{builder.name()}", builder.text(100))
+    builder.notes["directory"] = folder = builder.directory(f"/{builder.name()}")
+    for _ in range(40):
+        builder.file(f"{folder}/{builder.name().ljust(120, '-')}", b"")
+    builder.notes["file"] = builder.file(f"/{builder.name()}", builder.text(40 * geometry.block_size))
+    builder.make(image, geometry)
+
+
 @recipe("writable", "8 MiB with a few files, most of it free, for tests that write", 8 * MIB)
 def writable(builder: Builder, image: Path, geometry: Geometry) -> None:
     small_tree(builder, geometry.block_size)

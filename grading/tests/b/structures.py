@@ -15,7 +15,7 @@ NUMBERS = {
     "pwrite64": 18, "readv": 19, "writev": 20, "pipe": 22, "dup": 32, "dup2": 33, "getpid": 39, "fcntl": 72, "fsync": 74,
     "fdatasync": 75, "truncate": 76, "ftruncate": 77, "getcwd": 79, "chdir": 80, "fchdir": 81, "rename": 82, "mkdir": 83,
     "rmdir": 84, "creat": 85, "link": 86, "unlink": 87, "symlink": 88, "readlink": 89, "chmod": 90, "lchown": 94,
-    "access": 21, "setuid": 105, "mknod": 133, "statfs": 137, "sync": 162, "mount": 165, "umount2": 166, "reboot": 169,
+    "access": 21, "setuid": 105, "setgid": 106, "mknod": 133, "statfs": 137, "sync": 162, "mount": 165, "umount2": 166, "reboot": 169,
     "getdents64": 217, "openat": 257, "utimensat": 280, "dup3": 292, "pipe2": 293,
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import stat
 import string
 
 from grading.grader.foundations import stands_on
@@ -17,6 +18,7 @@ pytestmark = stands_on(PROCESS)
 
 RDONLY, WRONLY, RDWR = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 NEITHER = 3  # an access mode that opens for neither
+NOBODY_DRIVES = 233, 77  # a device's numbers
 CREAT, EXCL, TRUNC, APPEND = os.O_CREAT, os.O_EXCL, os.O_TRUNC, os.O_APPEND
 DIRECTORY, NOFOLLOW, PATH = os.O_DIRECTORY, os.O_NOFOLLOW, os.O_PATH
 
@@ -99,6 +101,9 @@ def test_open_of_links_and_directories(process: Process, rng: random.Random) -> 
         process.fails("EISDIR").open(folder, flags)
     process.fails("EISDIR").open(f"/{draw_name(rng)}/", WRONLY | CREAT)
     process.fails("ENOENT").open("", RDONLY)
+    process.fails("ENAMETOOLONG").open("/" + "n" * 256, RDWR | CREAT)
+    process.mknod(device := f"{folder}/device", stat.S_IFCHR | 0o600, os.makedev(*NOBODY_DRIVES))
+    process.fails("ENXIO").open(device, RDWR)
     fd = process.open(folder, RDONLY | rng.choice((0, DIRECTORY)))
     check(expected="directory", seen=process.fstat(fd).kind, what="what open() of a directory gives")
     process.fails("EISDIR").read(fd, 10)
@@ -137,6 +142,36 @@ def test_access_modes(process: Process, rng: random.Random) -> None:
     fd = process.open(name, PATH)
     process.fails("EBADF").lseek(fd, 0)
     process.fails("EBADF").ftruncate(fd, 0)
+
+
+@item("B1", points=2)
+def test_open_in_the_name_of_others(process: Process, rng: random.Random) -> None:
+    """Who isn't root opens what its permissions let others open, makes files where others may, and those are theirs."""
+    folder, closed, text = "/" + draw_name(rng) + "1", "/" + draw_name(rng) + "2", draw_text(rng)
+    group, user = rng.sample(range(100, 60_000), 2)
+    for path, mode in ((folder, 0o777), (closed, 0o755)):
+        process.mkdir(path)
+        process.chmod(path, mode)
+    other = process.fork()
+    other.call("setgid", group)
+    other.call("setuid", user)
+    other.fails("EACCES").open(f"{closed}/{draw_name(rng)}", RDWR | CREAT)
+    check(expected=[], seen=process.names(closed), what="the names in a directory where others may make none")
+    fd = other.open(f"{folder}/own", RDWR | CREAT, 0)
+    other.write(fd, text)
+    check(expected=text, seen=other.pread(fd, 100, 0), what="what its maker reads of a new file without any permissions")
+    seen = process.stat(f"{folder}/own")
+    check(expected=(user, group, 0), seen=(seen.owner, seen.group, seen.mode & 0o7777), what="user, group and mode of that file")
+    other.fails("EACCES").open(f"{folder}/own", RDONLY | CREAT)
+    for rights in range(0, 8, 2):
+        path = f"{folder}/{rights}"
+        process.write(process.open(path, WRONLY | CREAT), text)
+        process.chmod(path, 0o600 | rights)
+        needs = {RDONLY: 4, WRONLY: 2, RDWR: 6, NEITHER: 6, RDONLY | TRUNC: 6}
+        for flags in sorted(needs):  # O_TRUNC comes last
+            (other if needs[flags] & rights == needs[flags] else other.fails("EACCES")).open(path, flags)
+        check(expected=0 if rights == 6 else len(text), seen=process.stat(path).size,
+              what=f"the size of a file of mode {0o600 | rights:#o} that others opened, or couldn't, with O_TRUNC at last")
 
 
 @item("B1", points=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 
@@ -10,7 +11,7 @@ from grading.grader.rubric import item
 from grading.judge.check import check, check_that
 from grading.tests.b.guest import PROCESS, Guest
 from grading.tests.b.process import Process
-from grading.tests.b.structures import FD_CLOEXEC, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL
+from grading.tests.b.structures import FD_CLOEXEC, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, error_name
 from grading.tests.b.test_b1_data import CREATE, draw_seed
 from grading.tests.b.test_b1_opening import draw_name, draw_text
 
@@ -18,6 +19,7 @@ pytestmark = stands_on(PROCESS)
 
 FIRST = 3  # 0, 1 and 2 are the console
 LIMIT = 1024
+FAILURES = 6  # allocations that fail, one after the other
 CUR = os.SEEK_CUR
 LOWEST_HINT = "a new descriptor is the lowest number that isn't in use"
 
@@ -80,6 +82,9 @@ def test_growth_up_to_the_limit(process: Process, rng: random.Random) -> None:
           what=f"dup() calls that succeed when {LIMIT} descriptors are in use")
     process.fails("EMFILE").dup(0)
     process.fails("EMFILE").open(names[0])
+    process.fails("EMFILE").open(names[0] + "-new", CREATE)
+    check(expected=False, seen=process.exists(names[0] + "-new"), what="whether an open() that failed with EMFILE has made its file",
+          hint="open() asks next_fd(), which descriptors are in use, before it makes anything")
     process.fails("EMFILE").call("pipe", ">8")
     process.fails("EMFILE").fcntl(0, F_DUPFD, rng.randrange(LIMIT))
     border = FIRST + 2 + middle
@@ -96,6 +101,28 @@ def test_growth_up_to_the_limit(process: Process, rng: random.Random) -> None:
           what="the descriptor from open() after all but the first three were closed")
     check(expected=texts[1], seen=process.read(FIRST, 100), what="what it reads")
     process.fails("EBADF").close(LIMIT - 1)
+
+
+@item("B2", points=1)
+def test_growth_without_memory(guest: Guest, rng: random.Random) -> None:
+    """Where no memory is left for a larger table, dup2() says ENOMEM, and the table stays as it was."""
+    parent, command = guest.process(), guest.machine.channel.command
+    high = rng.randrange(600, LIMIT)  # that large a table takes frames of its own
+    results = []
+    for failing in range(1, FAILURES):
+        process = parent.fork()
+        process.dup2(1, 1)  # touches the memory of its own that a call takes
+        command(f"fail allocation {failing}")
+        results.append(process.attempt().dup2(1, high))
+        command("fail allocation 0")
+        if results[-1] != high:
+            check(expected="ENOMEM", seen=error_name(-results[-1]), what=f"the error of dup2(1, {high}) where allocation {failing} fails")
+            process.fails("EBADF").fcntl(high, F_GETFD)
+            check(expected=high, seen=process.dup2(1, high), what=f"the result of dup2(1, {high}) after it had failed")
+        process.exit()
+        parent.reap(process)
+    check_that(-errno.ENOMEM in results, expected="ENOMEM at least once", seen=results,
+               what=f"results of dup2(1, {high}) where one of the first {FAILURES - 1} allocations fails, and the table has to grow")
 
 
 @item("B2", points=2)
@@ -221,7 +248,8 @@ def test_close_on_exec_belongs_to_the_descriptor(process: Process, rng: random.R
         for fd in rng.sample(sorted(flags), min(2, len(flags))):
             check(expected=flags[fd], seen=process.fcntl(fd, F_GETFD), what=f"the close-on-exec flag of {fd} after {kind}")
     for flag in (0, 1):  # one of each at least, whatever was drawn
-        flags[process.open(name, os.O_RDONLY | flag * os.O_CLOEXEC)] = flag
+        fd = process.open(name, os.O_RDONLY | flag * os.O_CLOEXEC)
+        process.fcntl(fd, F_SETFD, flags.setdefault(fd, 1 - flag))
     child = process.fork()
     for who, whose in ((child, "in the child of fork()"), (process, "in the parent after fork()")):
         seen = {fd: who.fcntl(fd, F_GETFD) for fd in flags}

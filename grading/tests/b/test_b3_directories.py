@@ -154,6 +154,10 @@ def test_errors_of_reading_directories(process: Process, rng: random.Random) -> 
     file = process.open("/" + draw_name(rng), CREATE)
     process.fails("ENOTDIR").getdents(file)
     process.fails("ENOTDIR").getdents(process.pipe()[0])
+    process.close(process.open("/file", CREATE))
+    walked = process.puppets.machine.channel.command("walk /file")
+    check(expected=(0, 1), seen=(walked.number("directories"), walked.number("errors")), what="directories that `walk` opens at a file, and errors",
+          hint="opendir() opens directories alone")
     fd = process.open(folder, DIRECTORY)
     process.fails("EINVAL").getdents(fd, rng.randint(0, 20))
     process.fails("EFAULT").call("getdents64", fd, 16, 2048)

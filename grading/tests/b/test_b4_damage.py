@@ -12,8 +12,9 @@ import pytest
 
 from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
-from grading.judge.check import check, check_that
+from grading.judge.check import check
 from grading.judge.ext2_images import Image
+from grading.machine.qemu import DataDisk
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, check_tree, patched
 from grading.tests.b.guest import EXT2_ROOT, PROCESS, Boot, Guest, on_disk, on_tmpfs
@@ -24,7 +25,7 @@ from grading.tests.b.test_b3_directories import DIRECTORY
 
 pytestmark = stands_on(PROCESS, EXT2_ROOT)
 
-DAMAGE = (errno.EUCLEAN, errno.EIO)
+SECTOR = 512
 
 
 def digest_of(path: os.PathLike[str]) -> str:
@@ -94,48 +95,47 @@ LIES = [
     ("s_inodes_count", (-1, 1, 8)), ("s_r_blocks_count", (0xFFFFFFFF, 1 << 20)),
     ("s_first_data_block", (0, 2, 0xFFFFFFFF)), ("s_rev_level", (2, 99)), ("s_magic", (0, 0xEF54)),
 ]  # fmt: skip
+NOT_EXT2 = ("s_rev_level", "s_magic")  # where these lie it may be anything
 
 
 @item("B4", points=3)
 def test_superblocks_that_lie(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
-    """Sizes and counts that contradict each other are found before they are used: EUCLEAN or EINVAL, and nothing is written."""
+    """Sizes and counts that contradict each other are found before they are used: EUCLEAN, or EINVAL if it is no ext2; nothing is written."""
     image = make_image("writable")
-    disks, told = [], []
-    for number, (field, values) in enumerate(LIES):
-        disk = image.path.with_name(f"lie-{number}.img")
-        shutil.copy(image.path, disk)
-        with patched(disk) as layout:
-            value = rng.choice(values)
-            value += layout.superblock(field) if abs(value) in NEAR else 0
-            told.append(f"{field} = {value:#x} instead of {layout.superblock(field):#x}")
-            layout.set_superblock(field, value)
-        disks.append(disk)
-    disks.append(image.path.with_name("short.img"))
-    shutil.copy(image.path, disks[-1])
-    os.truncate(disks[-1], image.path.stat().st_size - rng.randrange(1, 64) * 1024)
-    told.append("that it is longer than the disk")
-    before = [digest_of(disk) for disk in disks]
-    guest = on_tmpfs(boot, disks)
+    short = image.path.with_name("short.img")
+    shutil.copy(image.path, short)
+    os.truncate(short, image.path.stat().st_size - rng.randrange(1, 64) * 1024)
+    guest = on_tmpfs(boot, [image.path, short])
     guest.machine.channel.command("mkdir /m")
-    for number, lie in enumerate(told):
-        seen = try_mount(guest, f"vd{'abcdefghijklmnop'[number]}")
-        check_that(seen in ("EUCLEAN", "EINVAL"), expected="EUCLEAN or EINVAL", seen=seen,
-                   what=f"mounting an ext2 whose superblock says {lie}",
-                   hint="check every number of the superblock before anything is computed from it")
-    with guest.machine.stopped():
-        for number, disk in enumerate(disks):
-            check(expected=before[number], seen=digest_of(disk),
-                  what=f"the SHA-256 of the disk whose superblock says {told[number]}")
-    check_accepted(boot, image)
+
+    def check_refused(device: str, disk: Path, error: str, lie: str) -> None:
+        before = digest_of(disk)
+        check(expected=error, seen=try_mount(guest, device), what=f"mounting an ext2 whose superblock says {lie}",
+              hint="check every number of the superblock before anything is computed from it")
+        check(expected=before, seen=digest_of(disk), what=f"the SHA-256 of the disk whose superblock says {lie}")
+
+    check_refused("vdb", short, "EUCLEAN", "that it is longer than the disk")
+    right = image.path.read_bytes()
+    for field, value in rng.sample(lies := [(field, value) for field, values in LIES for value in values], len(lies)):
+        with patched(image.path) as layout:
+            told = layout.superblock(field)
+            wrong = value + (told if abs(value) in NEAR else 0)
+            layout.set_superblock(field, wrong)
+        check_refused("vda", image.path, "EINVAL" if field in NOT_EXT2 else "EUCLEAN", f"{field} = {wrong:#x} instead of {told:#x}")
+        with image.path.open("r+b") as file:
+            file.write(right[: 4 * PAGE])
+    check(expected="success", seen=try_mount(guest, "vda", " ro"), what="mounting the disk when its superblock is right again")
 
 
-# What no entry of a directory may say, as a field's offset and a value.
+# What no entry of a directory may say, as a field's offset and a value; None: slightly more than may be.
 RECORD_LENGTH, INODE, NAME_LENGTH = 4, 0, 6
 ENTRY_FIELDS = {RECORD_LENGTH: ("record length", 2), INODE: ("inode", 4), NAME_LENGTH: ("name length", 1)}  # bytes of each
+ENTRY_LIES = [(RECORD_LENGTH, 0), (RECORD_LENGTH, 4), (RECORD_LENGTH, 7), (RECORD_LENGTH, 5000), (RECORD_LENGTH, None), (NAME_LENGTH, 255),
+              (NAME_LENGTH, None), (INODE, 0xFFFFFFFF), (INODE, None)]  # fmt: skip
 
 
 def damage_entry(layout: Layout, rng: random.Random, directory: int, field: int, value: int | None) -> str:
-    """Makes an entry of a directory lie; a value of None is slightly more than may be. In words.
+    """Makes an entry of a directory lie. In words.
 
     A name that is longer than its record goes on with letters and ends in the next entry's inode number: nothing but the
     length says that it is none.
@@ -150,54 +150,89 @@ def damage_entry(layout: Layout, rng: random.Random, directory: int, field: int,
         for position in range(entry.position + 8 + len(entry.name), entry.position + entry.length):
             layout.put(position, 1, ord("x"))
     elif value is None:
-        value = entry.length + 2
+        value = entry.length + 2 if field == RECORD_LENGTH else layout.inodes + 1
     name, size = ENTRY_FIELDS[field]
     layout.put(entry.position + field, size, value)
     return f"entry {entry.name[:20]!r}: {name} {value}"
 
 
+@item("B4", points=2)
+def test_damaged_entries_are_found(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """Whatever an entry of a directory says that can't be gives EUCLEAN before anybody uses it; other directories can be read."""
+    image = make_image("folders")
+    folders = sorted(path for path, entry in image.manifest.items() if entry.kind == "directory" and path not in ("/", "/lost+found"))
+    rng.shuffle(folders)
+    with patched(image.path) as layout:
+        damage = {folder: damage_entry(layout, rng, image.manifest[folder].inode, *lie) for folder, lie in zip(folders, ENTRY_LIES)}
+    process = on_disk(boot, image.path, options="ro").process()
+    for folder, what in damage.items():
+        answer = process.puppets.ask(process.pid, "list", process.open(folder, DIRECTORY), 2048)
+        check(expected="EUCLEAN", seen=error_name(answer.errno) if answer.errno else "success",
+              what=f"the error of reading a directory with a damaged entry ({what})",
+              hint="entry_at() and next_entry() check an entry before anybody looks at it")
+        result = process.attempt().lstat(f"{folder}/missing")
+        check(expected="EUCLEAN", seen=error_name(-result) if isinstance(result, int) else "success",
+              what=f"looking for a name in that directory ({what})", hint="find_entry() checks each entry before it compares its name")
+    check_tree(process, image.path, image.manifest, only=folders[len(ENTRY_LIES) :])
+
+
 @item("B4", points=3)
 def test_damage_is_found(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
-    """Pointers, entries and inode numbers that lead nowhere give EUCLEAN, and everything else can still be read."""
+    """Pointers that lead nowhere give EUCLEAN, and everything else can still be read."""
     image = make_image("plain")
     manifest = image.manifest
     blocks = image.facts.blocks
     with patched(image.path) as layout:
-        folders = [path for path, entry in manifest.items() if entry.kind == "directory" and path not in ("/", "/lost+found")
-                   and sum(other.startswith(path + "/") for other in manifest) > 6]  # fmt: skip
-        broken = rng.sample([path for path in folders if not any(other.startswith(path + "/") for other in folders)], 2)
-        inside = tuple(path + "/" for path in broken)
-        large = [path for path, entry in manifest.items() if entry.kind == "file" and entry.links == 1 and entry.size >= 13 * 1024
-                 and not path.startswith(inside)]  # fmt: skip
+        large = [path for path, entry in manifest.items() if entry.kind == "file" and entry.links == 1 and entry.size >= 13 * 1024]
         direct, indirect = rng.sample(large, 2)
         wrong = rng.choice((0xFFFFFFFF, blocks, blocks + rng.randrange(1000), 1 << 31))
         layout.set_inode(manifest[direct].inode, "i_block[0]", wrong)
         layout.set_inode(manifest[direct].inode, "i_block[9]", 1)  # the superblock's own
         layout.set_inode(manifest[indirect].inode, "i_block[12]", rng.choice((0xFFFFFFFF, blocks, 1 << 30)))
-        lies = [rng.choice(((RECORD_LENGTH, 0), (RECORD_LENGTH, 7), (RECORD_LENGTH, 5000), (RECORD_LENGTH, None),
-                            (NAME_LENGTH, 255), (INODE, 0xFFFFFFFF), (INODE, layout.inodes + 1))), (NAME_LENGTH, None)]  # fmt: skip
-        damage = {folder: damage_entry(layout, rng, manifest[folder].inode, *lie) for folder, lie in zip(broken, lies, strict=True)}
     process = on_disk(boot, image.path, options="ro").process()
     for path, at, part in ((direct, rng.randrange(1024), "a direct pointer beyond the disk"),
                            (direct, 9 * 1024 + rng.randrange(1024), "a direct pointer to the superblock"),
                            (indirect, 12 * 1024 + rng.randrange(1024), "a pointer to an indirect block beyond the disk")):
         fd = process.open(path)
         result = process.attempt().read_into(fd, process.buffer(PAGE), 10, at)
-        check_that(-result in DAMAGE, expected="EUCLEAN", seen=error_name(-result) if result < 0 else f"{result} bytes",
-                   what=f"pread() through {part}", hint="check each pointer with Ext2FileSystem::is_data_block()")
+        check(expected="EUCLEAN", seen=error_name(-result) if result < 0 else f"{result} bytes",
+              what=f"pread() through {part}", hint="check each pointer with Ext2FileSystem::is_data_block()")
         process.close(fd)
     fd = process.open(direct)
     check(expected=100, seen=len(process.pread(fd, 100, PAGE)),
           what="bytes read from a page of the same file whose pointers are right")
-    for folder, what in damage.items():
-        fd = process.open(folder, DIRECTORY)
-        answer = process.puppets.ask(process.pid, "list", fd, 2048)
-        check_that(answer.errno in DAMAGE, expected="EUCLEAN", seen=answer.words,
-                   what=f"reading a directory with a damaged entry ({what})",
-                   hint="entry_at() and next_entry() check an entry before anybody looks at it")
-        result = process.attempt().lstat(f"{folder}/missing")
-        check_that(isinstance(result, int) and -result in (*DAMAGE, errno.ENOENT), expected="EUCLEAN or ENOENT", seen=result,
-                   what="a lookup in that directory")
-    healthy = [path for path in manifest if not path.startswith((*broken, direct, indirect)) and manifest[path].kind == "file"]
+    healthy = [path for path in manifest if path not in (direct, indirect) and manifest[path].kind == "file"]
     for path in rng.sample(healthy, 5):
         check(expected=manifest[path].size, seen=process.stat(path).size, what=f"the size of {path!r}, which isn't damaged")
+
+
+@item("B4", points=2)
+def test_a_disk_that_fails(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """What the disk can't read is EIO, neither a hole nor a missing name; close() tells what it couldn't write; files stay as they were."""
+    image = make_image("folders", block_size=2048)
+    layout = Layout(image.path.read_bytes())
+    folder, far = str(image.facts.notes["directory"]), str(image.facts.notes["file"])
+    near = rng.choice([path for path, entry in image.manifest.items() if entry.kind == "file" and entry.size and path != far])
+    blocks = {path: layout.data_blocks(image.manifest[path].inode) for path in (folder, near)}
+    bad = layout.inode(image.manifest[far].inode, "i_block[12]"), blocks[folder][2][1]  # the pages before them can be read
+    errors = [f"event=none,iotype=read,sector={block * 2048 // SECTOR}" for block in bad]
+    errors.append(f"event=none,iotype=write,sector={blocks[near][0][1] * 2048 // SECTOR}")
+    guest = on_disk(boot, DataDisk(image.path, errors=tuple(errors)))  # type: ignore[arg-type]
+    process = guest.process()
+    failing, fd = process.fails("EIO"), process.open(far, os.O_RDWR)
+    failing.pread(fd, 10, 13 * 2048 + rng.randrange(1000))
+    for index in (14, 400):
+        failing.pwrite(fd, b"x", index * 2048)
+    check(expected=(image.manifest[far].size, image.manifest[far].sectors), seen=((seen := process.fstat(fd)).size, seen.sectors),
+          what="size and sectors of a file whose pointers the disk couldn't read, after a write")
+    check(expected=100, seen=len(process.pread(fd, 100, 9 * 2048)), what="bytes read through a direct pointer")
+    answer = process.puppets.ask(process.pid, "list", process.open(folder, DIRECTORY), 2048)
+    check(expected="EIO", seen=error_name(answer.errno) if answer.errno else "success", what="the error of reading a directory whose third block can't be read")
+    failing.stat(f"{folder}/{draw_name(rng)}-missing")
+    for descriptors in (1, 2):
+        fds = [process.open(near, os.O_RDWR) for _ in range(descriptors)]
+        process.pwrite(fds[0], draw_name(rng).encode(), rng.randrange(1000))
+        check(expected="EIO", seen=guest.machine.channel.try_command("sync").errno, what="the error of `sync`, where the disk doesn't take a file's bytes")
+        failing.close(fds[0])
+        for fd in fds[1:]:
+            process.close(fd)

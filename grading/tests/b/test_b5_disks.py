@@ -9,6 +9,7 @@ from grading.grader.foundations import stands_on
 from grading.grader.rubric import item
 from grading.judge import ext2_judge
 from grading.judge.check import check, check_that
+from grading.machine.qemu import DataDisk
 from grading.machine.stream import stream
 from grading.tests.b.conftest import MakeImage
 from grading.tests.b.disk_tools import Layout, Model, check_tree
@@ -196,3 +197,23 @@ def test_mounting_leaks_nothing(boot: Boot, make_image: MakeImage, rng: random.R
                hint="the mount, its root and what it covered lose their references when it goes")
     process.umount("/dev")  # EBUSY if one of those mounts still holds the place where its disk was found
     guest.check_disk(disk=1)
+
+
+@item("B5", points=1)
+def test_the_last_write_fails(boot: Boot, make_image: MakeImage, rng: random.Random) -> None:
+    """Where the disk doesn't take what is left to write, umount() says EIO, and the mount is gone all the same."""
+    image = make_image("writable", block_size=4096)
+    path, entry = rng.choice([(path, entry) for path, entry in image.manifest.items() if entry.kind == "file" and entry.size >= 4096])
+    sector = Layout(image.path.read_bytes()).data_blocks(entry.inode)[0][1] * 8
+    guest = on_tmpfs(boot, [DataDisk(image.path, errors=(f"event=none,iotype=write,sector={sector}",))])  # type: ignore[list-item]
+    process = guest.process()
+    process.mkdir("/m")
+    before = guest.mounts()
+    process.mount("/dev/vda", "/m")
+    fd = process.open(f"/m{path}", os.O_RDWR)
+    process.pwrite(fd, rng.randbytes(50), rng.randrange(4000))
+    process.attempt().close(fd)  # EIO if it was tried by then
+    process.fails("EIO").umount("/m")
+    check(expected=before, seen=guest.mounts(), what="the mount table after umount() failed to write")
+    check(expected=[], seen=process.names("/m"), what="the names in /m")
+    process.rmdir("/m")

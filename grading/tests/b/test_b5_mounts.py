@@ -197,6 +197,7 @@ def test_who_keeps_a_mount_busy(guest: Guest, rng: random.Random) -> None:
             process.close(fd)
     for path in (f"{folder}/{name}", f"{folder}/file", f"{folder}/nothing"):  # names that the cache knows keep nobody busy
         process.exists(path)
+    guest.machine.channel.command(f"ls {folder}")  # nor does a directory that was opened and closed
     process.umount(folder)
     check(expected=[], seen=process.names(folder), what=f"the names in {folder} after umount()")
 
@@ -232,6 +233,9 @@ def test_errors_of_mounting(boot: Boot, make_image: MakeImage, rng: random.Rando
     process.fails("EBUSY").rmdir(folder)
     process.umount(folder)
     process.chdir(folder)
+    process.mount("none", folder, "tmpfs")
+    process.fails("EBUSY").mount("none", ".", "tmpfs")  # the directory below
+    process.umount(folder)
     process.rmdir(folder)
     process.fails("ENOENT").mount("none", ".", "tmpfs")
     process.fails("ENOENT").mount("/dev/vda", ".")
