@@ -30,11 +30,11 @@ Result<FdTable*> copy_fd_table(FdTable& table);
 /// Closes all descriptors and frees the table. May sleep.
 void destroy_fd_table(FdTable* table);
 
-/// The lowest free descriptor that is at least `lowest`, now for `file`. EMFILE when all up to
-/// kMaxFds are taken, EINVAL for a `lowest` below 0 or not below kMaxFds, ENOMEM.
+/// The lowest free descriptor that is at least `lowest` (in [0, kMaxFds)), now for `file`. EMFILE when all up to
+/// kMaxFds are taken, ENOMEM.
 Result<int> allocate_fd(FdTable& table, RefPtr<File> file, bool close_on_exec, int lowest = 0);
-/// dup2: makes `fd` refer to `file`; what it referred to before is closed. For whoever looks that is one step.
-/// EBADF outside [0, kMaxFds), ENOMEM. May sleep.
+/// dup2: makes `fd`, in [0, kMaxFds), refer to `file`; what it referred to before is closed. For whoever looks
+/// that is one step. ENOMEM. May sleep.
 Result<void> replace_fd(FdTable& table, int fd, RefPtr<File> file, bool close_on_exec);
 /// The open file, with a reference. EBADF.
 Result<RefPtr<File>> get_file_by_fd(FdTable& table, int fd);

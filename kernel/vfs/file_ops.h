@@ -3,7 +3,8 @@
 // Locks: all may sleep and are called with no locks held. vfs_read(), vfs_write() and vfs_seek() hold
 // the file's position_lock from reading the position to storing it, so that threads which share an
 // open file never get the same bytes twice; a pipe or terminal has no position and takes none. Data
-// is moved by Inode::read() and write(), which lock what they need.
+// is moved by Inode::read() and write(), which lock what they need. Callers have looked whether the file is
+// open for what they want of it.
 // Source: POSIX.1-2017, "open", "read", "write", "lseek", "close".
 #pragma once
 
@@ -28,17 +29,15 @@ enum class Whence : uint32_t { kSet = 0, kCurrent = 1, kEnd = 2 };
 Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path, uint32_t flags,
                               uint16_t permissions);
 
-/// Reads at the position and moves it by what was read; bytes, 0 at the end. EBADF (not open for
-/// reading), EISDIR, and what the inode gives.
+/// Reads at the position and moves it by what was read; bytes, 0 at the end. EISDIR, and what the inode gives.
 Result<uint64_t> vfs_read(File& file, IoBuffer& buffer);
-/// Writes at the position, with O_APPEND at the end, and moves it. EBADF, and what the inode gives.
+/// Writes at the position, with O_APPEND at the end, and moves it. What the inode gives.
 Result<uint64_t> vfs_write(File& file, IoBuffer& buffer);
 /// The same at an offset, the position untouched: pread, pwrite. ESPIPE if the file has no positions.
 Result<uint64_t> vfs_read_at(File& file, IoBuffer& buffer, uint64_t offset);
 Result<uint64_t> vfs_write_at(File& file, IoBuffer& buffer, uint64_t offset);
 
-/// Moves the position; the new one. Beyond the end is fine. EINVAL (below 0, beyond Inode::max_size(),
-/// an unknown whence), ESPIPE, EBADF (O_PATH).
+/// Moves the position; the new one. Beyond the end is fine. EINVAL (below 0, beyond Inode::max_size()), ESPIPE.
 Result<uint64_t> vfs_seek(File& file, int64_t offset, Whence whence);
 
 /// Gives up one reference; what a failed write-back left to report: EIO.

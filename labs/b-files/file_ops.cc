@@ -96,7 +96,6 @@ Result<RefPtr<File>> vfs_open(const PathContext& context, std::string_view path,
 Result<uint64_t> vfs_read(File& file, IoBuffer& buffer) {
   // BEGIN SOLUTION B1
   // STARTER: return not_implemented("B1");
-  if (!file.readable) return Errno::kEBADF;
   Inode& inode = file.inode();
   if (inode.type == FileType::kDirectory) return Errno::kEISDIR;
   if (!inode.seekable()) return inode.read(file, buffer, 0);
@@ -110,7 +109,6 @@ Result<uint64_t> vfs_read(File& file, IoBuffer& buffer) {
 Result<uint64_t> vfs_write(File& file, IoBuffer& buffer) {
   // BEGIN SOLUTION B1
   // STARTER: return not_implemented("B1");
-  if (!file.writable) return Errno::kEBADF;
   Inode& inode = file.inode();
   uint64_t offset = 0;
   if (!inode.seekable()) return inode.write(file, buffer, offset);
@@ -125,7 +123,6 @@ Result<uint64_t> vfs_write(File& file, IoBuffer& buffer) {
 Result<uint64_t> vfs_read_at(File& file, IoBuffer& buffer, uint64_t offset) {
   // BEGIN SOLUTION B1
   // STARTER: return not_implemented("B1");
-  if (!file.readable) return Errno::kEBADF;
   if (offset > kMaxOffset) return Errno::kEINVAL;
   Inode& inode = file.inode();
   if (inode.type == FileType::kDirectory) return Errno::kEISDIR;
@@ -137,7 +134,6 @@ Result<uint64_t> vfs_read_at(File& file, IoBuffer& buffer, uint64_t offset) {
 Result<uint64_t> vfs_write_at(File& file, IoBuffer& buffer, uint64_t offset) {
   // BEGIN SOLUTION B1
   // STARTER: return not_implemented("B1");
-  if (!file.writable) return Errno::kEBADF;
   if (offset > kMaxOffset) return Errno::kEINVAL;
   Inode& inode = file.inode();
   if (!inode.seekable()) return Errno::kESPIPE;
@@ -148,7 +144,6 @@ Result<uint64_t> vfs_write_at(File& file, IoBuffer& buffer, uint64_t offset) {
 Result<uint64_t> vfs_seek(File& file, int64_t offset, Whence whence) {
   // BEGIN SOLUTION B1
   // STARTER: return not_implemented("B1");
-  if (file.path_only) return Errno::kEBADF;
   if (!file.inode().seekable()) return Errno::kESPIPE;
   MutexGuard guard(file.position_lock);
   uint64_t from;

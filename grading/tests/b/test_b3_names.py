@@ -309,7 +309,7 @@ def test_the_cache_is_bounded(guest: Guest, rng: random.Random) -> None:
 def test_names_without_memory(guest: Guest, rng: random.Random) -> None:
     """Where memory runs out, a name that was made is there and one that wasn't isn't: the cache goes on knowing nothing that is old."""
     process, command = guest.process(), guest.machine.channel.command
-    folder, tail = "/" + draw_name(rng), "n" * 200
+    folder, tail = "/" + draw_name(rng), "n" * 150
     process.mkdir(folder)
     for first in range(0, SHORTAGES * SHORTAGE_NAMES, SHORTAGE_NAMES):
         path = f"'{folder}/#{tail}"

@@ -91,7 +91,7 @@ NEAR = (1, 8)  # values of this size, also below zero, are added to the right on
 LIES = [
     ("s_log_block_size", (7, 22, 31, 32, 0xFFFFFFFF)), ("s_blocks_per_group", (0, 8193, 1 << 31)),
     ("s_inodes_per_group", (0, 8193, 1 << 31)), ("s_blocks_count", (0, 2, 1 << 20, 0xFFFFFFFF)),
-    ("s_inodes_count", (0, 0xFFFFFFFF)), ("s_inode_size", (0, 64, 100, 2048, 0xFFFF)),
+    ("s_inodes_count", (0, 0xFFFFFFFF)), ("s_inode_size", (0, 64, 192, 2048, 0xFFFF)),
     ("s_inodes_count", (-1, 1, 8)), ("s_r_blocks_count", (0xFFFFFFFF, 1 << 20)),
     ("s_first_data_block", (0, 2, 0xFFFFFFFF)), ("s_rev_level", (2, 99)), ("s_magic", (0, 0xEF54)),
 ]  # fmt: skip
