@@ -4,6 +4,7 @@
 
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
+#include "host_threads.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +19,6 @@
 #include "sched/rcu.h"
 #include "special_files/device_file.h"
 #include "time/clock.h"
-#include "vfs/name_memory.h"
 
 namespace cairn {
 
@@ -40,7 +40,9 @@ void comparison_failed(const char* expression, uint64_t left, uint64_t right, co
 
 static const bool verbose = getenv("CAIRN_LOG") != nullptr;
 
-/// There are no readers beside the one thread.
+/// Nobody switches within a reader, so outside of one there is none.
+void rcu_read_lock() { host::unswitched++; }
+void rcu_read_unlock() { host::unswitched--; }
 void call_rcu(RcuHead& head, void (*function)(RcuHead& head)) { function(head); }
 
 void log_line(LogLevel, const char* subsystem, std::string_view text) {
@@ -124,7 +126,6 @@ void balance_dirty_pages() {}
 void flush_soon() {}
 void wake_flusher() {}
 bool shrink_others_by_flusher() { return false; }
-uint32_t max_unused_inodes() { return 4096; }
 
 // ---- There are no users and no devices -------------------------------------------------------------
 
@@ -133,8 +134,10 @@ uint64_t copy_some_from_user(void*, VirtAddr, uint64_t) { return 0; }
 uint64_t copy_present_from_user(void*, VirtAddr, uint64_t) { return 0; }
 
 uint64_t FileSystem::number_for(const BlockDevice*) { return 1; }
-File::~File() = default;  // nobody opens one
-Result<void> Inode::on_open(File&) { return Errno::kENXIO; }
+Result<void> Inode::on_open(File&) {
+  bool stored = type == FileType::kRegular || type == FileType::kDirectory;
+  return stored ? Errno::kOk : Errno::kENXIO;
+}
 void Inode::on_close(File&) {}
 Result<uint64_t> Inode::read(File&, IoBuffer&, uint64_t) { return Errno::kENXIO; }
 Result<uint64_t> Inode::write(File&, IoBuffer&, uint64_t&) { return Errno::kENXIO; }
@@ -142,10 +145,20 @@ Result<int64_t> Inode::control(File&, uint64_t, uint64_t) { return Errno::kENOTT
 uint32_t Inode::poll(File&, WaitQueue**) { return 0; }
 bool Inode::seekable() const { return true; }
 
-// ---- The disk ------------------------------------------------------------------------------------
+// ---- Disks ---------------------------------------------------------------------------------------
 
-HostDisk::HostDisk(uint8_t* bytes, uint64_t size)
-    : BlockDevice("host", size / kSectorSize, false), bytes_(bytes) {}
+static HostDisk* first_disk = nullptr;
+
+HostDisk::HostDisk(uint8_t* bytes, uint64_t size, const char* name)
+    : BlockDevice(name, size / kSectorSize, false), bytes_(bytes), next_(first_disk) {
+  first_disk = this;
+}
+
+BlockDevice* find_block_device(std::string_view name) {
+  HostDisk* disk = first_disk;
+  while (disk != nullptr && disk->name() != name) disk = disk->next();
+  return disk;
+}
 
 void HostDisk::log_writes(const char* name) {
   log_ = fopen(name, "wb");
@@ -159,7 +172,28 @@ void HostDisk::log_write(uint64_t first, uint64_t size) {
   if (!written) panic("the log can't be written");
 }
 
+void HostDisk::serve() {
+  host::serve([this] {
+    while (true) {
+      work_.wait_until([this] { return !waiting_.empty(); });
+      BlockRequest* request = waiting_.pop_front();
+      // Not in order: the others go around.
+      for (uint64_t turns = host::random_below(4); turns > 0 && !waiting_.empty(); turns--) {
+        waiting_.push_back(*request);
+        request = waiting_.pop_front();
+      }
+      carry_out(*request);
+    }
+  });
+}
+
 void HostDisk::start(BlockRequest& request) {
+  if (!host::threads_run()) return carry_out(request);
+  waiting_.push_back(request);
+  work_.wake_all();
+}
+
+void HostDisk::carry_out(BlockRequest& request) {
   if (fail_after_ != 0 && --fail_after_ == 0) return complete(request, Errno::kEIO);
   uint8_t* at = bytes_ + request.disk_first.value * kSectorSize;
   for (uint32_t i = 0; i < request.segment_count; i++) {

@@ -1,5 +1,6 @@
 """Parts of the kernel as programs of the host (grading/fuzz), under AddressSanitizer and UBSan. ELF: files that libFuzzer makes
-up. ext2: disks that it makes up, random operations beside a model of what files should be, and the power going after any write of theirs.
+up. ext2: disks that it makes up, random operations beside a model of what files should be, and the power going after any write of
+theirs; threads that change the same few files at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import pytest
 from grading.judge import ext2_judge
 from grading.suite.disks import mke2fs
 from grading.suite.rubric_runs import one_at_a_time
-from grading.suite.samples import ALL_FUZZED_DISKS, ALL_FUZZED_ELF_FILES, FUZZED_DISKS, FUZZED_ELF_FILES, STRESS_CUTS
+from grading.suite.samples import (ALL_FUZZED_DISKS, ALL_FUZZED_ELF_FILES, ALL_THREAD_ROUNDS, FUZZED_DISKS, FUZZED_ELF_FILES,
+                                   STRESS_CUTS, THREAD_ROUNDS)
 from grading.tests.c.elf_files import Program, exit_with, small, with_programs
 from grading.tests.c.hostile import Hostile, all_hostile
 
@@ -104,6 +106,17 @@ def test_random_operations_and_cuts(programs: Path, seed: int, tmp_path: Path, b
         cut.write_bytes(bytes(offset) + state)
         assert ext2_judge.repair(cut, offset) == []
         ext2_judge.check_clean(cut, offset)
+
+
+@pytest.mark.parametrize("block_size", [1024, 4096])
+def test_threads_at_once(programs: Path, seed: int, tmp_path: Path, block_size: int, request: pytest.FixtureRequest) -> None:
+    """Some order of their calls explains what the threads saw. The same seed switches between them at the same places."""
+    disks = [make_disk(tmp_path / name, 32 << 20, block_size) for name in ("first", "second")]
+    rounds = ALL_THREAD_ROUNDS if request.config.getoption("--all") else THREAD_ROUNDS
+    said = run([programs / "stress_threads", *disks, seed, rounds], tmp_path, BACKSTOP_S * rounds / THREAD_ROUNDS)
+    assert said.endswith(f"{rounds} rounds\n"), said[-1000:]
+    for disk in disks:
+        ext2_judge.check_clean(disk)
 
 
 def read_log(path: Path) -> list[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-// On the host: with one thread, a lock that is taken twice, or out of order, is a deadlock.
+// On the host: a lock that is taken out of order is refused, one that is held is waited for.
 #pragma once
 
 #include "sched/mutex.h"
@@ -11,39 +11,54 @@ class CAPABILITY("shared mutex") SharedMutex {
   SharedMutex(const SharedMutex&) = delete;
   SharedMutex& operator=(const SharedMutex&) = delete;
   void lock() ACQUIRE() {
-    ASSERT(holders_ == 0);
+    host::may_switch();
     take_rank(rank_);
-    holders_ = -1;
+    take();
   }
   /// The rank is held already.
   void lock_beside() ACQUIRE() {
-    ASSERT(holders_ == 0);
+    host::may_switch();
+    take();
     beside_ = true;
-    holders_ = -1;
   }
   void unlock() RELEASE() {
-    ASSERT(holders_ == -1);
+    ASSERT(held_exclusively_by_me());
     if (!beside_) leave_rank(rank_);
     beside_ = false;
     holders_ = 0;
+    leave();
   }
   void lock_shared() ACQUIRE_SHARED() {
-    ASSERT(holders_ >= 0);
+    host::may_switch();
     take_rank(rank_);
+    while (holders_ < 0) host::wait_for_change(leaves_, leaves_, name_);
     holders_++;
   }
   void unlock_shared() RELEASE_SHARED() {
     ASSERT(holders_ > 0);
     leave_rank(rank_);
     holders_--;
+    leave();
   }
-  bool held_exclusively_by_me() const { return holders_ == -1; }
+  bool held_exclusively_by_me() const { return holders_ == -1 && owner_ == host::running_thread(); }
 
  private:
+  void take() {
+    while (holders_ != 0) host::wait_for_change(leaves_, leaves_, name_);
+    holders_ = -1;
+    owner_ = host::running_thread();
+  }
+  void leave() {
+    leaves_++;
+    host::may_switch();
+  }
+
   const char* name_;
   LockRank rank_;
   int holders_ = 0;
   bool beside_ = false;
+  uint64_t owner_ = 0;
+  uint64_t leaves_ = 0;
 };
 
 class SCOPED_CAPABILITY ExclusiveGuard {

@@ -1,10 +1,12 @@
-// On the host: with one thread, a lock that is taken twice is a deadlock.
+// On the host: nobody switches to another thread while a spinlock is held, so one that is taken twice is a
+// deadlock.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
 #include "arch/percpu.h"
+#include "host_threads.h"
 #include "lib/assert.h"
 #include "sync/annotations.h"
 #include "sync/lock_order.h"
@@ -17,10 +19,16 @@ class CAPABILITY("spinlock") Spinlock {
   Spinlock(const Spinlock&) = delete;
   Spinlock& operator=(const Spinlock&) = delete;
   void lock() ACQUIRE() {
+    host::may_switch();
     ASSERT(!held_);
     held_ = true;
+    host::unswitched++;
   }
-  void unlock() RELEASE() { held_ = false; }
+  void unlock() RELEASE() {
+    held_ = false;
+    host::unswitched--;
+    host::may_switch();
+  }
 
  private:
   const char* name_;
