@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 SUITE = Path(__file__).resolve().parent
-TESTS = ("test_power_cut.py", "test_fuzz.py", "test_damaged_images.py", "test_disk_errors.py", "test_large_directory.py")
+TESTS = ("test_power_cut.py", "test_fuzz.py", "test_damaged_images.py", "test_disk_errors.py", "test_large_directory.py", "test_races.py")
 
 
 def main() -> int:
