@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { kPageSize = 4096 };
@@ -55,6 +56,19 @@ static inline int wait_for(pid_t pid) {
   int status = 0;
   if (waitpid(pid, &status, 0) != pid) die("waitpid");
   return status;
+}
+
+// Sleeps that long, whatever signals come.
+static inline void sleep_ms(long ms) {
+  struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+  while (nanosleep(&time, &time) != 0 && errno == EINTR) continue;
+}
+
+// Since some moment.
+static inline long now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 // The time stamp counter. Under QEMU's `-icount shift=0` a tick is one instruction.

@@ -40,10 +40,6 @@ static void call_for(long ms) {
   }
   close(file);
 }
-static void nap(long ms) {
-  struct timespec time = {0, ms * 1000000};
-  while (nanosleep(&time, &time) != 0) continue;
-}
 // Between what is sure and what a busy machine may add.
 static int about(long ms, long wanted) { return ms >= wanted - 25 && ms <= 2 * wanted + 100; }
 
@@ -61,7 +57,7 @@ static void usage(void) {
   say("calls: clocks %d\n",
       clock_ms(CLOCK_THREAD_CPUTIME_ID) >= 300 && clock_ms(CLOCK_PROCESS_CPUTIME_ID) >= 300);
   long before = used_ms(RUSAGE_SELF);
-  nap(200);
+  sleep_ms(200);
   say("calls: sleep costs nothing: %d\n", used_ms(RUSAGE_SELF) - before < 100);
   long system = ms_of(self.ru_stime);
   call_for(300);
@@ -130,7 +126,7 @@ static void timer(const char* what, int which, int signal) {
   struct itimerval value = {{0, 50000}, {0, 100000}}, off = {{0, 0}, {0, 0}}, now;
   catch (signal);
   setitimer(which, &value, NULL);
-  nap(300);
+  sleep_ms(300);
   say("calls: %s: asleep %d\n", what, count);
   long start = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
   while (count == 0) run_for(1);

@@ -239,16 +239,6 @@ static inline void in_child(const char* what, void (*body)(void)) {
   }
 }
 
-static inline void sleep_ms(long ms) {
-  nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
-
-static inline long now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // Pages for pointers that must be refused, in a row: [0], [1] good, [2] not there, [3] read-only,
 // [4] without access, [5] not there.
 static inline char* guarded_pages(void) {

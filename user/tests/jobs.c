@@ -7,17 +7,7 @@
 
 #include "cairn.h"
 
-enum { kMilli = 1000000, kStackStep = 200 * 1024 };
-
-static void sleep_ms(long ms) {
-  struct timespec time = {ms / 1000, ms % 1000 * kMilli};
-  while (nanosleep(&time, &time) != 0) continue;
-}
-static long now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / kMilli;
-}
+enum { kStackStep = 200 * 1024 };
 
 // What waitpid() says of the child: the status, or why there is none.
 static void look(const char* what, pid_t child, int options) {

@@ -8,10 +8,6 @@
 
 #include "cairn.h"
 
-static void sleep_ms(long ms) {
-  struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-  while (nanosleep(&time, &time) != 0) continue;
-}
 #define TRY(...) \
   say("calls: " #__VA_ARGS__ ": %s\n", (long)(__VA_ARGS__) >= 0 ? "yes" : strerror(errno))
 static const char* error_of(long result) { return result >= 0 ? "yes" : strerror(errno); }

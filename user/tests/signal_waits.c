@@ -12,16 +12,6 @@
 
 enum { kMilli = 1000000 };
 
-static void sleep_ms(long ms) {
-  struct timespec time = {ms / 1000, ms % 1000 * kMilli};
-  while (nanosleep(&time, &time) != 0) continue;
-}
-static long now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / kMilli;
-}
-
 static volatile int count;
 static char order[128];
 static void note(int signal, siginfo_t* info, void* context) {

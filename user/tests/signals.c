@@ -10,11 +10,6 @@
 
 #include "cairn.h"
 
-static void sleep_ms(long ms) {
-  struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-  while (nanosleep(&time, &time) != 0) continue;
-}
-
 static volatile int count, last_signal, last_code, last_value;
 static volatile uintptr_t last_address, stack_in_handler;
 static siginfo_t last_info;
