@@ -16,7 +16,7 @@ STRESS_CUTS = 40  # cuts of each log of the program that changes files at random
 LEFT_OUT = (f"Sampled: {MUTANTS} mutants of each lab met the tests that they name up to the first that failed; of each lab one alternative was "
             f"graded, one that is solved in part, and one earlier lab in a later tree; {DAMAGED_DISKS} of {ALL_DAMAGED_DISKS:,} "
             f"damaged disks were mounted; libFuzzer made {FUZZED_DISKS:,} of {ALL_FUZZED_DISKS:,} and "
-             f"{FUZZED_ELF_FILES:,} of {ALL_FUZZED_ELF_FILES:,} ELF files; {PROCESSES:,} of {ALL_PROCESSES:,} processes came and went; "
-             f"threads changed files for {THREAD_ROUNDS} of {ALL_THREAD_ROUNDS:,} rounds; of each recorded workload {CUTS} power "
+            f"{FUZZED_ELF_FILES:,} of {ALL_FUZZED_ELF_FILES:,} ELF files; {PROCESSES:,} of {ALL_PROCESSES:,} processes came and went; "
+            f"threads changed files for {THREAD_ROUNDS} of {ALL_THREAD_ROUNDS:,} rounds; of each recorded workload {CUTS} power "
             f"cuts and {LOST_WRITES} losses of writes were judged, of each on the host {STRESS_CUTS} cuts; of each forgery's tests, of "
             "large images and of damaged headers a few were drawn.")
