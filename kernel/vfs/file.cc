@@ -43,7 +43,6 @@ Result<RefPtr<File>> open_place(const Place& place, uint32_t flags) {
     TRY(place.inode->on_open(*raw));
   }
   raw->place = place;  // only now: a file that was never open isn't closed
-  if (place.inode->type != FileType::kDirectory) raw->directory = place.inode->noted_directory();
   TRY(begin_use(*raw, flags));
   return file;
 }

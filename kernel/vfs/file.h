@@ -28,9 +28,6 @@ struct File final : RefCounted<File>, ObjectKeeper {
 
   // Immutable.
   Place place;  // the inode, kept alive; unlinked or not
-  /// Of what isn't a directory: where it was found. It stays in memory, however short that gets, so that the file's path
-  /// can be told: C libraries ask for their program's (/proc/self/exe). Null: nobody knows.
-  RefPtr<Inode> directory;
   bool readable = false, writable = false;
   bool path_only = false;  // O_PATH: no I/O, only a place
   int use = 0;             // its part of Inode::uses

@@ -54,17 +54,6 @@ void Inode::note_name(const Inode& directory, std::string_view name) {
   call_rcu(*old, [](RcuHead& head) { heap_free(static_cast<NotedName*>(&head)); });
 }
 
-RefPtr<Inode> Inode::noted_directory() const {
-  InodeNumber directory;
-  {
-    RcuReader reader;
-    const NotedName* noted = noted_name.load();
-    if (noted == nullptr) return nullptr;
-    directory = noted->directory;
-  }
-  return file_system.directory_at(directory);
-}
-
 RefPtr<Inode> Inode::try_share(Inode* inode) {
   if (inode == nullptr) return nullptr;
   uint32_t count = inode->references_.load(std::memory_order_relaxed);

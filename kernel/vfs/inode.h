@@ -114,8 +114,6 @@ class Inode : public CacheOwner, private RcuHead {
   std::atomic<NotedName*> noted_name{nullptr};
   /// Out of memory it notes nothing.
   void note_name(const Inode& directory, std::string_view name);
-  /// The directory that it was last noted in, if that is in memory; null if not.
-  RefPtr<Inode> noted_directory() const;
   /// fcntl's locks on it, null for none; vfs/record_locks.cc's, under its lock.
   struct FileLocks* record_locks = nullptr;
 

@@ -57,7 +57,7 @@ Result<Place> step_up(const Place& root, const Place& from);
 Result<size_t> path_of(const PathContext& context, const Place& directory, std::span<char> buffer);
 
 /// The same of any file, by the name that it was last found by; whether it still `is_there`, or was removed. ENOENT
-/// also if it was found by none, or its directory isn't in memory, as that of an open File is (vfs/file.h).
+/// also if it was found by none, or its directory is gone. May sleep.
 Result<size_t> noted_path_of(const PathContext& context, const Place& file, std::span<char> buffer,
                              bool& is_there);
 
