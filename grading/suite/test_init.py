@@ -86,14 +86,22 @@ def test_top_refreshes_and_quits(machine: Machine) -> None:
     assert answer(machine, "echo $?") == "0\n"
 
 
+def wait_for_a_key(machine: Machine, name: str) -> None:
+    """Until the program does nothing else: a change of the window just before would be lost on it."""
+    while not re.search(rf"wait=(input|poll) name={name}$", "\n".join(machine.channel.command("ps").lines), re.MULTILINE):
+        pass
+
+
 def test_programs_follow_the_window(machine: Machine) -> None:
     machine.channel.command("window 24 80")
     key(machine, "seq 100 >count; less count\r", r"^\x1b\[K23\r\n\x1b\[24;0H")
+    wait_for_a_key(machine, "less")
     machine.channel.command("window 10 60")
     machine.console.wait_for(r"^\x1b\[K9\r\n\x1b\[10;0H")
     key(machine, "q", r"\x1b\[Kroot@cairn:~# ")
     assert answer(machine, "stty size") == "10 60\n"
     key(machine, "vi count\r", r"\x1b\[9;1H9(?s:.*)\x1b\[10;1H\x1b\[K- count 1/100 1%")
+    wait_for_a_key(machine, "vi")
     machine.channel.command("window 6 200")
     machine.console.wait_for(r"\x1b\[5;1H5 (?s:.*)\x1b\[6;1H\x1b\[K- count 1/100 1%")
     key(machine, ":q\r", r"\x1b\[\?1049lroot@cairn:~# ")

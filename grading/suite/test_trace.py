@@ -60,11 +60,12 @@ SCRIPTS = {
     "full": f"trace /p/traced {MANY} 2>&1 >/dev/null | {{ sleep 1; grep -c '^getppid() = '; }}",
     # Who reads goes while the writer waits for room.
     "left": f"trace /p/traced {MANY} 2>&1 >/tmp/said | head -n1 >/dev/null; while ! grep . /tmp/said; do sleep 0.1; done",
-    "attach": """sleep 1000 & victim=$!
-trace -o /tmp/first $victim & first=$!; sleep 0.3
+    "attach": """until_true() { until eval "$1" >/dev/null 2>&1; do sleep 0.1; done; }
+sleep 1000 & victim=$!; until_true 'grep sleep /proc/$victim/comm && grep State:.S /proc/$victim/status'
+trace -o /tmp/first $victim & first=$!; until_true 'ls -l /proc/$first/fd | grep proc:'
 trace $victim; cat /proc/self/trace
 kill $first; wait $first
-trace -o /tmp/second $victim & second=$!; sleep 0.3
+trace -o /tmp/second $victim & second=$!; until_true 'ls -l /proc/$second/fd | grep proc:'
 kill $victim; wait $victim; echo status $?; wait $second; cat /tmp/first /tmp/second""",
     "locks": "cat /proc/cairn/locks",
     "foreign": "sleep 1000 & su nobody -s /bin/sh -c 'trace '$!; kill %1",
