@@ -40,7 +40,7 @@ struct ProcEntry {
   Result<void> (*accept)(const ProcTarget& target, std::string_view text) = nullptr;
   std::span<const ProcEntry> entries{};       // directories
   const NumberedEntries* numbered = nullptr;  // directories: these, too
-  /// A file whose text comes while it is read: what it is read from, begun as it is opened.
+  /// A file whose text comes while it is read, if it is opened to be read and written: what it is read from, begun then.
   Result<RefPtr<CallTrace>> (*begin)(const ProcTarget& target) = nullptr;
   bool is_private = false;  // for those only who may look into the process (may_look_into())
   bool is_printed_at_open = false;  // by print(), which takes locks that no reader may take

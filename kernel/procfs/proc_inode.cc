@@ -177,7 +177,9 @@ Result<void> ProcInode::on_open(File& file) {
   TRY(check_look());
   auto* shown = new_object<ShownText>();
   if (shown == nullptr) return Errno::kENOMEM;
-  auto begun = entry_.begin != nullptr ? begin_trace_for(*shown) : Result<void>();
+  // Who only reads all there is wouldn't want to trace all there is.
+  const bool begins = entry_.begin != nullptr && file.readable && file.writable;
+  auto begun = begins ? begin_trace_for(*shown) : Result<void>();
   if (entry_.is_printed_at_open) begun = print_first(*shown);
   if (!begun.ok()) {
     delete shown;

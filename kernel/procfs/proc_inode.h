@@ -41,7 +41,6 @@ class ProcInode final : public Inode {
 
   Result<void> on_open(File& file) override;
   void on_close(File& file) override;
-  bool seekable() const override { return entry_.begin == nullptr && Inode::seekable(); }
   uint32_t poll(File& file, WaitQueue** wait) override;
   Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t offset) override;
   Result<uint64_t> write(File& file, IoBuffer& buffer, uint64_t& offset) override;

@@ -115,6 +115,16 @@ Result<RefPtr<CallTrace>> trace_calls(const ProcTarget& target) {
   return begin_trace(*target.process, privileged);
 }
 
+Result<void> print_traced(const ProcTarget& target, ProcText& out) {
+  bool is_traced;
+  {
+    IrqGuard guard(process_tree_lock);
+    is_traced = target.process->trace && !target.process->trace->is_closed();
+  }
+  print(out, "{}\n", is_traced ? "traced" : "not traced");
+  return {};
+}
+
 // ---- What a thread has, and then all of it again for the process.
 
 constexpr ProcEntry kDescriptorDirectory{.name = "fd",
@@ -145,7 +155,11 @@ constexpr NumberedEntries kThreads{kThread, next_thread, find_thread};
 constexpr ProcEntry kProcessEntries[] = {
     CAIRN_PROC_COMMON,
     {.name = "task", .type = FileType::kDirectory, .permissions = 0555, .numbered = &kThreads},
-    {.name = "trace", .permissions = 0600, .begin = trace_calls, .is_private = true},
+    {.name = "trace",
+     .permissions = 0600,
+     .print = print_traced,
+     .begin = trace_calls,
+     .is_private = true},
 };
 
 }  // namespace
