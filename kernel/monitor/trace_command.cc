@@ -62,8 +62,7 @@ Result<void> trace_command(MonitorSession& session, Arguments arguments) {
 }
 
 constexpr Command kCommands[] = {
-    {"trace", "[-f] PID|NAME [ARGUMENTS]", "a process's calls; -f: its children's", trace_command,
-     1},
+    {"trace", "[-f] PID|NAME [WORDS]", "a process's calls; -f: its children's", trace_command, 1},
 };
 
 }  // namespace
