@@ -155,19 +155,11 @@ syscall_entry:
         mov     rdi, rsp
         xor     ebp, ebp                        // backtraces end at the kernel's entry
         call    syscall_dispatch                // doesn't return if the frame may have been changed
-        mov     rbp, [rsp + 4*8]
-        add     rsp, 7*8                        // C++ left r15 … r12 and rbx as they were; r11 will be RFLAGS
-        pop     r10
-        pop     r9
-        pop     r8
-        pop     rax
-        add     rsp, 8                          // rcx will be the return address
-        pop     rdx
-        pop     rsi
-        pop     rdi
-        mov     rcx, [rsp + 16]
-        mov     r11, [rsp + 32]
-        mov     rsp, [rsp + 40]
+        POP_REGISTERS
+        add     rsp, 16
+        mov     rcx, [rsp]
+        mov     r11, [rsp + 16]
+        mov     rsp, [rsp + 24]
         swapgs
         sysretq
 

@@ -309,7 +309,7 @@ def test_the_cache_is_bounded(guest: Guest, rng: random.Random) -> None:
 def test_names_without_memory(guest: Guest, rng: random.Random) -> None:
     """Where memory runs out, a name that was made is there and one that wasn't isn't: the cache goes on knowing nothing that is old."""
     process, command = guest.process(), guest.machine.channel.command
-    folder, tail = "/" + draw_name(rng), "n" * 150
+    folder, tail, all_made = "/" + draw_name(rng), "n" * 150, 0
     process.mkdir(folder)
     for first in range(0, SHORTAGES * SHORTAGE_NAMES, SHORTAGE_NAMES):
         path = f"'{folder}/#{tail}"
@@ -321,3 +321,5 @@ def test_names_without_memory(guest: Guest, rng: random.Random) -> None:
         found, _ = process.tally(first, SHORTAGE_NAMES, ("access", path, 0))
         check(expected=made, seen=found, what=f"names that are there, of {made} that were made while an allocation failed",
               hint="out of memory dentry_cache_add() remembers nothing, not what it knew before either")
+        all_made += made
+    check(expected=all_made, seen=len(process.names(folder)), what="names in the directory at the end")
