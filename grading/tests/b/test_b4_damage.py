@@ -7,6 +7,8 @@ import hashlib
 import os
 import random
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -34,9 +36,9 @@ def digest_of(path: os.PathLike[str]) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def try_mount(guest: Guest, device: str) -> str:
+def try_mount(guest: Guest, device: str, how: str = "") -> str:
     """The error of the monitor's `mount`, or "success". The file system is opened before lab B5's mount() is called."""
-    return guest.machine.channel.try_command(f"mount {device} /m ext2").errno or "success"
+    return guest.machine.channel.try_command(f"mount {device} /m ext2{how}").errno or "success"
 
 
 def check_accepted(boot: Boot, image: Image) -> None:
