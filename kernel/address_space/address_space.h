@@ -114,7 +114,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
   /// mremap: `range`, which lies in one region, becomes `size` bytes long, and goes on to show what it showed. Where it
   /// can't grow it moves, with `to` in any case: there, to replace what is there, or with 0 to where there is room;
   /// without `may_move` nothing moves. EFAULT: it isn't in one region; EINVAL: in one of 2 MiB pages, or where it is
-  /// to go isn't apart from it; ENOMEM, the range as it was.
+  /// to go isn't apart from it; EPERM for the null page; ENOMEM, the range as it was but perhaps for what it was to lose.
   Result<VirtAddr> remap_range(VirtRange range, uint64_t size, bool may_move,
                                std::optional<VirtAddr> to) EXCLUDES(lock);
   /// madvise: with `drop`, the pages in the range are let go, and begin again as they began: zeros, or what the object

@@ -42,6 +42,9 @@ Result<VirtAddr> AddressSpace::remap_range(VirtRange range, uint64_t size, bool 
   Region* region = region_at(range.start);
   if (region == nullptr || region->range.end < range.end) return Errno::kEFAULT;
   if (region->huge) return Errno::kEINVAL;
+  const VirtRange target = to ? VirtRange{*to, *to + size} : VirtRange{};
+  if (to && target.overlaps(range)) return Errno::kEINVAL;
+  if (to && *to < kUserStart) return Errno::kEPERM;
   const uint64_t more = size > range.size() ? size - range.size() : 0;
   if (!may_have(more, region->is_data() ? more : 0)) return Errno::kENOMEM;
   if (more == 0 && size < range.size()) {
@@ -49,8 +52,6 @@ Result<VirtAddr> AddressSpace::remap_range(VirtRange range, uint64_t size, bool 
     range.end = range.start + size;
   }
   if (to) {
-    VirtRange target{*to, *to + size};
-    if (target.overlaps(range)) return Errno::kEINVAL;
     TRY(unmap_locked(target, detached));
     TRY(move_pages(range, target, detached));
     return *to;

@@ -50,12 +50,18 @@ struct Moved {
     for (uint64_t i = 0; i < kSteps; i++)
       test.good = write_user(kHere + i * kHugePageSize, i + 1).ok() && test.good;
     VirtRange from{kHere, kHere + request.size};
+    auto remap = [&](uint64_t size, VirtAddr to) {
+      auto moved = space.remap_range(from, size, true, to);
+      return moved.ok() ? Errno::kOk : moved.error();
+    };
+    test.good = test.good && remap(request.size, VirtAddr(0)) == Errno::kEPERM &&
+                remap(kPageSize, kHere + kHugePageSize) == Errno::kEINVAL && is_at(kHere, kThere);
     for (uint64_t n = 1; test.good; n++) {
       fail_frame_allocation(n);
-      auto moved = space.remap_range(from, request.size, true, kThere);
+      Errno error = remap(request.size, kThere);
       fail_frame_allocation(0);
-      if (moved.ok()) break;
-      test.good = moved.error() == Errno::kENOMEM && is_at(kHere, kThere);
+      if (error == Errno::kOk) break;
+      test.good = error == Errno::kENOMEM && is_at(kHere, kThere);
       test.refused++;
     }
     test.good = test.good && is_at(kThere, kHere);
