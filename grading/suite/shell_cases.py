@@ -27,7 +27,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Results:
-    """What the runner left in /said, by file name, and below /work, by path."""
+    """What the runner left in /said, by file name, and below /made, by path."""
 
     said: dict[str, bytes]
     files: Manifest
@@ -39,7 +39,7 @@ class Results:
 
     def of(self, case: Case) -> tuple[dict[str, bytes | None], Manifest]:
         """One case's status and output, and its folder."""
-        top = f"/work/{case.name}"
+        top = f"/made/{case.name}"
         inside = {path: entry for path, entry in self.files.items() if f"{path}/".startswith(f"{top}/")}
         return {kind: self.said.get(f"{case.name}.{kind}") for kind in SAID}, inside
 

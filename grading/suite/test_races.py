@@ -21,10 +21,10 @@ from grading.suite.samples import ALL_RACE_ROUNDS, RACE_ROUNDS
 
 def test_linux_has_none(built: Path, tmp_path: Path) -> None:
     """The program tells nothing where it shouldn't. In a cell of its own, where it may mount as root alone."""
-    (tmp_path / "work").mkdir()
+    (tmp_path / "made").mkdir()
     program = ROOT / "build" / "user" / "races.elf"
-    mounts = ("--ro-bind", program, "/races.elf", "--dev-bind", tmp_path / "work", "/work")
-    command = [*linux_cell.cell(tmp_path / "dev", *mounts), "/races.elf", "/work/races", str(RACE_ROUNDS)]
+    mounts = ("--ro-bind", program, "/races.elf", "--dev-bind", tmp_path / "made", "/made")
+    command = [*linux_cell.cell(tmp_path / "dev", *mounts), "/races.elf", "/made/races", str(RACE_ROUNDS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "races: done\n")
 

@@ -61,7 +61,7 @@ def on_linux(folder: Path) -> Results:
                "/run-cases"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LINUX_S, check=False)
     assert done.stdout.endswith("cases: done\n"), f"on Linux: {done.stdout[-200:]}{done.stderr[-500:]}"
-    return Results.found(top / "said", shell_cases.tree(top / "work", "/work"))
+    return Results.found(top / "said", shell_cases.tree(top / "made", "/made"))
 
 
 def on_cairn(complete: Path, folder: Path) -> Results:
