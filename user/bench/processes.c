@@ -82,29 +82,7 @@ static long fault_in_file(void) {
 
 // ---- Two processes -------------------------------------------------------------------------------------
 
-// A child that sends back each byte it gets, until there are no more.
-static pid_t start_echo(int to[2], int from[2]) {
-  if (pipe(to) != 0 || pipe(from) != 0) return -1;
-  pid_t child = fork();
-  if (child != 0) return child;
-  close(to[1]);
-  char byte;
-  while (read(to[0], &byte, 1) == 1 && write(from[1], &byte, 1) == 1) {
-  }
-  _exit(0);
-}
-
-static long pipe_round_trips(void) {
-  int to[2], from[2];
-  pid_t child = start_echo(to, from);
-  if (child < 0) return -1;
-  char byte = 0;
-  long done = 0;
-  while (done < kRepeats && write(to[1], &byte, 1) == 1 && read(from[0], &byte, 1) == 1) done++;
-  for (int i = 0; i < 2; i++) close(to[i]), close(from[i]);
-  wait_for(child);
-  return done == kRepeats ? done : -1;
-}
+static long pipe_round_trips(void) { return pass_bytes(kRepeats); }
 
 // Two processes that yield to each other. Every yield of either is a switch, which the child's count proves. (Linux
 // takes turns so only with threads that have a real-time policy, which musl doesn't ask for; where there is none, asking does no harm.)
