@@ -39,19 +39,9 @@ void write_window(BufferWriter& out, const WindowSize& window) {
 }  // namespace
 
 void show_fcntl_argument(BufferWriter& out, const CallView& call, unsigned index) {
-  enum : uint64_t {
-    kGetFd = 1,
-    kSetFd = 2,
-    kGetFlags = 3,
-    kSetFlags = 4,
-    kGetLock = 5,
-    kSetLock = 6,
-    kSetLockWait = 7,
-    kGetOwner = 9,
-    kGetPipeSize = 1032,
-  };
+  using namespace abi::fcntl_command;
   const uint64_t argument = call.arguments[index];
-  switch (call.arguments[index - 1]) {
+  switch (uint32_t(call.arguments[index - 1])) {
     case kGetFd:
     case kGetFlags:
     case kGetOwner:

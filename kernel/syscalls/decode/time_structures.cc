@@ -22,6 +22,20 @@ void write_timeval(BufferWriter& out, const TimeValue& time) {
   out.write("}");
 }
 
+template <class Time, class Write>
+void write_timer(BufferWriter& out, uint64_t address, Write write) {
+  struct Timer {
+    Time interval, value;
+  };
+  write_structure<Timer>(out, address, [write](BufferWriter& to, const Timer& timer) {
+    to.write("{it_interval=");
+    write(to, timer.interval);
+    to.write(", it_value=");
+    write(to, timer.value);
+    to.write("}");
+  });
+}
+
 void write_seconds(BufferWriter& out, const int64_t& seconds) { print(out, "{}", seconds); }
 
 }  // namespace
@@ -55,32 +69,12 @@ void show_two_seconds(BufferWriter& out, const CallView& call, unsigned index) {
 
 /// struct itimerval.
 void show_timer(BufferWriter& out, const CallView& call, unsigned index) {
-  struct TimerValue {
-    TimeValue interval, value;
-  };
-  write_structure<TimerValue>(out, call.arguments[index],
-                              [](BufferWriter& to, const TimerValue& timer) {
-                                to.write("{it_interval=");
-                                write_timeval(to, timer.interval);
-                                to.write(", it_value=");
-                                write_timeval(to, timer.value);
-                                to.write("}");
-                              });
+  write_timer<TimeValue>(out, call.arguments[index], write_timeval);
 }
 
 /// struct itimerspec.
 void show_timer_spec(BufferWriter& out, const CallView& call, unsigned index) {
-  struct TimerSpec {
-    TimeSpec interval, value;
-  };
-  write_structure<TimerSpec>(out, call.arguments[index],
-                             [](BufferWriter& to, const TimerSpec& timer) {
-                               to.write("{it_interval=");
-                               write_timespec(to, timer.interval);
-                               to.write(", it_value=");
-                               write_timespec(to, timer.value);
-                               to.write("}");
-                             });
+  write_timer<TimeSpec>(out, call.arguments[index], write_timespec);
 }
 
 /// struct rusage: what of it is counted.

@@ -95,6 +95,23 @@ struct PollFd {
 };
 inline constexpr uint32_t kPollNormalIn = 0x40, kPollNormalOut = 0x100, kPollInvalid = 0x20;
 
+/// fcntl()'s second argument.
+namespace fcntl_command {
+enum FcntlCommand : uint32_t {
+  kDupFd = 0,
+  kGetFd = 1,
+  kSetFd = 2,
+  kGetFlags = 3,
+  kSetFlags = 4,
+  kGetLock = 5,
+  kSetLock = 6,
+  kSetLockWait = 7,
+  kGetOwner = 9,
+  kDupFdCloseOnExec = 1030,
+  kGetPipeSize = 1032,
+};
+}  // namespace fcntl_command
+
 struct FileLock {
   int16_t kind;
   int16_t whence;

@@ -7,19 +7,8 @@ namespace cairn {
 
 namespace {
 
-// Source: Linux, include/uapi/asm-generic/fcntl.h, include/uapi/linux/fcntl.h.
-enum FcntlCommand : uint32_t {
-  kDupFd = 0,
-  kGetFd = 1,
-  kSetFd = 2,
-  kGetFlags = 3,
-  kSetFlags = 4,
-  kGetLock = 5,
-  kSetLock = 6,
-  kSetLockWait = 7,
-  kDupFdCloseOnExec = 1030,
-  kGetPipeSize = 1032,
-};
+using namespace abi::fcntl_command;
+
 constexpr uint64_t kFdCloseOnExec = 1;
 
 /// Flags that only open() itself looks at.
