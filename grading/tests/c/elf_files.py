@@ -59,7 +59,7 @@ class Elf:
             offset = program.offset
             if offset is None:
                 offset = end + (program.address - end) % PAGE if program.type == LOAD else end
-                end = offset + len(program.content)
+            end = max(end, offset + len(program.content))
             placed.append(dataclasses.replace(program, offset=offset))
         return placed
 

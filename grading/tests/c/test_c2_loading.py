@@ -31,7 +31,7 @@ def draw_program(rng: random.Random, base: int, kind: int) -> Elf:
         zeros = rng.randrange(1, 4 * PAGE) if flags & W else rng.randrange(PAGE, 3 * PAGE)
         programs.append(Program(start, content, flags, len(content) + zeros))
         address = start + programs[-1].size
-    programs.append(Program(address + 5 * PAGE // PAGE * PAGE, b"", R | W, rng.randrange(1, 3 * PAGE)))  # nothing but zeros
+    programs.append(Program(address + 5 * PAGE, b"", R | W, rng.randrange(1, 3 * PAGE)))  # nothing but zeros
     code_at, code = entry_of(programs, base), b""
     for program in programs:
         first = program.address // PAGE * PAGE
