@@ -135,7 +135,7 @@ class Machine:
         self._pump = Pump(console, channel)
         self._pump.start()
         self._started = True
-        self._qmp = Qmp(ours["control"], self._process.alive)
+        self._qmp = Qmp(ours["control"], self._process.alive, self._process.cpu_time)
         self.console = Console(console, self._pump.changed, self._wait)
         self.channel = Channel(channel, self._wait)
         try:

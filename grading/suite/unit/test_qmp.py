@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 
 import pytest
 
 from grading.machine import qmp
-from grading.machine.failures import HarnessFault
+from grading.machine.failures import GuestSilent, HarnessFault
 from grading.machine.qmp import Qmp, QmpEnded
 
 SHUTDOWN = {"event": "SHUTDOWN", "data": {"reason": "guest-reset"}}
@@ -20,7 +21,7 @@ def link(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(qmp, "LEAVING_S", 0.05)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield Qmp(ours, lambda: True), theirs
+        yield Qmp(ours, lambda: True, lambda: 7.0), theirs
 
 
 def tell(theirs: socket.socket, *messages: dict) -> None:
@@ -54,3 +55,12 @@ def test_silence_without_a_shutdown_is_a_fault(link, monkeypatch: pytest.MonkeyP
     with pytest.raises(HarnessFault, match="did not answer"):
         client.execute("query-status")
     assert not client.stuck
+
+
+def test_a_guest_that_keeps_qemu_busy(link) -> None:
+    client, theirs = link
+    seconds = itertools.count(100)
+    busy = Qmp(client._link, lambda: True, lambda: float(next(seconds)))
+    with pytest.raises(GuestSilent, match="keeps QEMU's devices busy"):
+        busy.execute("query-status")
+    assert next(seconds) < 150
