@@ -131,6 +131,7 @@ FILES = Program("files", "b", lambda kernel: ext2_images.image("bench").path, {
     "read_2k_cached": "read 2 KiB of a file, from memory",
     "readdir_cold": "list a folder of 100,000, an entry",
     "readdir_warm": "the same again",
+    "fsync_dirty": "write and fsync a page beside 2,048 dirty ones of another file",
 })
 
 PROCESSES = Program("processes", "c", lambda kernel: kernel.with_name("disk.img"), {

@@ -274,7 +274,7 @@ Result<void> MetadataStore::commit() {
     if (result.ok()) {
       const bool any = has_changes();
       if (any) seal();
-      if (client_ != nullptr) data = client_->write_data();
+      if (any && client_ != nullptr) data = client_->write_data();
       writing_data_.store(false);
       data_queue_.wake_all();
       result = any ? finish() : flush();

@@ -1,8 +1,8 @@
 // The content of files, through the page cache.
 //
 // A write is done in pieces. Each is one operation: blocks for the piece, the data into pages, the new
-// size. So a commit finds data, pointers and size together, and writes the data first. The map's
-// lock is held only while blocks are made; readers take it for each page that isn't in the cache.
+// size. So a commit finds data, pointers and size together, and writes the data first (order_data()). What only
+// overwrites a file's own blocks is no business of commits: sync() writes it, and fsync. The map's lock is held only while blocks are made; readers take it for each page that isn't in the cache.
 #include "ext2/allocation.h"
 #include "ext2/block_map.h"
 #include "ext2/inode_table.h"
@@ -47,6 +47,7 @@ Result<void> make_blocks_of_page(Ext2Inode& inode, uint64_t start, uint64_t end)
     any_created |= created;
   }
   if (any_created && page) mark_dirty(*page);
+  if (any_created) inode.fs().order_data(inode);
   return result;
 }
 
@@ -72,6 +73,7 @@ Result<void> prepare_page(Ext2Inode& inode, uint64_t index) REQUIRES_SHARED(runn
     if (!made.ok()) break;
   }
   if (any_created && page) mark_dirty(*page);
+  if (any_created) inode.fs().order_data(inode);
   set_raw_times(inode.raw, current_time());
   auto stored = store_inode(inode);
   return result.ok() ? stored : result;
@@ -102,6 +104,7 @@ Result<void> finish_piece(Ext2Inode& inode, uint64_t end, uint64_t wanted) REQUI
     uint64_t first_unused = (size + inode.block_size - 1) / inode.block_size;
     (void)take_back_blocks(inode, first_unused);
   }
+  if (size != inode.size.load()) inode.fs().order_data(inode);
   set_raw_size(inode.raw, size);
   set_raw_times(inode.raw, current_time());
   inode.size.store(size);
@@ -208,6 +211,7 @@ Result<void> extend(Ext2Inode& inode, uint64_t new_size) REQUIRES(inode.lock) {
   set_raw_times(inode.raw, current_time());
   auto stored = store_inode(inode);
   if (stored.ok()) {
+    fs.order_data(inode);
     inode.size.store(new_size);
   } else {
     inode.raw = before;

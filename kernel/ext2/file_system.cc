@@ -151,7 +151,9 @@ FileSystemStatistics Ext2FileSystem::statistics() {
 
 Result<void> Ext2FileSystem::sync() {
   if (read_only) return {};
-  return metadata.commit();
+  Result<void> written = write_dirty();
+  TRY(metadata.commit());
+  return written;
 }
 
 Result<void> Ext2FileSystem::shut_down() {
@@ -183,18 +185,27 @@ void Ext2FileSystem::add_dirty(Ext2Inode& inode) {
   if (!inode.dirty_link.linked()) dirty_inodes_.push_back(inode);
 }
 
-void Ext2FileSystem::remove_dirty(Ext2Inode& inode) {
+void Ext2FileSystem::order_data(Ext2Inode& inode) {
+  const uint64_t running = metadata.transaction();
+  if (inode.ordered_in.load(std::memory_order_relaxed) == running) return;
   IrqGuard guard(dirty_lock_);
-  dirty_inodes_.remove(inode);
+  inode.ordered_in.store(running, std::memory_order_relaxed);
+  if (!inode.ordered_link.linked()) ordered_inodes_.push_back(inode);
 }
 
-// ---- For commits ---------------------------------------------------------------------------------
+void Ext2FileSystem::forget(Ext2Inode& inode) {
+  IrqGuard guard(dirty_lock_);
+  dirty_inodes_.remove(inode);
+  ordered_inodes_.remove(inode);
+}
 
-Result<void> Ext2FileSystem::write_data() {
+/// Writes all that is dirty now, of each file.
+Result<void> Ext2FileSystem::write_dirty() {
+  MutexGuard one_at_a_time(sync_mutex_);
   List<Ext2Inode, &Ext2Inode::dirty_link> round;
   {
     IrqGuard guard(dirty_lock_);
-    while (Ext2Inode* inode = dirty_inodes_.pop_front()) round.push_back(*inode);
+    round.append(dirty_inodes_);
   }
   Result<void> first;
   while (true) {
@@ -205,23 +216,62 @@ Result<void> Ext2FileSystem::write_data() {
       if (inode == nullptr) return first;
       number = inode->number;
     }
-    // Who deletes a file may wait for this commit.
+    // Who deletes a file may wait for a commit.
     RefPtr<Inode> inode = inodes.find(number, InodeCache::Deleted::kIgnore);
     if (!inode) continue;
     auto written = write_back(*inode);
     if (!written.ok() && first.ok()) first = written;
-    auto& file = static_cast<Ext2Inode&>(*inode);
-    if (file.dirty_count.load() != 0) add_dirty(file);
+    if (inode->dirty_count.load() != 0) add_dirty(static_cast<Ext2Inode&>(*inode));
+  }
+}
+
+// ---- For commits ---------------------------------------------------------------------------------
+
+void Ext2FileSystem::seal() {
+  state_.seal();
+  IrqGuard guard(dirty_lock_);
+  sealed_inodes_.append(ordered_inodes_);
+}
+
+/// Takes an inode off the list, and says whether it stays while its data is written. `held`: what is to be had
+/// by its number. If that is nothing, the inode is leaving memory, and its data was written before, or its file
+/// is being deleted, though not yet in the sealed transaction: then delete_inode() waits for the end of the data.
+bool Ext2FileSystem::take_sealed(Ext2Inode& inode, const Inode* held) {
+  IrqGuard guard(dirty_lock_);
+  if (sealed_inodes_.front() != &inode) return false;  // it has left
+  sealed_inodes_.remove(inode);
+  const bool is_in_running = inode.ordered_in.load() == metadata.transaction();
+  if (is_in_running) ordered_inodes_.push_back(inode);
+  return held == &inode || inode.links.load() == 0;
+}
+
+Result<void> Ext2FileSystem::write_data() {
+  Result<void> first;
+  while (true) {
+    Ext2Inode* inode;
+    InodeNumber number;
+    {
+      IrqGuard guard(dirty_lock_);
+      inode = sealed_inodes_.front();
+      if (inode == nullptr) return first;
+      number = inode->number;
+    }
+    RefPtr<Inode> held = inodes.find(number, InodeCache::Deleted::kIgnore);
+    if (take_sealed(*inode, held.get())) {
+      auto written = write_back(*inode);
+      if (!written.ok() && first.ok()) first = written;
+    }
+    if (!held) continue;
+    auto& file = static_cast<Ext2Inode&>(*held);
     IrqGuard guard(dirty_lock_);
     if (!file.written_link.linked()) {
       file.retain();
       written_inodes_.push_back(file);
     }
-    inode = nullptr;  // not the last reference, as long as the list is locked
+    held = nullptr;  // not the last reference, as long as the list is locked
   }
 }
 
-void Ext2FileSystem::seal() { state_.seal(); }
 void Ext2FileSystem::committed(BlockNumber block, const uint8_t* content) {
   allocator.committed(block, content);
 }

@@ -83,7 +83,10 @@ class Ext2Inode final : public Inode {
   /// Large directories, once searched: where their names are. Made by readers, changed with `lock` held.
   std::atomic<NameIndex*> name_index{nullptr};
 
-  ListLink dirty_link, written_link;  // protected by the file system's dirty_lock_
+  /// The last transaction that had its data written first (order_data()). Protected by the file system's
+  /// dirty_lock_, as the links are; in an operation that transaction is read without it.
+  std::atomic<uint64_t> ordered_in{0};
+  ListLink dirty_link, ordered_link, written_link;
 
   // Inode's and CacheOwner's; the files that implement them are named above.
   Attributes attributes() override;
@@ -141,15 +144,21 @@ class Ext2FileSystem final : public FileSystem, private CommitClient {
   /// The same for a number that was just allocated. EUCLEAN if it is in use.
   Result<Ext2Inode*> make_unused_inode(InodeNumber number, const RawInode& raw);
 
-  // Inodes with dirty pages, which a commit writes first.
+  /// The inode has dirty pages, which sync() writes.
   void add_dirty(Ext2Inode& inode);
-  void remove_dirty(Ext2Inode& inode);
+  /// The running transaction gives the file blocks or another size: its commit writes the file's data first.
+  /// Other dirty pages are the business of sync() and of who asks for their file.
+  void order_data(Ext2Inode& inode) REQUIRES_SHARED(running_operation);
 
  private:
   friend Result<RefPtr<FileSystem>> open_ext2(BlockDevice* device, bool read_only);
   Ext2FileSystem(BlockDevice& device, bool read_only, const Geometry& geometry,
                  MetadataStore& metadata, Allocator& allocator, uint64_t id);
   ~Ext2FileSystem() override;
+
+  Result<void> write_dirty();
+  void forget(Ext2Inode& inode);
+  bool take_sealed(Ext2Inode& inode, const Inode* held);
 
   Result<void> write_data() override;
   void seal() override;
@@ -162,8 +171,12 @@ class Ext2FileSystem final : public FileSystem, private CommitClient {
   std::atomic<uint64_t> damage_count_{0};
   MountState state_{metadata};
 
+  Mutex sync_mutex_{"sync", LockRank::kSync};  // one writes all that is dirty at a time
   Spinlock dirty_lock_{"dirty inodes", LockRank::kDirtyInodes};
   List<Ext2Inode, &Ext2Inode::dirty_link> dirty_inodes_ GUARDED_BY(dirty_lock_);
+  /// Of the running transaction, and of the sealed one until their data is written.
+  List<Ext2Inode, &Ext2Inode::ordered_link> ordered_inodes_ GUARDED_BY(dirty_lock_), sealed_inodes_
+      GUARDED_BY(dirty_lock_);
   /// Inodes that a commit wrote and holds until it is over, since letting go of one may delete its file.
   List<Ext2Inode, &Ext2Inode::written_link> written_inodes_ GUARDED_BY(dirty_lock_);
 };

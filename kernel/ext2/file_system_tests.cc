@@ -35,30 +35,71 @@ struct Worker {
   }
 };
 
+/// Begins a commit, does `work` while the data of its first file is written, and waits for both.
+template <class Work>
+bool do_while_a_commit_writes_data(Fixture& t, Work work) {
+  Worker committer([&] { (void)t.store().commit(); });
+  Worker worker(work);
+  t.disk->holding = true;
+  if (!committer.start()) return false;
+  for (unsigned i = 0; i < 100'000 && t.disk->held == 0; i++) yield();
+  if (t.disk->held == 0 || !worker.start()) return false;
+  for (unsigned i = 0; i < 100; i++) yield();
+  t.disk->release();
+  committer.wait();
+  worker.wait();
+  return true;
+}
+
+/// Whether a file of one page is on the disk, and what was written to it.
+bool is_written(Fixture& t, InodeNumber number) {
+  const RawInode& raw = *t.on_disk(number);
+  bool good = raw.size == kPageSize && raw.links_count == 1;
+  for (uint32_t i = 0; good && i < kPageSize / kBlockSize; i++) {
+    good = raw.block[i] != 0 && *t.disk->block(raw.block[i]) == Fixture::kNew;
+  }
+  return good;
+}
+
 }  // namespace
 
 KERNEL_TEST_WITH(Fixture, a_file_cut_while_a_commit_writes_data_shows_no_old_content) {
   RefPtr<Inode> first = t.make_file("first", 1), second = t.make_file("second", 1);
   EXPECT(first && second);
   if (!first || !second) return;
-  Worker committer([&] { (void)t.fs->sync(); });
-  Worker cutter([&] { (void)t.resize(*second, 0); });
-  t.disk->holding = true;
-  EXPECT(committer.start());
-  for (unsigned i = 0; i < 100'000 && t.disk->held == 0; i++) yield();  // on the first one's data
-  EXPECT(t.disk->held != 0 && cutter.start());
-  for (unsigned i = 0; i < 100; i++) yield();
-  t.disk->release();
-  committer.wait();
-  cutter.wait();
+  EXPECT(do_while_a_commit_writes_data(t, [&] { (void)t.resize(*second, 0); }));
   // The cut belongs to the next transaction. What is on the disk now has the file as it was.
-  const RawInode& raw = *t.on_disk(second->number);
-  EXPECT(raw.size == kPageSize && raw.block[0] != 0);
-  for (uint32_t i = 0; i < kPageSize / kBlockSize; i++) {
-    EXPECT(*t.disk->block(raw.block[i]) == Fixture::kNew);
-  }
+  EXPECT(is_written(t, second->number));
   EXPECT(t.fs->sync().ok() && t.on_disk(second->number)->size == 0 &&
          second->dirty_count.load() == 0);
+}
+
+KERNEL_TEST_WITH(Fixture, a_file_deleted_while_a_commit_writes_data_shows_no_old_content) {
+  RefPtr<Inode> first = t.make_file("first", 1), second = t.make_file("second", 1);
+  EXPECT(first && second);
+  if (!first || !second) return;
+  const InodeNumber number = second->number;
+  EXPECT(do_while_a_commit_writes_data(t, [&] {
+    t.remove("second", *second);
+    second = nullptr;
+  }));
+  EXPECT(is_written(t, number));
+  EXPECT(t.fs->sync().ok() && t.on_disk(number)->links_count == 0);
+}
+
+KERNEL_TEST_WITH(Fixture, fsync_writes_of_other_files_what_its_transaction_needs) {
+  RefPtr<Inode> old = t.make_file("old", 8), grown = t.make_file("grown", 1);
+  EXPECT(old && grown && t.fs->sync().ok() && old->dirty_count.load() == 0);
+  RefPtr<Inode> synced = t.make_file("synced", 1);
+  EXPECT(synced && t.write_pages(*old, 8) && t.resize(*grown, 2 * kPageSize));
+  EXPECT(t.write_pages(*grown, 2));
+  if (!synced) return;
+  EXPECT(synced->sync().ok() && synced->dirty_count.load() == 0 && is_written(t, synced->number));
+  EXPECT(old->dirty_count.load() == 8 && grown->dirty_count.load() == 0);
+  // What grew in that transaction is like any other file in the next one.
+  EXPECT(t.write_pages(*grown, 2) && t.write_pages(*synced, 1) && synced->sync().ok());
+  EXPECT(old->dirty_count.load() == 8 && grown->dirty_count.load() == 2);
+  EXPECT(t.fs->sync().ok() && old->dirty_count.load() == 0 && grown->dirty_count.load() == 0);
 }
 
 /// As short as its journal is, an operation waits for a commit first, and frees one block.

@@ -114,7 +114,7 @@ Result<Ext2Inode*> Ext2FileSystem::make_unused_inode(InodeNumber number, const R
 void Ext2FileSystem::destroy_inode(Inode& inode) {
   auto& file = static_cast<Ext2Inode&>(inode);
   drop_pages(file);
-  remove_dirty(file);
+  forget(file);
   delete file.name_index.load();
   file.free_after_readers();
 }

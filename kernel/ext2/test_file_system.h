@@ -67,16 +67,25 @@ class TestFileSystem {
     auto made = root->create(name, NewFile{.permissions = 0644});
     if (!made.ok()) return nullptr;
     RefPtr<Inode> file = made.take();
-    if (!resize(*file, pages * kPageSize)) return nullptr;
+    return resize(*file, pages * kPageSize) && write_pages(*file, pages) ? file : nullptr;
+  }
+  /// Fills the first pages of a file that is as long.
+  bool write_pages(Inode& file, uint64_t pages) {
     for (uint64_t i = 0; i < pages; i++) {
-      if (!file->prepare_write(i).ok()) return nullptr;
-      auto page = read_page(*file, i);
-      if (!page.ok()) return nullptr;
+      if (!file.prepare_write(i).ok()) return false;
+      auto page = read_page(file, i);
+      if (!page.ok()) return false;
       memset((*page)->data(), kNew, kPageSize);
       mark_dirty(**page);
     }
-    return file;
+    return true;
   }
+  void remove(std::string_view name, Inode& file) {
+    RefPtr<Inode> root = fs->root().take();
+    ExclusiveGuard guard(root->lock);
+    (void)root->unlink(name, file);
+  }
+  MetadataStore& store() { return static_cast<Ext2FileSystem&>(*fs).metadata; }
   /// The file's lock isn't needed: nobody else changes it.
   bool resize(Inode& file, uint64_t size) NO_THREAD_SAFETY_ANALYSIS {
     return file.resize(size).ok();

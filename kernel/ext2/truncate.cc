@@ -215,6 +215,8 @@ void Ext2FileSystem::delete_inode(Inode& inode) {
   auto& file = static_cast<Ext2Inode&>(inode);
   auto cut = cut_file(file, 0);
   Operation operation(metadata);
+  metadata.wait_for_data();  // a commit may be about to write this file's
+  forget(file);
   ExclusiveGuard guard(file.map_lock);
   auto attributes = free_attribute_block(file);
   file.raw.links_count = 0;

@@ -36,6 +36,16 @@ class List {
 
   void push_back(T& item) { insert_before(head(), item.*kLink); }
   void push_front(T& item) { insert_before(*head().next, item.*kLink); }
+  /// Moves all items of another list behind those of this one.
+  void append(List& other) {
+    if (other.empty()) return;
+    ListLink &from = other.head_, &end = head();
+    from.next->previous = end.previous;
+    end.previous->next = from.next;
+    from.previous->next = &end;
+    end.previous = from.previous;
+    from.next = from.previous = &from;
+  }
   T* pop_front() {
     T* item = front();
     if (item != nullptr) (item->*kLink).unlink();

@@ -49,6 +49,7 @@ enum class LockRank : uint8_t {
   kBlockMap,      // ext2: the block pointers of one file
   kEpoch,         // ext2: what the next commit will write
   kCommit,        // ext2: one commit at a time
+  kSync,          // ext2: one writes all dirty files at a time
   kInode,         // vfs: a directory's entries, a file's size and writers
   kProcText,      // procfs: what one open file shows
   kFilePosition,  // vfs: the position of one open file
