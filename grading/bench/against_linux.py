@@ -132,7 +132,7 @@ FILES = Program("files", "b", lambda kernel: ext2_images.image("bench").path, {
     "readdir_cold": "list a folder of 100,000, an entry",
     "readdir_warm": "the same again",
     "fsync_dirty": "write and fsync a page beside 2,048 dirty ones of another file",
-})
+}, {"fsync_dirty": 32000})
 
 PROCESSES = Program("processes", "c", lambda kernel: kernel.with_name("disk.img"), {
     "null_call": "a system call that does nothing",

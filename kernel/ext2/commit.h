@@ -7,10 +7,9 @@
 //
 //   running   operations change blocks in memory. A commit waits for those that are under way, seals the
 //             transaction, copies its blocks aside, and lets operations go on in the next one
-//   data      file data is written, so that nothing on the device ever leads to what lay there before: of the
-//             files that got blocks or another size in this transaction, all that was dirty when it was
-//             sealed. Who drops dirty pages does that in the operation that frees their blocks, and not
-//             before this is over (wait_for_data())
+//   data      of the files that got blocks or another size in the transaction, what was dirty when it was
+//             sealed is written, so that nothing on the device ever leads to what lay there before. Who
+//             drops dirty pages does that in the operation that frees their blocks, after this (wait_for_data())
 //   log       the copies are written to the journal, in blocks that are free and set aside (journal.h)
 //   show      the superblock says that there is a journal to be replayed. With this one write the
 //             transaction is on the device: a cut before it leaves the state before, a cut after it
@@ -37,9 +36,8 @@ namespace cairn::ext2 {
 /// What commits ask of the rest of the file system. One commit calls at a time.
 class CommitClient {
  public:
-  /// Writes the data that the transaction sealed last needs on the device. Takes no inode's lock, and drops
-  /// no inode: the caller of commit() may hold the one, and deleting the other is an operation. The first
-  /// error. May sleep.
+  /// Writes the data of the sealed transaction. Takes no inode's lock, and drops no inode: the caller of
+  /// commit() may hold the one, and deleting the other is an operation. The first error. May sleep.
   virtual Result<void> write_data() = 0;
   /// A transaction ends, no operation is running: the superblock may change.
   virtual void seal() = 0;
