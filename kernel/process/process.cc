@@ -156,6 +156,7 @@ bool join_family(Process& child, Process& parent, const ForkRequest& request) {
   child.vfork_done = !request.wait_for_child;
   parent.children.push_back(child);
   join_group(child, *parent.group);
+  child.gave_up_terminal = parent.gave_up_terminal;
   inherit_trace(child, parent);
   return true;
 }

@@ -82,8 +82,9 @@ struct Process : RefCounted<Process>, Child {
   uint64_t cpu_warning_s GUARDED_BY(process_tree_lock) = 0;  // when the next SIGXCPU is due
   ProcessGroup* group GUARDED_BY(process_tree_lock) = nullptr;
   ListLink group_link;  // in its group; protected by process_tree_lock
-  bool has_execed GUARDED_BY(process_tree_lock) = false;    // runs a program of its own since fork
-  bool is_subreaper GUARDED_BY(process_tree_lock) = false;  // inherits its descendants' orphans
+  bool has_execed GUARDED_BY(process_tree_lock) = false;  // runs a program of its own since fork
+  bool gave_up_terminal GUARDED_BY(process_tree_lock) = false;  // its session's isn't its own
+  bool is_subreaper GUARDED_BY(process_tree_lock) = false;      // inherits its descendants' orphans
   bool is_private GUARDED_BY(process_tree_lock) =
       false;  // it knows what its user may not (change_ids())
   uint8_t parent_death_signal GUARDED_BY(process_tree_lock) = 0;  // sent to it as its parent ends

@@ -93,6 +93,7 @@ Result<void> start_session(Process& process) {
       session->id = process.pid;
       session_slot(session->id) = session;
       found_group(process, *group, *session);
+      process.gave_up_terminal = false;
       return {};
     }
     error = Errno::kEPERM;

@@ -35,7 +35,7 @@ void look_at_group(ProcessView& view, Process& process) REQUIRES(process_tree_lo
   view.group = process.group->id;
   view.session = process.group->session->id;
   ControllingTerminal* terminal = process.group->session->terminal;
-  if (terminal == nullptr) return;
+  if (terminal == nullptr || process.gave_up_terminal) return;
   view.terminal = terminal->number();
   Pid foreground = terminal->foreground_group();
   if (foreground.value != 0) view.foreground = int64_t(foreground.value);

@@ -16,15 +16,13 @@ bool is_blocked_or_ignored(unsigned signal) {
          is_ignored(*current_process(), signal);
 }
 
-/// The running process's session; null for a kernel thread.
-Session* current_session() REQUIRES(process_tree_lock) {
-  Process* process = current_process();
-  return process != nullptr && process->group != nullptr ? process->group->session : nullptr;
-}
-
 }  // namespace
 
-bool Tty::controls_me() { return session_ != nullptr && session_ == current_session(); }
+bool Tty::controls_me() {
+  Process* me = current_process();  // null: a kernel thread
+  return session_ != nullptr && me != nullptr && me->group != nullptr &&
+         me->group->session == session_ && !me->gave_up_terminal;
+}
 
 ProcessGroup* Tty::foreground() {
   ProcessGroup* group = foreground_.value != 0 ? group_at(foreground_) : nullptr;
@@ -106,12 +104,17 @@ Result<void> Tty::acquire(bool steal) {
   return {};
 }
 
-/// TIOCNOTTY. ENOTTY: it isn't the process's; EPERM: others of its session have it, too.
+/// TIOCNOTTY. From a session's leader it takes the terminal away from all of the session. ENOTTY: it isn't the
+/// process's.
 Result<void> Tty::release() {
   IrqGuard guard(process_tree_lock);
   if (!controls_me()) return Errno::kENOTTY;
-  if (!leads_session(*current_process())) return Errno::kEPERM;
-  leave_session();
+  Process& me = *current_process();
+  if (leads_session(me)) {
+    leave_session();
+  } else {
+    me.gave_up_terminal = true;
+  }
   return {};
 }
 

@@ -110,6 +110,18 @@ static int set_alone(void) {
   }
   return WEXITSTATUS(wait_for(child));
 }
+static int has_none(void) {
+  return open("/dev/tty", O_RDWR) < 0 && errno == ENXIO && tcgetpgrp(0) < 0 && errno == ENOTTY;
+}
+// One that doesn't lead the session gives the terminal up for itself and for children to come.
+static int give_up(void) {
+  if (ioctl(0, TIOCNOTTY) != 0) return errno;
+  if (!has_none() || ioctl(0, TIOCNOTTY) == 0 || errno != ENOTTY) return 1;
+  if (ioctl(0, TIOCSCTTY, 0) == 0 || errno != EPERM) return 2;
+  pid_t child = fork();
+  if (child == 0) _exit(has_none() ? 0 : 3);
+  return WEXITSTATUS(wait_for(child));
+}
 // A group whose parent is gone reads: nobody could have it go on.
 static int read_orphaned(void) {
   int report[2];
@@ -190,6 +202,8 @@ int main(void) {
   look("opens /dev/tty without a terminal", start(open_own_alone));
   look("takes another's terminal", start(set_alone));
   look("reads in an orphaned group", start(read_orphaned));
+  look("gives up the terminal", start(give_up));
+  result("the others keep it", tcgetpgrp(0) == me);
   signal(SIGWINCH, note);
   struct winsize size = {.ws_row = 40, .ws_col = 90};
   ioctl(0, TIOCSWINSZ, &size);

@@ -80,6 +80,7 @@ Result<void> open_own(File& file) {
   IrqGuard guard(process_tree_lock);
   Process* process = current_process();
   if (process == nullptr || process->group == nullptr) return Errno::kENXIO;
+  if (process->gave_up_terminal) return Errno::kENXIO;
   if (process->group->session->terminal != &console_tty) return Errno::kENXIO;
   file.stream = static_cast<CharacterDevice*>(&serial);
   return open_console(file);
