@@ -20,7 +20,8 @@ UserThread* thread_of(const ProcTarget& target) REQUIRES(process_tree_lock) {
 char state_of(const Process& process, const UserThread& thread) {
   ThreadState state = without_cpu(thread.state.load());
   if (state == ThreadState::kRunning || state == ThreadState::kReady) return 'R';
-  return process.stopped ? 'T' : 'S';
+  if (process.stopped) return 'T';
+  return thread.hears_signals.load() ? 'S' : 'D';
 }
 
 void look_at_thread(ProcessView& view, const UserThread& thread) REQUIRES(process_tree_lock) {
@@ -80,6 +81,7 @@ const char* state_name(char state) {
   switch (state) {
     case 'R': return "running";
     case 'S': return "sleeping";
+    case 'D': return "disk sleep";
     case 'T': return "stopped";
     default: return "zombie";
   }

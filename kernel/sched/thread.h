@@ -42,6 +42,8 @@ struct Thread {
 
   // Waiting may be cut short: set by whoever interrupts, cleared by the thread itself.
   std::atomic<bool> interrupted{false};
+  std::atomic<bool> hears_signals{true};  // while blocked: whether that ends its wait
+
 
   // Its system calls of numbers below this take the common way: all that there are, or none (process/call_trace.h). Its
   // processor has a copy while it runs; who changes it says so by note_known_calls_changed().

@@ -55,6 +55,7 @@ class WaitQueue {
   template <class Predicate>
   Result<void> wait(Predicate& predicate, bool interruptible, uint64_t deadline_ns) {
     Waiter waiter{current_thread(), {}};
+    waiter.thread->hears_signals.store(interruptible, std::memory_order_relaxed);
     while (true) {
       prepare(waiter);
       if (predicate()) return finish(waiter), Result<void>();
@@ -94,6 +95,7 @@ class WaitSet {
   /// of the queues.
   template <class Predicate>
   Result<void> wait_until_interruptible(Predicate predicate, uint64_t deadline_ns = kNoDeadline) {
+    current_thread()->hears_signals.store(true, std::memory_order_relaxed);
     while (true) {
       prepare();
       if (predicate()) return finish(), Result<void>();

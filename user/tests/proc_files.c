@@ -239,6 +239,18 @@ static void maps(void) {
   munmap(shared, 4096);
 }
 
+// A vfork's parent waits in a way that no signal ends.
+static void waits_deeply(void) {
+  int parent = getpid();
+  pid_t child = vfork();
+  if (child == 0) {
+    await_state(parent, 'D');
+    say("calls: until its child goes on: %s\n", status_of(parent, "State"));
+    _exit(0);
+  }
+  waitpid(child, NULL, 0);
+}
+
 static void others(void) {
   char path[64], name[32];
   int child = fork();
@@ -450,6 +462,7 @@ int main(int argc, char** argv) {
   descriptors();
   maps();
   others();
+  waits_deeply();
   root_of_all();
   system_numbers();
   nobody_else();
