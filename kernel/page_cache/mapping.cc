@@ -4,6 +4,7 @@
 // fault marks the page dirty, and write_back() protects the page again before it writes it.
 #include "memory/frame_refs.h"
 #include "page_cache/parts.h"
+#include "sched/thread.h"
 
 namespace cairn {
 
@@ -11,7 +12,11 @@ Result<FrameNumber> CacheOwner::bring_page(uint64_t offset, bool write) {
   const uint64_t index = offset / kPageSize;
   if (index >= page_limit()) return Errno::kENXIO;
   if (write) TRY(prepare_write(index));
-  PageRef page = TRY(read_page(*this, index, &fault_pattern_));
+  PageRef page = hit_page(*this, index, &fault_pattern_);
+  if (!page) {
+    if (device != nullptr) current_thread()->pages_awaited++;
+    page = TRY(get_missing_page(*this, index, &fault_pattern_, 1));
+  }
   if (write) balance_dirty_pages();
   frame_get(page->frame);
   return page->frame;

@@ -25,7 +25,7 @@ SignalInfo child_info(Process& child, int wait_status) {
     code = kChildExited;
     reason = wait_status >> 8 & 0xff;
   }
-  SignalInfo info = SignalInfo::from_process(kSigChild, code, child.pid.value, 0);
+  SignalInfo info = SignalInfo::from_process(kSigChild, code, child.pid.value, child.ids.user.real);
   CpuTime time = cpu_time_of(child);
   info.words[1] = uint64_t(reason);
   info.words[2] = time.user_ns / kClockTickNs;

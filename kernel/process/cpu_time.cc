@@ -15,7 +15,7 @@ CAIRN_COUNTER(kernel_tick_count, "process.kernel_ticks");
 
 namespace {
 
-CpuUse use_of(const UserThread& thread) {
+CpuUse cpu_use_of(const UserThread& thread) {
   bool runs_here = &thread == current_thread();
   uint64_t since_switch = runs_here ? read_tsc() - thread.switched_in_tsc : 0;
   return {thread.runtime_tsc + since_switch, thread.user_ticks, thread.kernel_ticks};
@@ -65,17 +65,28 @@ CpuTime CpuUse::time() const {
 
 CpuTime cpu_time_of(Process& process) {
   CpuUse use = process.ended_threads;
-  for (const UserThread& thread : process.threads) use += use_of(thread);
+  for (const UserThread& thread : process.threads) use += cpu_use_of(thread);
   process.told_cpu_time.advance(use.time());
   return process.told_cpu_time;
 }
 
 CpuTime my_cpu_time() {
   InterruptsOff off;
-  return use_of(current_user_thread()).time();
+  return cpu_use_of(current_user_thread()).time();
 }
 
-void keep_cpu_time(Process& process, UserThread& me) { process.ended_threads += use_of(me); }
+ResourceUse use_of(Process& process) {
+  ResourceUse use{cpu_time_of(process), process.ended_faults};
+  for (const UserThread& thread : process.threads) use.faults += thread.faults;
+  return use;
+}
+
+ResourceUse my_use() { return {my_cpu_time(), current_user_thread().faults}; }
+
+void keep_use(Process& process, UserThread& me) {
+  process.ended_threads += cpu_use_of(me);
+  process.ended_faults += me.faults;
+}
 
 CpuUse ticks_of_all() { return {0, user_tick_count.value(), kernel_tick_count.value()}; }
 

@@ -1,4 +1,4 @@
-// How long processes ran. The sum is exact, by the TSC as the scheduler switches; how it divides into user mode and
+// What processes used: how long they ran, how often they faulted. The sum of the times is exact, by the TSC as the scheduler switches; how it divides into user mode and
 // kernel is sampled: each tick (kSliceNs, 10 ms) counts for the mode that it interrupts.
 // Source: POSIX.1-2017, times, getrusage; Linux, getrusage(2).
 #pragma once
@@ -41,16 +41,41 @@ struct CpuUse {
   CpuTime time() const;
 };
 
+/// Page faults that were served, for a program or for the kernel that copies for it. Those for which a page had to be
+/// brought from a disk are `major`, all others `minor`.
+struct FaultCounts {
+  uint64_t minor = 0, major = 0;
+
+  FaultCounts& operator+=(const FaultCounts& more) {
+    minor += more.minor;
+    major += more.major;
+    return *this;
+  }
+};
+
+struct ResourceUse {
+  CpuTime time;
+  FaultCounts faults;
+
+  ResourceUse& operator+=(const ResourceUse& more) {
+    time += more.time;
+    faults += more.faults;
+    return *this;
+  }
+};
+
 /// Of a process's threads, those that ended too; neither part ever goes back. Threads that run on other processors
 /// count up to their last switch.
 CpuTime cpu_time_of(Process& process) REQUIRES(process_tree_lock);
+ResourceUse use_of(Process& process) REQUIRES(process_tree_lock);
 /// Of the running thread.
 CpuTime my_cpu_time();
+ResourceUse my_use();
 
 /// The ticks of all threads since boot, the kernel's own too; no time.
 CpuUse ticks_of_all();
 
 /// The running thread ends: what it used stays with its process.
-void keep_cpu_time(Process& process, UserThread& me) REQUIRES(process_tree_lock);
+void keep_use(Process& process, UserThread& me) REQUIRES(process_tree_lock);
 
 }  // namespace cairn

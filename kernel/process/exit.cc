@@ -83,7 +83,7 @@ bool leave_process(Process& process, UserThread& me, int wait_status) {
     process.exiting = true;
     return true;
   }
-  keep_cpu_time(process, me);
+  keep_use(process, me);
   ThreadList::remove(me);
   if (!first) pid_table_remove_thread(me);
   return false;
@@ -99,7 +99,7 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
     Session& session = *process.group->session;
     if (auto* terminal = std::exchange(session.terminal, nullptr)) terminal->leader_ended(session);
   }
-  keep_cpu_time(process, last);
+  keep_use(process, last);
   ThreadList::remove(last);
   if (last.tid != process.pid) pid_table_remove_thread(last);
   process.wait_status = status = process.exit_status;

@@ -74,8 +74,10 @@ struct Process : RefCounted<Process>, Child {
   ChildList children GUARDED_BY(process_tree_lock);
   ChildList changed_children GUARDED_BY(process_tree_lock);
   CpuUse ended_threads GUARDED_BY(process_tree_lock);
-  CpuTime told_cpu_time GUARDED_BY(process_tree_lock);  // cpu_time_of()'s last answer
-  CpuTime children_time GUARDED_BY(process_tree_lock);  // of those that were waited for, and theirs
+  CpuTime told_cpu_time GUARDED_BY(process_tree_lock);     // cpu_time_of()'s last answer
+  FaultCounts ended_faults GUARDED_BY(process_tree_lock);  // of threads that ended
+  ResourceUse children_use
+      GUARDED_BY(process_tree_lock);  // of those that were waited for, and theirs
   TickTimer virtual_timer GUARDED_BY(process_tree_lock);
   TickTimer profile_timer GUARDED_BY(process_tree_lock);
   ResourceLimits limits GUARDED_BY(process_tree_lock);
@@ -157,9 +159,9 @@ struct WaitRequest {
   bool take = true;  // what is reported isn't reported again, and who ended is reaped
 };
 struct WaitResult {
-  Pid pid{};       // 0: nothing yet, and not to be waited for
-  int status = 0;  // as wait4() reports it
-  CpuTime time;    // its own and its children's
+  Pid pid{};        // 0: nothing yet, and not to be waited for
+  int status = 0;   // as wait4() reports it
+  ResourceUse use;  // its own and its children's
   SignalInfo info;
 };
 /// ECHILD: no such child; EINTR.

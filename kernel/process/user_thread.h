@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "lib/list.h"
+#include "process/cpu_time.h"
 #include "process/signal_queue.h"
 #include "process/tree_lock.h"
 #include "sched/thread.h"
@@ -47,6 +48,7 @@ struct UserThread : Thread {
   // For its handlers. Its own thread only.
   AlternateStack alternate_stack;
   FaultRecord last_fault;
+  FaultCounts faults;  // others look, too
 
   // A call with a time limit that was interrupted and begins again goes on to this one (syscalls/restart.h); 0:
   // none. Its own thread only.

@@ -24,13 +24,13 @@ bool report(Process& child, const WaitRequest& request, Candidate& found)
                   (child.change == Process::kContinued && request.continued));
   if (!ended && !changed) return false;
   found.child = RefPtr<Process>::share(&child);
-  CpuTime time = cpu_time_of(child);
-  time += child.children_time;
-  found.result = {child.pid, child.wait_status, time, child_info(child, child.wait_status)};
+  ResourceUse use = use_of(child);
+  use += child.children_use;
+  found.result = {child.pid, child.wait_status, use, child_info(child, child.wait_status)};
   if (!request.take) return true;
   found.reap = ended;
   if (ended) {
-    child.parent->children_time += time;
+    child.parent->children_use += use;
     child.state = ProcessState::kReaped;
     ChildList::remove(child);
   } else {

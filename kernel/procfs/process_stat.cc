@@ -90,8 +90,11 @@ Result<void> print_process_stat(const ProcTarget& target, ProcText& out) {
   }
   print(out, "{} ({}) {} {} {} {} {} {} 0 ", view.id, view.name, view.state, view.parent,
         view.group, view.session, view.terminal, view.foreground);
-  print(out, "0 0 0 0 {} {} {} {} ", ticks(view.time.user_ns), ticks(view.time.kernel_ns),
-        ticks(view.children_time.user_ns), ticks(view.children_time.kernel_ns));
+  const ResourceUse &mine = view.use, &children = view.children_use;
+  print(out, "{} {} {} {} ", mine.faults.minor, children.faults.minor, mine.faults.major,
+        children.faults.major);
+  print(out, "{} {} {} {} ", ticks(mine.time.user_ns), ticks(mine.time.kernel_ns),
+        ticks(children.time.user_ns), ticks(children.time.kernel_ns));
   print(out, "20 0 {} 0 {} {} {} {} ", view.threads, ticks(view.started_ns), memory.size,
         memory.resident / kPageSize, UINT64_MAX);
   print(out, "{} {} {} 0 0 ", memory.text_start, memory.text_end, memory.stack_start);

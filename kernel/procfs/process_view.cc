@@ -63,8 +63,8 @@ Result<ProcessView> view_of(const ProcTarget& target) {
     view.threads++;
   }
   view.threads += process.threads.empty();  // a zombie's first is what is left of it
-  view.time = cpu_time_of(process);
-  view.children_time = process.children_time;
+  view.use = use_of(process);
+  view.children_use = process.children_use;
   view.started_ns = process.started_ns;
   view.shared_pending = process.pending.set();
   view.ignored = process.ignored_signals.load();

@@ -8,10 +8,10 @@ namespace cairn {
 struct ProcessView {
   Pid id{}, process{}, parent{}, group{}, session{};
   char name[16] = {};  // as Linux cuts it
-  char state = 'Z';    // R, S, T, Z
+  char state = 'Z';    // R, S, D, T, Z
   ProcessIds ids;
   uint64_t threads = 0;
-  CpuTime time, children_time;
+  ResourceUse use, children_use;
   uint64_t started_ns = 0;
   uint64_t terminal = 0;  // its device's number; 0: none
   int64_t foreground = -1;

@@ -44,6 +44,7 @@ struct Thread {
   std::atomic<bool> interrupted{false};
   std::atomic<bool> hears_signals{true};  // while blocked: whether that ends its wait
 
+  uint64_t pages_awaited = 0;  // that its page faults had read from a disk; its own
 
   // Its system calls of numbers below this take the common way: all that there are, or none (process/call_trace.h). Its
   // processor has a copy while it runs; who changes it says so by note_known_calls_changed().

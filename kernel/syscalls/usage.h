@@ -6,7 +6,8 @@
 
 namespace cairn {
 
-/// Stores a struct rusage, unless the address is 0: times; what else is in it isn't counted here, and 0. EFAULT.
-Result<void> store_usage(uint64_t address, const CpuTime& time);
+/// Stores a struct rusage, unless the address is 0: times and page faults; what else is in it isn't counted here, and 0.
+/// EFAULT.
+Result<void> store_usage(uint64_t address, const ResourceUse& use);
 
 }  // namespace cairn

@@ -16,17 +16,25 @@ struct Times {
   uint64_t user, kernel, user_of_children, kernel_of_children;
 };
 
-/// struct rusage. `others` is the largest resident size, faults, switches and more; none of it is counted.
+/// struct rusage. What isn't counted: the largest resident size and others of memory; swaps, blocks, messages, signals,
+/// switches.
 struct Usage {
   TimeValue user, kernel;
-  uint64_t others[14];
+  uint64_t of_memory[4];
+  uint64_t minor_faults, major_faults;
+  uint64_t others[8];
 };
 
 }  // namespace
 
-Result<void> store_usage(uint64_t address, const CpuTime& time) {
+Result<void> store_usage(uint64_t address, const ResourceUse& use) {
   if (address == 0) return {};
-  Usage usage{to_timevalue(time.user_ns), to_timevalue(time.kernel_ns), {}};
+  Usage usage{to_timevalue(use.time.user_ns),
+              to_timevalue(use.time.kernel_ns),
+              {},
+              use.faults.minor,
+              use.faults.major,
+              {}};
   return write_user(VirtAddr(address), usage);
 }
 
@@ -36,7 +44,7 @@ int64_t sys_times(TrapFrame& call) {
   {
     IrqGuard guard(process_tree_lock);
     mine = cpu_time_of(me);
-    of_children = me.children_time;
+    of_children = me.children_use.time;
   }
   Times times{mine.user_ns / kTickNs, mine.kernel_ns / kTickNs, of_children.user_ns / kTickNs,
               of_children.kernel_ns / kTickNs};
@@ -51,14 +59,14 @@ int64_t sys_getrusage(TrapFrame& call) {
   constexpr int kSelf = 0, kChildren = -1, kThread = 1;
   auto who = int(argument0(call));
   if (who != kSelf && who != kChildren && who != kThread) return failure(Errno::kEINVAL);
-  CpuTime time = my_cpu_time();
+  ResourceUse use = my_use();
   if (who != kThread) {
     Process& me = *current_process();
     IrqGuard guard(process_tree_lock);
-    time = who == kSelf ? cpu_time_of(me) : me.children_time;
+    use = who == kSelf ? use_of(me) : me.children_use;
   }
   if (argument1(call) == 0) return failure(Errno::kEFAULT);
-  return to_return(store_usage(argument1(call), time));
+  return to_return(store_usage(argument1(call), use));
 }
 
 }  // namespace cairn

@@ -64,7 +64,7 @@ int64_t sys_wait4(TrapFrame& call) {
     auto stored = write_user(VirtAddr(argument1(call)), found->status);
     if (!stored.ok()) return failure(stored.error());
   }
-  auto stored = store_usage(argument3(call), found->time);
+  auto stored = store_usage(argument3(call), found->use);
   return stored.ok() ? int64_t(found->pid.value) : failure(stored.error());
 }
 
@@ -75,7 +75,7 @@ int64_t sys_waitid(TrapFrame& call) {
   auto request = to_request(uint32_t(argument0(call)), id, options);
   auto found = request.ok() ? wait_for(*request, options) : Result<WaitResult>(request.error());
   if (found.ok() && found->pid.value != 0) {
-    auto stored = store_usage(argument4(call), found->time);
+    auto stored = store_usage(argument4(call), found->use);
     if (!stored.ok()) return failure(stored.error());
   }
   if (argument2(call) != 0 && found.error() != Errno::kEINTR) {

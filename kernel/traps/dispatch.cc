@@ -82,11 +82,15 @@ bool hand_to_process(const TrapFrame& frame, const SignalInfo& info, uint64_t ad
   return true;
 }
 
-/// Another process may have to end for it.
+/// Serves and counts it. Another process may have to end for it.
 FaultOutcome handle_fault(AddressSpace& space, const PageFault& fault) {
+  UserThread& me = current_user_thread();
+  const uint64_t awaited = me.pages_awaited;
   FaultOutcome outcome = space.handle_fault(fault);
   while (outcome == FaultOutcome::kOutOfMemory && end_for_memory())
     outcome = space.handle_fault(fault);
+  if (outcome == FaultOutcome::kRetry)
+    (me.pages_awaited == awaited ? me.faults.minor : me.faults.major)++;
   return outcome;
 }
 
