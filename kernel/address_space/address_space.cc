@@ -39,6 +39,18 @@ Region* AddressSpace::region_at(VirtAddr address) const {
   return region != nullptr && region->range.contains(address) ? region : nullptr;
 }
 
+Result<AddressSpace::SharedPlace> AddressSpace::shared_place(VirtAddr address) {
+  MutexGuard guard(lock);
+  Region* region = region_at(address);
+  if (region == nullptr || !(region->access.read || region->access.write)) return Errno::kEFAULT;
+  // What can't be written is still the object's, if it is private, too.
+  if (region->object != nullptr && (region->shared || !region->access.write)) {
+    return SharedPlace{region->object->number(), region->object_offset_of(address)};
+  }
+  if (!region->access.write) return Errno::kEFAULT;
+  return SharedPlace{0, address.value};
+}
+
 bool AddressSpace::is_free(VirtRange range) const {
   if (Region* before = regions_.at_or_before(range.start);
       before && before->range.overlaps(range)) {

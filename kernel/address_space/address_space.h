@@ -88,6 +88,14 @@ class AddressSpace : public RefCounted<AddressSpace> {
     return !has_hidden_pages_.load(std::memory_order_relaxed) || regions_permit(start, size, write);
   }
 
+  /// What is known at an address, and to others who share it at theirs: the number of a memory object, and where in it;
+  /// for memory that is this address space's alone, 0 and the address. EFAULT: it belongs to no region, or can't be read; or
+  /// is memory without an object that can't be written. The page itself isn't looked at.
+  struct SharedPlace {
+    uint64_t object, offset;
+  };
+  Result<SharedPlace> shared_place(VirtAddr address) EXCLUDES(lock);
+
   /// Notes, as a program starts, where its strings are, and which object its lowest region shows: for those who ask
   /// later, whatever it does to its memory. A fork inherits both.
   void note_program(const ProgramStrings& strings) EXCLUDES(lock);

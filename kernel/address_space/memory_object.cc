@@ -9,6 +9,7 @@ namespace cairn {
 namespace {
 
 constinit Mutex walk_lock{"mappings", LockRank::kMappings};
+constinit std::atomic<uint64_t> last_number{0};
 
 }  // namespace
 
@@ -20,6 +21,13 @@ VirtRange ObjectPages::part_of(const Mapping& mapping) const {
   if (first >= end || to <= from) return {mapping.range.start, mapping.range.start};
   return {mapping.range.start + (from - start) * kPageSize,
           mapping.range.start + (to - start) * kPageSize};
+}
+
+uint64_t MemoryObject::number() {
+  uint64_t number = number_.load();
+  if (number != 0) return number;
+  uint64_t next = last_number.fetch_add(1) + 1;
+  return number_.compare_exchange_strong(number, next) ? next : number;
 }
 
 void MemoryObject::add_mapping(Mapping& mapping) {

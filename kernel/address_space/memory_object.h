@@ -85,6 +85,9 @@ class MemoryObject {
   /// What was written to [offset, offset + size) is on the device when this returns. EIO. May sleep.
   virtual Result<void> write_back_range(uint64_t offset, uint64_t size) { return {}; }
 
+  /// A number that no other object has, nor ever will.
+  uint64_t number();
+
   /// Whether any region maps it. A snapshot, but a page that was marked dirty through a mapping is seen
   /// dirty only by who also sees that mapping.
   bool is_mapped() const { return mapping_count_.load() != 0; }
@@ -119,6 +122,7 @@ class MemoryObject {
   Mapping* next_ GUARDED_BY(list_lock_) = nullptr;  // of the walk under way
   bool walking_ GUARDED_BY(list_lock_) = false;
   std::atomic<uint32_t> mapping_count_{0};
+  std::atomic<uint64_t> number_{0};  // 0: nobody has asked
 };
 
 /// Returns once no walk looks at an address space whose mappings are all removed by now.

@@ -65,6 +65,27 @@ Result<void> copy_fields_to_user(VirtAddr to, uint64_t stride, const void* from,
   return {};
 }
 
+Result<uint32_t> exchange_user_word(VirtAddr at, uint32_t expected, uint32_t desired) {
+  if (!is_accessible(at, sizeof(uint32_t), true)) return Errno::kEFAULT;
+  UserAccess open;
+  if (!raw_exchange_user(reinterpret_cast<uint32_t*>(at.value), &expected, desired))
+    return Errno::kEFAULT;
+  return expected;
+}
+
+std::optional<uint32_t> load_present_word(VirtAddr at) {
+  UserAccess open;
+  uint32_t word;
+  if (!raw_load_present(&word, reinterpret_cast<const uint32_t*>(at.value))) return {};
+  return word;
+}
+
+std::optional<uint32_t> exchange_present_word(VirtAddr at, uint32_t expected, uint32_t desired) {
+  UserAccess open;
+  if (!raw_exchange_present(reinterpret_cast<uint32_t*>(at.value), &expected, desired)) return {};
+  return expected;
+}
+
 Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from) {
   uint64_t length = 0;
   while (length < buffer.size()) {

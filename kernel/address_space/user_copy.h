@@ -3,6 +3,7 @@
 // Locks: none that a page fault takes (the address space's); may sleep.
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "lib/result.h"
@@ -26,6 +27,14 @@ uint64_t copy_some_from_user(void* to, VirtAddr from, uint64_t count);
 /// may need. Takes no lock but, at most, the address space's. Who gets less than he wants lets go, touches the memory with
 /// copy_some_from_user(), and tries again.
 uint64_t copy_present_from_user(void* to, VirtAddr from, uint64_t count);
+
+/// The aligned word at `at`, in one step, and in its place `desired` if it was `expected`. EFAULT.
+Result<uint32_t> exchange_user_word(VirtAddr at, uint32_t expected, uint32_t desired);
+
+// For callers that hold a spinlock, and have used the aligned word at `at` before in the same way, with calls that may
+// fault: regions aren't looked at again. Nothing if it isn't present any more: then once more from there.
+std::optional<uint32_t> load_present_word(VirtAddr at);
+std::optional<uint32_t> exchange_present_word(VirtAddr at, uint32_t expected, uint32_t desired);
 
 /// A NUL-terminated string into `buffer`; its length. ENAMETOOLONG if there is no NUL in what fits.
 Result<uint64_t> copy_string_from_user(std::span<char> buffer, VirtAddr from);

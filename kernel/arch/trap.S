@@ -197,7 +197,7 @@ thread_trampoline:
 // size_t raw_copy_user(void* to, const void* from, size_t count): copies with one side in user
 // memory; returns how many bytes could not be copied. A fault that can't be resolved continues at
 // the address that user_access_table names (arch/user_access.h). raw_copy_present is the same code at
-// another address, by which the fault handler knows that it must resolve none of its faults.
+// another address, by which the fault handler knows that it must resolve none of its faults (present_only_start).
         .macro  copy_user name
         .global \name
 \name:
@@ -234,8 +234,6 @@ thread_trampoline:
 4:      mov     rax, rcx
         ret
 
-        .global \name\()_end
-\name\()_end:
         .pushsection .user_access_table, "a"
         .quad   1b, 3b
         .quad   2b, 4b
@@ -243,6 +241,44 @@ thread_trampoline:
         .popsection
         .endm
 
+// bool raw_exchange_user(uint32_t* word, uint32_t* expected, uint32_t desired): compare and exchange, in one
+// step, of a word of user memory. False: a fault that can't be resolved.
+        .macro  exchange_user name
+        .global \name
+\name:
+        mov     eax, [rsi]
+1:      lock cmpxchg [rdi], edx
+        mov     [rsi], eax              // what was there
+        mov     eax, 1
+        ret
+2:      xor     eax, eax
+        ret
+        .pushsection .user_access_table, "a"
+        .quad   1b, 2b
+        .popsection
+        .endm
+
         copy_user raw_copy_user
+        exchange_user raw_exchange_user
+
+        .global present_only_start
+present_only_start:
         copy_user raw_copy_present
+        exchange_user raw_exchange_present
+
+// bool raw_load_present(uint32_t* to, const uint32_t* from)
+        .global raw_load_present
+raw_load_present:
+1:      mov     eax, [rsi]
+        mov     [rdi], eax
+        mov     eax, 1
+        ret
+2:      xor     eax, eax
+        ret
+        .pushsection .user_access_table, "a"
+        .quad   1b, 2b
+        .popsection
+
+        .global present_only_end
+present_only_end:
         .section .note.GNU-stack, "", @progbits

@@ -9,7 +9,7 @@ struct FixupEntry {
 };
 extern "C" const FixupEntry user_access_table_start[];
 extern "C" const FixupEntry user_access_table_end[];
-extern "C" void raw_copy_present_end();
+extern "C" const char present_only_start[], present_only_end[];
 }  // namespace
 
 uint64_t user_access_fixup(uint64_t rip) {
@@ -20,8 +20,8 @@ uint64_t user_access_fixup(uint64_t rip) {
 }
 
 bool copies_present_only(uint64_t rip) {
-  return rip >= reinterpret_cast<uint64_t>(raw_copy_present) &&
-         rip < reinterpret_cast<uint64_t>(raw_copy_present_end);
+  return rip >= reinterpret_cast<uint64_t>(present_only_start) &&
+         rip < reinterpret_cast<uint64_t>(present_only_end);
 }
 
 }  // namespace cairn

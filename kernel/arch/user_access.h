@@ -20,6 +20,13 @@ extern "C" size_t raw_copy_user(void* to, const void* from, size_t count);
 /// isn't in the page table counts as missing.
 extern "C" size_t raw_copy_present(void* to, const void* from, size_t count);
 
+/// Compares an aligned word of user memory, which is open, with `*expected` and exchanges it for `desired` if they are the
+/// same, in one step; `*expected` is what was there. False: it isn't to be written to.
+extern "C" bool raw_exchange_user(uint32_t* word, uint32_t* expected, uint32_t desired);
+/// The same with what is present, as raw_copy_present(); and one load of an aligned word.
+extern "C" bool raw_exchange_present(uint32_t* word, uint32_t* expected, uint32_t desired);
+extern "C" bool raw_load_present(uint32_t* to, const uint32_t* from);
+
 /// Opens user memory (SMAP) for a scope.
 class UserAccess {
  public:
@@ -36,7 +43,7 @@ class UserAccess {
 /// Where to continue after an unresolvable fault of the instruction at `rip`, or 0 if that
 /// instruction has no business with user memory.
 uint64_t user_access_fixup(uint64_t rip);
-/// Whether the instruction at `rip` is raw_copy_present()'s.
+/// Whether the instruction at `rip` is of those that take only what is present.
 bool copies_present_only(uint64_t rip);
 
 }  // namespace cairn

@@ -48,6 +48,7 @@ const char* errno_name(Errno error) {
     case Errno::kELIBBAD: return "ELIBBAD";
     case Errno::kEOVERFLOW: return "EOVERFLOW";
     case Errno::kEOPNOTSUPP: return "EOPNOTSUPP";
+    case Errno::kETIMEDOUT: return "ETIMEDOUT";
     case Errno::kEUCLEAN: return "EUCLEAN";
   }
   return "E?";

@@ -56,6 +56,7 @@ enum class Errno : int {
   kEOVERFLOW = 75,
   kELIBBAD = 80,  // a program's interpreter isn't one
   kEOPNOTSUPP = 95,
+  kETIMEDOUT = 110,
   kEUCLEAN = 117,  // the file system is damaged
 };
 

@@ -55,6 +55,15 @@ void set_frame_reclaimer(FrameReclaimer reclaimer);
 bool reclaim_frames();
 /// So often one fault or fork() reclaims before it gives up: others may take what it freed.
 inline constexpr unsigned kMaxReclaims = 64;
+/// Does attempt(), which returns a Result, again as long as it says ENOMEM and others can give up memory. May sleep.
+template <class Attempt>
+auto with_reclaimed_memory(Attempt attempt) {
+  for (unsigned reclaims = 0;; reclaims++) {
+    auto done = attempt();
+    bool short_of_memory = !done.ok() && done.error() == Errno::kENOMEM;
+    if (!short_of_memory || reclaims == kMaxReclaims || !reclaim_frames()) return done;
+  }
+}
 /// Upward need, like the one above.
 void set_sleeping_reclaimer(FrameReclaimer reclaimer);
 

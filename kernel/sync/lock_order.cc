@@ -21,11 +21,11 @@ constinit Taken taken[kSpinlockRanks];
 
 }  // namespace
 
-void note_lock_taken(const void* lock, const char* name, LockRank rank) {
+void note_lock_taken(const void* lock, const char* name, LockRank rank, const void* beside) {
   Cpu& cpu = this_cpu();
   for (uint32_t i = 0; i < cpu.held_lock_count; i++) {
     auto* held = static_cast<const Spinlock*>(cpu.held_locks[i]);
-    if (held->rank() > rank) continue;
+    if (held->rank() > rank || held == beside) continue;
     char text[160];
     BufferWriter out(text);
     print(out, "lock order: taking '{}' while holding '{}', which ranks no higher", name,

@@ -40,6 +40,7 @@ enum class LockRank : uint8_t {
   kFdTable,       // vfs: one table of file descriptors
   kProcessFiles,  // vfs: where one process's paths start
   kMounts,        // vfs: the mount table
+  kFutex,         // futex: a part of the table of waiters
   kMetadata,      // ext2: the list of what the next commit will write
   // Mutexes from here on: their holders may sleep.
   kProgramPages,  // standins: pages of one program
@@ -60,8 +61,10 @@ enum class LockRank : uint8_t {
   kMonitor,       // monitor: the table bench
 };
 
-/// Debug builds: records that this processor takes or leaves a spinlock; panics on a wrong order.
-void note_lock_taken(const void* lock, const char* name, LockRank rank);
+/// Debug builds: records that this processor takes or leaves a spinlock; panics on a wrong order. `beside` may be held,
+/// whatever its rank.
+void note_lock_taken(const void* lock, const char* name, LockRank rank,
+                     const void* beside = nullptr);
 void note_lock_left(const void* lock);
 /// Debug builds: how often spinlocks of each rank were taken, and the name of the one that was last.
 void print_lock_counts(class Writer& out);
