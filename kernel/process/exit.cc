@@ -2,6 +2,8 @@
 #include "address_space/user_copy.h"
 #include "debug/log.h"
 #include "debug/trace.h"
+#include "futex/futex.h"
+#include "futex/robust_list.h"
 #include "lib/assert.h"
 #include "metrics/counter.h"
 #include "process/child_events.h"
@@ -77,15 +79,14 @@ bool leave_process(Process& process, UserThread& me, int wait_status) {
   IrqGuard guard(process_tree_lock);
   bool last = true;
   for (UserThread& thread : process.threads) last = last && &thread == &me;
-  bool first = me.tid == process.pid;
-  if (first && !process.exiting) process.exit_status = wait_status;
   if (last) {
+    if (!process.exiting) process.exit_status = wait_status;
     process.exiting = true;
     return true;
   }
   keep_use(process, me);
   ThreadList::remove(me);
-  if (!first) pid_table_remove_thread(me);
+  if (me.tid != process.pid) pid_table_remove_thread(me);
   return false;
 }
 
@@ -157,12 +158,28 @@ void end_process(Process& process, UserThread& last) {
 
 }  // namespace
 
+void note_end_in_memory() {
+  UserThread& me = current_user_thread();
+  VirtAddr locks, tid_place = std::exchange(me.clear_child_tid, VirtAddr(0));
+  bool is_alone = true;
+  {
+    IrqGuard guard(process_tree_lock);
+    locks = std::exchange(me.robust_list, VirtAddr(0));
+    for (UserThread& thread : me.process->threads) is_alone = is_alone && &thread == &me;
+    is_alone = is_alone && me.process->space->references() == 1;
+  }
+  if (locks.value != 0) let_go_of_robust_locks(locks, me.tid);
+  // Nobody else uses the memory of who is alone. Failing is the program's loss, as on Linux.
+  if (tid_place.value == 0 || is_alone) return;
+  (void)write_user(tid_place, uint32_t(0));
+  (void)futex_wake({tid_place, false}, 1, kAnyBit);
+}
+
 void exit_user_thread(int wait_status) {
   UserThread& me = current_user_thread();
   auto process = RefPtr<Process>::share(me.process);
   trace(TraceEvent::kExit, me.tid.value, uint64_t(wait_status));
-  // Failing is the program's loss, as on Linux.
-  if (me.clear_child_tid.value != 0) (void)write_user(me.clear_child_tid, uint32_t(0));
+  note_end_in_memory();
   leave_address_space();
   if (leave_process(*process, me, wait_status)) {
     if (process->pid == kInitPid && process->entered) end_of_init(*process);

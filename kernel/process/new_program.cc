@@ -38,6 +38,7 @@ Result<void> become_only_thread() {
 }
 
 void change_address_space(RefPtr<AddressSpace> space) {
+  note_end_in_memory();
   {
     IrqGuard guard(process_tree_lock);
     std::swap(current_process()->space, space);

@@ -11,7 +11,7 @@ namespace cairn {
 /// returns to user mode. Not undone: from here on the caller must succeed. May sleep.
 Result<void> become_only_thread() EXCLUDES(process_tree_lock);
 
-/// The process's memory is `space` from now on, and loaded; the old one is let go. May sleep. Until begin_anew() says
+/// The process's memory is `space` from now on, and loaded; the old one, once the thread noted its end there, is let go. May sleep. Until begin_anew() says
 /// whose program it is, it is private.
 void change_address_space(RefPtr<AddressSpace> space) EXCLUDES(process_tree_lock);
 

@@ -29,11 +29,6 @@ AddressSpace* current_address_space() {
 
 namespace {
 
-/// What a new thread of a process finds at the top of its kernel stack.
-TrapFrame* first_frame(const Thread& thread) {
-  return reinterpret_cast<TrapFrame*>(thread.stack_top.value - sizeof(TrapFrame));
-}
-
 struct StartRequest {
   char command_line[kMaxCommandLine];
 };
@@ -67,19 +62,6 @@ void begin_program(void* argument) {
   exit_process(exit_status(127));
 }
 
-/// First code of a forked child: its frame is complete.
-void begin_child(void*) {
-  UserThread& thread = current_user_thread();
-  if (thread.set_child_tid.value != 0) {
-    // Failing is the caller's loss, as on Linux.
-    (void)write_user(thread.set_child_tid, uint32_t(thread.tid.value));
-  }
-  disable_interrupts();
-  TrapFrame* frame = first_frame(thread);
-  prepare_return_to_user(*frame);
-  return_to_user(frame);
-}
-
 /// A process with a pid that owns what it is given, or destroys it.
 Result<RefPtr<Process>> assemble(const char* name, RefPtr<AddressSpace> space, ProcessFiles* files,
                                  Pid wanted = {}) {
@@ -99,8 +81,8 @@ Result<RefPtr<Process>> assemble(const char* name, RefPtr<AddressSpace> space, P
 }
 
 /// The running process's child, with a thread that isn't ready yet.
-Result<RefPtr<Process>> try_to_make_child(Process& parent, const ForkRequest& request) {
-  RefPtr<AddressSpace> space = TRY(parent.space->fork());
+Result<RefPtr<Process>> try_to_make_child(Process& parent, const CloneRequest& request) {
+  RefPtr<AddressSpace> space = request.share_memory ? parent.space : TRY(parent.space->fork());
   ProcessFiles* files = TRY(copy_process_files(parent.files));
   RefPtr<Process> child = TRY(assemble(parent.name, std::move(space), files));
   {
@@ -108,44 +90,15 @@ Result<RefPtr<Process>> try_to_make_child(Process& parent, const ForkRequest& re
     child->ids = parent.ids;
     child->is_private = parent.is_private;
   }
-  auto stored = request.parent_tid.value == 0
-                    ? Result<void>()
-                    : write_user(request.parent_tid, uint32_t(child->pid.value));
-  auto thread =
-      stored.ok() ? add_thread(*child, begin_child, nullptr) : Result<UserThread*>(stored.error());
+  auto thread = clone_thread(*child);
   if (thread.ok()) return child;
   discard_process(*child);
   return thread.error();
 }
 
-/// The same, if memory that others can give up is needed for it, too.
-Result<RefPtr<Process>> make_child(Process& parent, const ForkRequest& request) {
-  for (unsigned reclaims = 0;; reclaims++) {
-    auto child = try_to_make_child(parent, request);
-    bool short_of_memory = !child.ok() && child.error() == Errno::kENOMEM;
-    if (!short_of_memory || reclaims == kMaxReclaims || !reclaim_frames()) return child;
-  }
-}
-
-/// What a forked child's thread has of its parent's: registers, FPU state and signal mask.
-void copy_thread(UserThread& child, const TrapFrame& frame, const ForkRequest& request) {
-  UserThread& parent = current_user_thread();
-  if (request.set_child_tid) child.set_child_tid = request.child_tid;
-  if (request.clear_child_tid) child.clear_child_tid = request.child_tid;
-  child.blocked_signals = parent.blocked_signals.load();
-  child.alternate_stack = parent.alternate_stack;
-  TrapFrame* child_frame = first_frame(child);
-  *child_frame = frame;
-  child_frame->rax = 0;
-  // The FPU belongs to whoever runs: save ours into the child's.
-  InterruptsOff off;
-  child.fpu.save();
-  child.fs_base = read_msr(msr::kFsBase);
-}
-
 /// Makes it the parent's child, in his group. False if a signal for him waits, perhaps his whole group's: he acts on
 /// it first and forks then. Of those that he blocks the child gets what is his group's.
-bool join_family(Process& child, Process& parent, const ForkRequest& request) {
+bool join_family(Process& child, Process& parent, const CloneRequest& request) {
   UserThread& me = current_user_thread();
   IrqGuard guard(process_tree_lock);
   bool joins = deliverable(me) == 0;
@@ -221,14 +174,14 @@ Result<RefPtr<Process>> start_process(const char* name, const char* command_line
   return process;
 }
 
-Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
+Result<Pid> fork_process(const TrapFrame& frame, const CloneRequest& request) {
   Process& parent = *current_process();
   {
     IrqGuard guard(process_tree_lock);
     TRY(check_process_limit(parent));
   }
   begin_fork(current_user_thread());
-  auto made = make_child(parent, request);
+  auto made = with_reclaimed_memory([&] { return try_to_make_child(parent, request); });
   if (!made.ok()) {
     IrqGuard guard(process_tree_lock);
     end_fork(current_user_thread(), nullptr);
@@ -236,7 +189,7 @@ Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request) {
   }
   RefPtr<Process> child = made.take();
   UserThread& thread = only_thread(*child);
-  copy_thread(thread, frame, request);
+  begin_as_clone(thread, frame, request);
   inherit_signal_actions(*child, parent);
   Pid pid = child->pid;
   if (!join_family(*child, parent, request)) {

@@ -133,14 +133,7 @@ RefPtr<Process> next_process(Pid after);
 
 /// fork, vfork and clone's fork form. Returns the child's pid. EAGAIN (no pid left, or the user's limit), ENOMEM; EINTR: a signal is to be acted on
 /// first, and then the call begins again whatever a handler says.
-struct ForkRequest {
-  bool wait_for_child = false;   // vfork
-  VirtAddr parent_tid{};         // the child's pid is stored there, in the parent
-  VirtAddr child_tid{};          // an address in the child:
-  bool set_child_tid = false;    // stored there by the child
-  bool clear_child_tid = false;  // and zeroed when the child ends
-};
-Result<Pid> fork_process(const TrapFrame& frame, const ForkRequest& request);
+Result<Pid> fork_process(const TrapFrame& frame, const CloneRequest& request);
 
 /// exit_group() and deadly signals: ends the running process with a status as wait4() reports it, unless one was
 /// given already. Its other threads are asked to die: waits that can be interrupted end, and each goes before it

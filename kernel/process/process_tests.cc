@@ -78,7 +78,7 @@ KERNEL_TEST_WITH(Pair, a_process_ends_with_its_last_thread) {
   EXPECT(std::string_view(process_state_name(*t.process)) != "zombie");
   EXPECT(address_space_of(*t.process));
   t.release(1);
-  EXPECT(t.status() == exit_status(1));  // its first thread's
+  EXPECT(t.status() == exit_status(2));  // its last thread's
   EXPECT(t.interrupted.load() == 0 && !address_space_of(*t.process));
 }
 
@@ -116,7 +116,7 @@ KERNEL_TEST_WITH(Pair, a_signal_that_a_thread_leaves_behind_goes_to_another) {
   t.start();
   send_signal(*t.process, kUserSignal);
   while (t.interrupted.load() != 3) yield();  // the first was woken, and ended without acting on it
-  EXPECT(t.status() == exit_status(1));
+  EXPECT(t.status() == exit_status(2));
 }
 
 /// A process that reaches code which isn't written, and one that comes back to user mode meanwhile.

@@ -15,6 +15,7 @@ Result<void> join(Process& process, UserThread& thread) {
   if (ends || process.state != ProcessState::kAlive) return Errno::kESRCH;
   process.threads.push_back(thread);
   mark_traced(thread);
+  if (process.stopped) thread.interrupted = true;  // as the others were
   return {};
 }
 

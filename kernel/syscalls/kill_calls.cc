@@ -72,14 +72,16 @@ Process* process_of(int64_t number) REQUIRES(process_tree_lock) {
   return thread != nullptr ? thread->process : nullptr;
 }
 
-/// `group` 0: whatever process the thread belongs to. A zombie's first thread is still there to be sent to.
+/// `group` 0: whatever process the thread belongs to. A first thread that has ended is still there to be sent to, as long
+/// as its process is, and takes nothing any more.
 Result<void> send_to_thread(int64_t group, int64_t tid, uint64_t signal, const SignalInfo& info) {
   if (tid <= 0 || group < 0) return Errno::kEINVAL;
   IrqGuard guard(process_tree_lock);
   Process* process = process_of(tid);
   if (process != nullptr && group != 0 && process->pid.value != uint64_t(group)) process = nullptr;
-  return send_to(process, process != nullptr ? thread_at(Pid(uint64_t(tid))) : nullptr, signal,
-                 info);
+  UserThread* thread = process != nullptr ? thread_at(Pid(uint64_t(tid))) : nullptr;
+  return thread != nullptr ? send_to(process, thread, signal, info)
+                           : check_may_send(process, signal);
 }
 
 /// What programs tell themselves of a signal for others: not what only the kernel, kill() and tkill() say. EPERM,

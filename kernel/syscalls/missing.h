@@ -21,12 +21,15 @@
   X(ioctl, "FS_IOC_GETFLAGS and others of file systems", ENOTTY, (file, 0x80086601, page))         \
   X(ioctl, "TIOCSTI", ENOTTY, (terminal, TIOCSTI, "x"))                                            \
   X(ioctl, "TIOCEXCL", ENOTTY, (terminal, TIOCEXCL, 0))                                            \
-  X(clone, "CLONE_VM, CLONE_FILES, CLONE_FS, CLONE_SIGHAND", ENOSYS, (CLONE_FILES | SIGCHLD, 0))   \
-  X(clone, "CLONE_THREAD", ENOSYS, (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, page))                \
-  X(clone, "CLONE_VFORK", ENOSYS, (CLONE_VFORK | SIGCHLD, 0))                                      \
+  X(clone, "CLONE_THREAD of what doesn't share all", ENOSYS,                                       \
+    (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, page))                                               \
+  X(clone, "CLONE_THREAD with CLONE_VFORK", ENOSYS,                                                \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK, page))        \
+  X(clone, "CLONE_FILES, CLONE_FS, CLONE_SIGHAND of a process", ENOSYS,                            \
+    (CLONE_FILES | SIGCHLD, 0))                                                                    \
   X(clone, "CLONE_PARENT", ENOSYS, (CLONE_PARENT | SIGCHLD, 0))                                    \
   X(clone, "CLONE_PIDFD", ENOSYS, (CLONE_PIDFD | SIGCHLD, 0, page))                                \
-  X(clone, "CLONE_NEWNS and other namespaces", ENOSYS, (CLONE_NEWNS | SIGCHLD, 0))                 \
+  X(clone, "CLONE_NEWNS and other namespaces", EINVAL, (CLONE_NEWNS | SIGCHLD, 0))                 \
   X(clone, "another signal than SIGCHLD", ENOSYS, (SIGUSR1, 0))                                    \
   X(fcntl, "F_SETFL with O_ASYNC", EINVAL, (terminal, F_SETFL, O_ASYNC))                           \
   X(fcntl, "F_SETOWN", EINVAL, (terminal, F_SETOWN, 1))                                            \
@@ -61,6 +64,9 @@
   X(reboot, "LINUX_REBOOT_CMD_KEXEC", EINVAL, (0xfee1dead, 672274793, 0x45584543))                 \
   X(reboot, "LINUX_REBOOT_CMD_SW_SUSPEND", EINVAL, (0xfee1dead, 672274793, 0xd000fce2))            \
   X(setrlimit, "RLIMIT_NOFILE above 1024", EPERM, (RLIMIT_NOFILE, (&(struct rlimit){4096, 4096}))) \
+  X(futex, "FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI", ENOSYS,             \
+    (page, 6, 0, 0, 0, 0))                                                                         \
+  X(futex, "FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI", ENOSYS, (page, 11, 0, 0, page, 0))       \
   X(clock_gettime, "clocks of other processes and threads", EINVAL, (-14, page))                   \
   X(clock_gettime, "CLOCK_TAI", EINVAL, (CLOCK_TAI, page))                                         \
   X(clock_gettime, "CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM", EINVAL, (8, page))                \

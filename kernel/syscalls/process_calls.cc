@@ -9,12 +9,54 @@ namespace cairn {
 
 namespace {
 
-// Source: Linux, include/uapi/linux/sched.h.
-constexpr uint64_t kCloneSignalMask = 0xff;
-constexpr uint64_t kCloneParentSetTid = 0x00100000;
-constexpr uint64_t kCloneChildClearTid = 0x00200000;
-constexpr uint64_t kCloneChildSetTid = 0x01000000;
+// clone's flags. Source: Linux, include/uapi/linux/sched.h.
+enum : uint64_t {
+  kSignalMask = 0xff,
+  kMemory = 0x100,
+  kDirectories = 0x200,
+  kFiles = 0x400,
+  kHandlers = 0x800,
+  kPidFd = 0x1000,
+  kTraced = 0x2000,
+  kVfork = 0x4000,
+  kThread = 0x1'0000,
+  kNewMounts = 0x2'0000,
+  kSemaphores = 0x4'0000,
+  kSetTls = 0x8'0000,
+  kParentSetTid = 0x10'0000,
+  kChildClearTid = 0x20'0000,
+  kDetached = 0x40'0000,
+  kUntraced = 0x80'0000,
+  kChildSetTid = 0x100'0000,
+  kNewCgroup = 0x200'0000,
+  kNewOthers = 0x7c00'0000,  // names, IPC, users, pids, network
+  kNewUsers = 0x1000'0000,
+  kIo = 0x8000'0000,
+  kNewSpaces = kNewMounts | kNewCgroup | kNewOthers,
+};
 constexpr uint64_t kSigChildNumber = 17;
+
+/// What a thread shares with the others of its process, all of it.
+constexpr uint64_t kShared = kMemory | kDirectories | kFiles | kHandlers | kThread;
+/// What means nothing here: there are no semaphores to undo, no tracers, no priorities of disks; and kDetached is of the past.
+constexpr uint64_t kWithoutEffect = kSemaphores | kDetached | kTraced | kUntraced | kIo;
+constexpr uint64_t kTids = kParentSetTid | kChildClearTid | kChildSetTid;
+
+/// EINVAL: it makes no sense, or asks for name spaces of its own, which there are none of. ENOSYS: it asks for a thread
+/// that doesn't share all, or for a process that shares more than its memory, or that tells its end by another signal.
+Result<void> check_clone(uint64_t flags) {
+  auto all = [flags](uint64_t set) { return (flags & set) == set; };
+  auto any = [flags](uint64_t set) { return (flags & set) != 0; };
+  if (any(kNewSpaces)) return Errno::kEINVAL;
+  if (any(kThread) && !any(kHandlers)) return Errno::kEINVAL;
+  if (any(kHandlers) && !any(kMemory)) return Errno::kEINVAL;
+  if (any(kPidFd) && any(kParentSetTid | kDetached | kThread)) return Errno::kEINVAL;
+  constexpr uint64_t kKnown = kShared | kVfork | kSetTls | kTids | kWithoutEffect | kSignalMask;
+  if (any(~kKnown)) return Errno::kENOSYS;
+  if (any(kThread)) return all(kShared) && !any(kVfork) ? Errno::kOk : Errno::kENOSYS;
+  bool as_fork = !any(kShared & ~kMemory) && (flags & kSignalMask) == kSigChildNumber;
+  return as_fork ? Errno::kOk : Errno::kENOSYS;
+}
 
 int64_t fork_return(Result<Pid> child) {
   return child.ok() ? int64_t((*child).value) : failure(child.error());
@@ -28,24 +70,23 @@ int64_t sys_vfork(TrapFrame& call) {
   return fork_return(fork_process(call, {.wait_for_child = true}));
 }
 
-/// The fork form only: a child with memory of its own. Threads come with lab C.
 int64_t sys_clone(TrapFrame& call) {
-  uint64_t flags = argument0(call);
-  constexpr uint64_t kKnown =
-      kCloneSignalMask | kCloneParentSetTid | kCloneChildClearTid | kCloneChildSetTid;
-  if ((flags & ~kKnown) != 0 || (flags & kCloneSignalMask) != kSigChildNumber) {
-    return failure(Errno::kENOSYS);
-  }
-  ForkRequest request;
-  if (flags & kCloneParentSetTid) request.parent_tid = VirtAddr(argument2(call));
-  if (flags & (kCloneChildSetTid | kCloneChildClearTid)) {
-    request.child_tid = VirtAddr(argument3(call));
-  }
-  request.set_child_tid = (flags & kCloneChildSetTid) != 0;
-  request.clear_child_tid = (flags & kCloneChildClearTid) != 0;
+  uint64_t flags = uint32_t(argument0(call));
+  auto has = [flags](uint64_t flag) { return (flags & flag) != 0; };
+  auto checked = check_clone(flags);
+  if (!checked.ok()) return failure(checked.error());
+  CloneRequest request{.wait_for_child = has(kVfork),
+                       .share_memory = has(kMemory),
+                       .child_tid = VirtAddr(argument3(call)),
+                       .set_child_tid = has(kChildSetTid),
+                       .clear_child_tid = has(kChildClearTid),
+                       .set_tls = has(kSetTls),
+                       .tls = argument4(call)};
+  if (has(kParentSetTid)) request.parent_tid = VirtAddr(argument2(call));
+  if (request.set_tls && !is_user_address(VirtAddr(request.tls))) return failure(Errno::kEPERM);
   TrapFrame child = call;
   if (argument1(call) != 0) child.rsp = argument1(call);
-  return fork_return(fork_process(child, request));
+  return fork_return(has(kThread) ? start_thread(child, request) : fork_process(child, request));
 }
 
 int64_t sys_exit(TrapFrame& call) { exit_user_thread(exit_status(int(argument0(call)))); }

@@ -24,6 +24,7 @@ inline uint64_t deadline_after(uint64_t ns) {
   uint64_t now = monotonic_ns();
   return ns > kNoDeadline - 1 - now ? kNoDeadline - 1 : std::max<uint64_t>(now + ns, 1);
 }
+inline bool has_kept_deadline() { return current_user_thread().deadline_after_stop_ns != 0; }
 /// The call ends with EINTR and is to go on to `deadline_ns` when it begins again.
 inline void keep_deadline(uint64_t deadline_ns) {
   current_user_thread().deadline_after_stop_ns = deadline_ns;

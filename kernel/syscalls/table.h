@@ -128,6 +128,7 @@
   X(186, gettid, "")                                                      \
   X(200, tkill, "tid, signal")                                            \
   X(201, time, "time")                                                    \
+  X(202, futex, "word, operation, value, timeout, word2, value3")         \
   X(217, getdents64, "fd, buffer, size")                                  \
   X(218, set_tid_address, "address")                                      \
   X(221, fadvise64, "fd, offset, length, advice")                         \
@@ -152,6 +153,8 @@
   X(269, faccessat, "dirfd, path, mode")                                  \
   X(270, pselect6, "count, read, write, exceptional, timeout, mask")      \
   X(271, ppoll, "fds, count, timeout, mask, mask_size")                   \
+  X(273, set_robust_list, "head, size")                                   \
+  X(274, get_robust_list, "tid, head, size")                              \
   X(280, utimensat, "dirfd, path, times, flags")                          \
   X(283, timerfd_create, "clock, flags")                                  \
   X(284, eventfd, "value")                                                \

@@ -78,6 +78,7 @@ void show_statfs(BufferWriter& out, const CallView& call, unsigned index);
 void show_two_ints(BufferWriter& out, const CallView& call, unsigned index);
 void show_int_at(BufferWriter& out, const CallView& call, unsigned index);
 void show_long_at(BufferWriter& out, const CallView& call, unsigned index);
+void show_address_at(BufferWriter& out, const CallView& call, unsigned index);
 void show_ids(BufferWriter& out, const CallView& call, unsigned index);
 void show_ids_read(BufferWriter& out, const CallView& call, unsigned index);
 void show_limit(BufferWriter& out, const CallView& call, unsigned index);
@@ -92,5 +93,6 @@ void show_descriptor_results(BufferWriter& out, const CallView& call, unsigned i
 void show_fcntl_argument(BufferWriter& out, const CallView& call, unsigned index);
 void show_ioctl_argument(BufferWriter& out, const CallView& call, unsigned index);
 void show_prctl_argument(BufferWriter& out, const CallView& call, unsigned index);
+void show_futex_time(BufferWriter& out, const CallView& call, unsigned index);
 
 }  // namespace cairn

@@ -45,6 +45,7 @@ inline constexpr ArgumentKind kTimerSpec{show_timer_spec}, kLongAt{show_long_at}
 inline constexpr ArgumentKind kFcntlArgument{show_fcntl_argument};
 inline constexpr ArgumentKind kPrctlArgument{show_prctl_argument, true};
 inline constexpr ArgumentKind kIoctlArgument{show_ioctl_argument, true};
+inline constexpr ArgumentKind kFutexTime{show_futex_time};
 
 }  // namespace argument_kind
 
@@ -165,6 +166,7 @@ inline constexpr ArgumentKind kIoctlArgument{show_ioctl_argument, true};
   X(gettid)                                                                                       \
   X(tkill, kInt, kSignal)                                                                         \
   X(time, kStored<show_seconds>)                                                                  \
+  X(futex, kAddress, kFlags<kFutexNames>, kInt, kFutexTime, kAddress, kHex)                       \
   X(getdents64, kInt, kStored<show_entries>, kSize)                                               \
   X(set_tid_address, kAddress)                                                                    \
   X(fadvise64, kInt, kLong, kSize, kOneOf<kFileAdviceNames>)                                      \
@@ -190,6 +192,8 @@ inline constexpr ArgumentKind kIoctlArgument{show_ioctl_argument, true};
   X(faccessat, kDir, kPath, kFlags<kAccessNames>)                                                 \
   X(pselect6, kInt, kFdSet, kFdSet, kFdSet, kTimespec, kMaskAndSize)                              \
   X(ppoll, kPollFds, kSize, kTimespec, kSignalSet, kSize)                                         \
+  X(set_robust_list, kAddress, kSize)                                                             \
+  X(get_robust_list, kInt, kStored<show_address_at>, kStored<show_long_at>)                       \
   X(utimensat, kDir, kPath, kTwoTimespecs, kFlags<kAtNames>)                                      \
   X(timerfd_create, kOneOf<kClockNames>, kFlags<kDescriptorNames>)                                \
   X(eventfd, kSize)                                                                               \

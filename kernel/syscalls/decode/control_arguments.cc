@@ -1,4 +1,4 @@
-// Arguments whose kind depends on another one: of fcntl(), ioctl(), prctl().
+// Arguments whose kind depends on another one: of fcntl(), ioctl(), prctl(), futex().
 #include "process/signal_names.h"
 #include "syscalls/decode/flag_names.h"
 #include "syscalls/decode/show.h"
@@ -102,6 +102,16 @@ void show_prctl_argument(BufferWriter& out, const CallView& call, unsigned index
     case kGetDeathSignal:
     case kGetSubreaper: return show_int_at(out, call, index);
     default: return show_size(out, call, index);
+  }
+}
+
+void show_futex_time(BufferWriter& out, const CallView& call, unsigned index) {
+  enum : uint64_t { kWait = 0, kLockPi = 6, kWaitBits = 9 };
+  switch (call.arguments[1] & kFutexOperation) {
+    case kWait:
+    case kLockPi:
+    case kWaitBits: return show_timespec(out, call, index);
+    default: return show_int(out, call, index);  // how many
   }
 }
 

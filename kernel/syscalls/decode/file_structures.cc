@@ -97,6 +97,12 @@ void show_long_at(BufferWriter& out, const CallView& call, unsigned index) {
   });
 }
 
+void show_address_at(BufferWriter& out, const CallView& call, unsigned index) {
+  write_structure<uint64_t>(
+      out, call.arguments[index],
+      [](BufferWriter& to, const uint64_t& value) { print(to, "[{:x}]", value); });
+}
+
 /// setgroups(): as many as the argument before says. getgroups(): as many as were stored.
 void show_ids(BufferWriter& out, const CallView& call, unsigned index) {
   write_array<int32_t>(out, call.arguments[index], call.arguments[index - 1], write_int);

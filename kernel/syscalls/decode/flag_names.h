@@ -1,6 +1,6 @@
 // The names of flags and of values that arguments can have.
 // Sources: Linux, include/uapi/asm-generic/{fcntl,mman-common,ioctls,resource,poll}.h; include/uapi/linux/{fcntl,
-// sched,wait,time,prctl,mount,reboot,random,fs}.h; arch/x86/include/uapi/asm/{prctl,signal}.h.
+// futex,sched,wait,time,prctl,mount,reboot,random,fs}.h; arch/x86/include/uapi/asm/{prctl,signal}.h.
 #pragma once
 
 #include <cstdint>
@@ -108,6 +108,19 @@ inline constexpr FlagName kCloneNames[] = {{0x100, "CLONE_VM"},
                                            {0x80'0000, "CLONE_UNTRACED"},
                                            {0x100'0000, "CLONE_CHILD_SETTID"},
                                            {17, "SIGCHLD", 0xff}};
+constexpr uint64_t kFutexOperation = 0x7f;
+inline constexpr FlagName kFutexNames[] = {{0, "FUTEX_WAIT", kFutexOperation},
+                                           {1, "FUTEX_WAKE", kFutexOperation},
+                                           {3, "FUTEX_REQUEUE", kFutexOperation},
+                                           {4, "FUTEX_CMP_REQUEUE", kFutexOperation},
+                                           {5, "FUTEX_WAKE_OP", kFutexOperation},
+                                           {6, "FUTEX_LOCK_PI", kFutexOperation},
+                                           {7, "FUTEX_UNLOCK_PI", kFutexOperation},
+                                           {8, "FUTEX_TRYLOCK_PI", kFutexOperation},
+                                           {9, "FUTEX_WAIT_BITSET", kFutexOperation},
+                                           {10, "FUTEX_WAKE_BITSET", kFutexOperation},
+                                           {0x80, "FUTEX_PRIVATE_FLAG"},
+                                           {0x100, "FUTEX_CLOCK_REALTIME"}};
 inline constexpr FlagName kClockNames[] = {
     {0, "CLOCK_REALTIME"},          {1, "CLOCK_MONOTONIC"},     {2, "CLOCK_PROCESS_CPUTIME_ID"},
     {3, "CLOCK_THREAD_CPUTIME_ID"}, {4, "CLOCK_MONOTONIC_RAW"}, {5, "CLOCK_REALTIME_COARSE"},
