@@ -71,6 +71,14 @@ static inline long now_ms(void) {
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+// The time of a clock that long from now.
+static inline struct timespec in_ms(clockid_t clock, long ms) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  long ns = now.tv_nsec + ms * 1000000;
+  return (struct timespec){now.tv_sec + ns / 1000000000, ns % 1000000000};
+}
+
 // The time stamp counter. Under QEMU's `-icount shift=0` a tick is one instruction.
 static inline uint64_t read_tsc(void) { return __builtin_ia32_rdtsc(); }
 

@@ -1,5 +1,5 @@
 // futex() and robust lists by the calls themselves: what they return, whom they wake, and what is left in memory. The suite
-// runs the same program on Linux and on Cairn and compares every line (grading/suite/test_calls.py).
+// runs the same program on Linux and on Cairn and compares every line (grading/suite/test_threads.py).
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -79,13 +79,6 @@ static void* count(long n) { return (void*)n; }
   } while (0)
 
 static struct timespec ms(long n) { return (struct timespec){n / 1000, n % 1000 * kMilli}; }
-static struct timespec in_ms(clockid_t clock, long n) {
-  struct timespec now;
-  clock_gettime(clock, &now);
-  long ns = now.tv_nsec + n * kMilli;
-  return (struct timespec){now.tv_sec + ns / kSecond, ns % kSecond};
-}
-
 static void errors(void) {
   static Word words[2] = {5, 6};
   Word* w = &words[0];

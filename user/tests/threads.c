@@ -1,14 +1,12 @@
 // Threads of a process: what begins, ends and stops them, alone and together, and what they share. The suite runs the same
-// program on Linux and on Cairn and compares every line (grading/suite/test_calls.py).
-#include <pthread.h>
-#include <sched.h>
+// program on Linux and on Cairn and compares every line (grading/suite/test_threads.py).
 #include <semaphore.h>
 #include <signal.h>
-#include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
 
-#include "cairn.h"
+#include "pthread_test.h"
 #include "self.h"
 
 #define TRY(...)                                                                              \
@@ -18,14 +16,6 @@
   } while (0)
 
 static int my_tid(void) { return (int)syscall(SYS_gettid); }
-static pthread_t start(void* (*function)(void*), void* argument) {
-  pthread_t thread;
-  if (pthread_create(&thread, NULL, function, argument) != 0) die("pthread_create");
-  return thread;
-}
-static void wait_until(atomic_int* flag, int value) {
-  while (*flag != value) sched_yield();
-}
 
 // ---- clone's flags.
 
@@ -403,6 +393,23 @@ static void stops(void) {
   munmap(counters, kPageSize);
 }
 
+// ---- How many a user may have.
+
+static void limits(void) {
+  const unsigned kStranger = 12345;
+  pid_t child = fork();
+  if (child == 0) {
+    struct rlimit four = {4, 4};
+    require(setresuid(kStranger, kStranger, kStranger) == 0);
+    require(setrlimit(RLIMIT_NPROC, &four) == 0);
+    pthread_t thread;
+    int started = 0;
+    while (started < 9 && pthread_create(&thread, NULL, sleeps, NULL) == 0) started++;
+    _exit(fork() == -1 && errno == EAGAIN ? started : 99);
+  }
+  say("calls: threads beside the first of four: %#x\n", wait_for(child));
+}
+
 // ---- Cancellation.
 
 static atomic_int cleaned, at_point;
@@ -466,6 +473,7 @@ int main(int count_of_arguments, char** arguments) {
   ends();
   signals();
   stops();
+  limits();
   cancellation();
   unlink("threads-again");
   say("calls: done\n");
