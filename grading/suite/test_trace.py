@@ -39,6 +39,8 @@ nanosleep(0x10, NULL) = -1 EFAULT
 prlimit64(0, RLIMIT_CORE, {rlim_cur=64, rlim_max=RLIM64_INFINITY}, NULL) = 0
 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED_VALIDATE|MAP_ANONYMOUS, -1, 0x1) = -1 EINVAL
 mprotect(0x1000, 4096, PROT_NONE) = -1 ENOMEM
+futex(A, FUTEX_WAIT|FUTEX_PRIVATE_FLAG, 2, {tv_sec=0, tv_nsec=1000}, NULL, 0x0) = -1 EAGAIN
+futex(A, FUTEX_CMP_REQUEUE, 1, 7, A, 0x2) = -1 EAGAIN
 syscall_500(0x1, 0x2, 0x3, 0x4, 0x5, 0x6) = -1 ENOSYS
 rt_sigaction(SIGUSR2, {sa_handler=SIG_IGN, sa_mask=[INT TERM], sa_flags=SA_RESTART}, NULL, 8) = 0
 rt_sigprocmask(SIG_SETMASK, ~[INT], NULL, 8) = 0
@@ -56,6 +58,7 @@ exit_group(5) = ?
 SCRIPTS = {
     "whole": "trace -o /tmp/t /p/traced; echo status $?; cat /tmp/t",
     "follow": "trace -f -o /tmp/t sh -c '/p/traced 2 & wait; kill -9 $$'; echo status $?; cat /tmp/t",
+    "threads": "trace -o /tmp/t /p/traced 3 threads; cat /tmp/t",
     # The reader begins when the writer has long found everything full.
     "full": f"trace /p/traced {MANY} 2>&1 >/dev/null | {{ sleep 1; grep -c '^getppid() = '; }}",
     # Who reads goes while the writer waits for room.
@@ -142,6 +145,13 @@ def test_children_are_followed(machine: Machine) -> None:
     assert any('execve("/p/traced", ["/p/traced", "2"]' in line for line in theirs), seen
     assert sum("getppid() = " in line for line in theirs) == 2
     assert theirs[-1].endswith("+++ exited with 0 +++") and seen[-1] == "+++ killed by SIGKILL +++"
+
+
+def test_threads_are_told_of(machine: Machine) -> None:
+    seen = "\n".join(run(machine, "threads"))
+    thread = re.search(r"^(?:clone\(CLONE_VM\|.*\|CLONE_THREAD\|.*|<\.\.\. clone.*) = (\d+)$", seen, re.MULTILINE)
+    assert thread, seen
+    assert seen.count(f"[pid {thread[1]}] getppid() = ") == 3 == seen.count("getppid() ="), seen
 
 
 def test_who_finds_no_room_waits_and_nothing_is_lost(machine: Machine) -> None:

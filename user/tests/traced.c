@@ -1,8 +1,9 @@
-// Makes system calls whose trace is known (suite/test_trace.py). With an argument that many of one kind, and then it
-// says so.
+// Makes system calls whose trace is known (suite/test_trace.py). With an argument that many of one kind, with a second one
+// in another thread, and then it says so.
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -47,6 +48,9 @@ static void make_calls_with_structures(void) {
   syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS,
           -1, 1);
   syscall(SYS_mprotect, 0x1000, 4096, PROT_NONE);
+  uint32_t word = 1;
+  syscall(SYS_futex, &word, 128, 2, &short_time, NULL, 0);
+  syscall(SYS_futex, &word, 4, 1, 7L, &word, 2);
   syscall(500, 1, 2, 3, 4, 5, 6);
 }
 
@@ -67,9 +71,20 @@ static void make_calls_with_signals(void) {
   syscall(SYS_wait4, child, &status, WUNTRACED, NULL);
 }
 
+static void* make_many(void* count) {
+  for (int left = atoi(count); left > 0; left--) syscall(SYS_getppid);
+  return NULL;
+}
+
 int main(int argc, char** argv) {
   if (argc > 1) {
-    for (int left = atoi(argv[1]); left > 0; left--) syscall(SYS_getppid);
+    pthread_t thread;
+    if (argc == 2)
+      make_many(argv[1]);
+    else if (pthread_create(&thread, NULL, make_many, argv[1]) != 0)
+      die("pthread_create");
+    else
+      pthread_join(thread, NULL);
     say("made %s calls\n", argv[1]);
     return 0;
   }
