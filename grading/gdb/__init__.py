@@ -10,10 +10,10 @@ from __future__ import annotations
 
 def load() -> None:
     """Registers commands, pretty-printers, the unwinder of the entry code, the stop at panics. Inside GDB only."""
-    from grading.gdb import backtrace, calls, command, files, frames, maps, page_tables, panic_stop, printers, ps, regions, signals, stacks
+    from grading.gdb import backtrace, calls, command, files, frames, maps, page_tables, panic_stop, printers, ps, regions, signals, stacks, threads
 
     command.Help()
-    for module in (ps, page_tables, regions, maps, frames, files, signals, calls, backtrace):
+    for module in (ps, threads, page_tables, regions, maps, frames, files, signals, calls, backtrace):
         module.register()
     printers.register()
     stacks.register()

@@ -66,7 +66,15 @@ def steps_of(process: Process, thread: gdb.Value) -> list[Step]:
 def place_of(process: Process) -> str:
     """Where a process's first thread is, in a line, and how many others it has."""
     threads = process.threads
-    steps = steps_of(process, threads[0]) if threads else []
+    if not threads:
+        return "-"
+    others = [f"{len(threads) - 1} other threads"] if len(threads) > 1 else []
+    return ", ".join([place_of_thread(process, threads[0]), *others])
+
+
+def place_of_thread(process: Process, thread: gdb.Value) -> str:
+    """Where a thread of a process is, in a line."""
+    steps = steps_of(process, thread)
     if not steps:
         return "-"
     parts = []
@@ -78,8 +86,6 @@ def place_of(process: Process) -> str:
     user = next((step for step in steps if step.user and not step.trap), None)
     if user is not None:
         parts.append(f"user {user.pc:#x} {user.function}".rstrip())
-    if len(threads) > 1:
-        parts.append(f"{len(threads) - 1} other threads")
     return ", ".join(parts)
 
 

@@ -60,7 +60,7 @@ def parse_number(word: str, what: str) -> int:
 
 
 class Help(gdb.Command):
-    """Cairn's commands: processes, page tables, regions, frames, files, signals, calls, backtraces."""
+    """Cairn's commands: processes, threads, page tables, regions, frames, files, signals, calls, backtraces."""
 
     def __init__(self) -> None:
         super().__init__("cairn", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)

@@ -52,6 +52,40 @@ int main(void) {
   }
 }
 """
+# Three threads that wait: two for one word, one of them with bits, and the third for memory that is shared.
+SLEEPERS = r"""
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+enum { kWait, kRequeue = 3, kWaitBits = 9, kPrivate = 128 };
+struct Sleeper { uint32_t* word; int operation, tid; } sleepers[3];
+void* sleeper(void* argument) {
+  struct Sleeper* me = argument;
+  me->tid = syscall(SYS_gettid);
+  syscall(SYS_futex, me->word, me->operation, 0, NULL, NULL, 2);
+  return NULL;
+}
+int main(void) {
+  static uint32_t word;
+  uint32_t* shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  const struct Sleeper kSleepers[] = {{&word, kWait | kPrivate}, {&word, kWaitBits | kPrivate}, {shared + 4, kWait}};
+  for (int i = 0; i < 3; i++) {
+    struct Sleeper* one = &sleepers[i];
+    pthread_t thread;
+    *one = kSleepers[i];
+    pthread_create(&thread, NULL, sleeper, one);
+    // Moved to where they are: how many wait.
+    while (syscall(SYS_futex, one->word, kRequeue | (one->operation & kPrivate), 0, 9L, one->word, 0) != 1 + (i == 1)) sched_yield();
+  }
+  printf("\nsleepers %p %d %d %d\n", &word, sleepers[0].tid, sleepers[1].tid, sleepers[2].tid);
+  fflush(stdout);
+  for (;;) pause();
+}
+"""
 
 
 @dataclass
@@ -63,6 +97,7 @@ class Seen:
     program: Path
     pid: int
     spin: int
+    sleepers: list[str]  # their process's pid, the address of the word, their tids
     maps: list[str]  # as /proc has them
     calls: list[str]  # as the monitor lists them
 
@@ -79,8 +114,9 @@ def seen(complete: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     run_make(ROOT, "programs")
     folder = tmp_path_factory.mktemp("programs")
     program, kernel = folder / "stepper", Path(shutil.copy(complete / "kernel.elf", folder))
-    subprocess.run(["gcc", "-static-pie", "-g", "-O1", "-x", "c", "-", "-o", program], input=SOURCE, text=True, check=True)
-    files: dict[str, bytes | tuple[bytes, int] | str] = {"/bin/stepper": program.read_bytes(), "/bin/busybox": Path("/bin/busybox").read_bytes()}
+    for name, source in ("stepper", SOURCE), ("sleepers", SLEEPERS):
+        subprocess.run(["gcc", "-static-pie", "-g", "-O1", "-x", "c", "-", "-o", folder / name], input=source, text=True, check=True)
+    files: dict[str, bytes | tuple[bytes, int] | str] = {f"/bin/{path.name}": path.read_bytes() for path in (program, folder / "sleepers", Path("/bin/busybox"))}
     files |= {f"/bin/{name}": "busybox" for name in ("sh", "mkdir", "mount")} | {"/bin/spin": (ROOT / "build/user/spin.elf").read_bytes()}
     script = "mkdir -p /proc; mount -t proc proc /proc"
     files["/s"] = script.encode()
@@ -90,11 +126,13 @@ def seen(complete: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         spin = machine.channel.command("run /bin/spin &").number("pid")
         pid = machine.channel.command("run stepper &").number("pid")
         machine.console.wait_for("ready\r?\n")
+        sleepers = machine.channel.command("run sleepers &").number("pid")
+        waiters = machine.console.wait_for(r"sleepers 0x[0-9a-f]+( \d+){3}\r?\n").group().split()[1:]
         maps = re.findall(r"^[0-9a-f]+-[0-9a-f]+ .*", machine.console.text.replace("\r", ""), re.MULTILINE)
         socket = folder / "gdb.sock"
         machine.monitor(f"chardev-add socket,id=debugger,path={socket},server=on,wait=off")
         machine.monitor("gdbserver chardev:debugger")
-        yield Seen(kernel, socket, program, pid, spin, maps, machine.channel.command("syscalls").lines)
+        yield Seen(kernel, socket, program, pid, spin, [str(sleepers), *waiters], maps, machine.channel.command("syscalls").lines)
 
 
 def test_maps_are_those_of_proc(seen: Seen) -> None:
@@ -129,6 +167,20 @@ def test_handlers_masks_and_what_is_queued(seen: Seen) -> None:
     assert re.fullmatch(r"SIGUSR1 +0x\w+ handle, flags RESTORER\|RESTART\|NODEFER, mask \[INT\]", lines[2])
     assert lines[3:] == ["SIGTERM    ignored"]
     assert missing == "cairn signals: there is no process 999: `cairn ps` lists them"
+
+
+def test_threads_and_what_they_wait_for(seen: Seen) -> None:
+    pid, word, first, second, third = seen.sleepers
+    listed, everybody, futexes, none = seen.gdb(f"cairn threads {pid}", "cairn threads", "cairn futexes", "cairn threads 999")
+    shared = re.search(rf"^(object [1-9]\d* at 0x10): {third}$", futexes, re.MULTILINE)
+    assert f"{word} of process {pid}: {first}, {second} (bits 0x2)" in futexes.splitlines() and shared, futexes
+    lines = [line.split(None, 4) for line in listed.splitlines()[1:]]
+    assert [line[:4] for line in lines] == [[pid, tid, "blocked", "sleepers"] for tid in (pid, first, second, third)]
+    waits = [f"futex {name}, futex_wait (kernel/futex/futex.cc:" for name in (f"{word} of process {pid}", f"{word} of process {pid}", shared[1])]
+    assert [line[4].startswith(wait) for line, wait in zip(lines[1:], waits)] == [True, True, True], listed
+    assert "system call futex, user 0x" in lines[1][4] and "futex" not in lines[0][4]
+    assert set(listed.splitlines()) < set(everybody.splitlines()) and re.search(rf"^ *{seen.spin} +{seen.spin} ", everybody, re.MULTILINE)
+    assert none == "cairn threads: there is no process 999: `cairn ps` lists them"
 
 
 def test_system_calls_and_who_implements_them(seen: Seen) -> None:

@@ -5,7 +5,7 @@ namespace cairn {
 namespace {
 
 constexpr unsigned kBucketBits = 9;
-constinit FutexBucket buckets[1 << kBucketBits];
+constinit FutexBucket futex_buckets[1 << kBucketBits];
 
 }  // namespace
 
@@ -13,7 +13,7 @@ FutexBucket& futex_bucket(const FutexKey& key) {
   // Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
   constexpr uint64_t kFactor = 0x9e37'79b9'7f4a'7c15;
   uint64_t mixed = (key.owner * kFactor ^ key.place) * kFactor;
-  return buckets[mixed >> (64 - kBucketBits)];
+  return futex_buckets[mixed >> (64 - kBucketBits)];
 }
 
 FutexQueue* FutexBucket::find(const FutexKey& key) {
