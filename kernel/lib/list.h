@@ -34,6 +34,9 @@ class List {
     return link == &head_ ? nullptr : owner(link);
   }
 
+  /// Whether it holds this item and no other.
+  bool holds_only(const T& item) { return front() == &item && next(*front()) == nullptr; }
+
   void push_back(T& item) { insert_before(head(), item.*kLink); }
   void push_front(T& item) { insert_before(*head().next, item.*kLink); }
   /// Moves all items of another list behind those of this one.

@@ -77,9 +77,7 @@ void hand_over_children(Process& process, ChildList& orphans) REQUIRES(process_t
 /// Whether the running thread is its process's last. Then no other can be added; else it leaves the list.
 bool leave_process(Process& process, UserThread& me, int wait_status) {
   IrqGuard guard(process_tree_lock);
-  bool last = true;
-  for (UserThread& thread : process.threads) last = last && &thread == &me;
-  if (last) {
+  if (process.threads.holds_only(me)) {
     if (!process.exiting) process.exit_status = wait_status;
     process.exiting = true;
     return true;
@@ -161,12 +159,11 @@ void end_process(Process& process, UserThread& last) {
 void note_end_in_memory() {
   UserThread& me = current_user_thread();
   VirtAddr locks, tid_place = std::exchange(me.clear_child_tid, VirtAddr(0));
-  bool is_alone = true;
+  bool is_alone;
   {
     IrqGuard guard(process_tree_lock);
     locks = std::exchange(me.robust_list, VirtAddr(0));
-    for (UserThread& thread : me.process->threads) is_alone = is_alone && &thread == &me;
-    is_alone = is_alone && me.process->space->references() == 1;
+    is_alone = me.process->threads.holds_only(me) && me.process->space->references() == 1;
   }
   if (locks.value != 0) let_go_of_robust_locks(locks, me.tid);
   // Nobody else uses the memory of who is alone. Failing is the program's loss, as on Linux.

@@ -23,10 +23,7 @@ Result<void> become_only_thread() {
   process.continued.wake_all();  // those that are stopped
   process.exited.wait_until([&process, &me] {
     IrqGuard guard(process_tree_lock);
-    for (UserThread& thread : process.threads) {
-      if (&thread != &me) return false;
-    }
-    return true;
+    return process.threads.holds_only(me);
   });
   IrqGuard guard(process_tree_lock);
   if (me.tid != process.pid) {

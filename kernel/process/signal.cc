@@ -18,6 +18,7 @@ uint64_t taken_by(const UserThread& thread, uint64_t signals) {
 
 /// Interrupts, for each of these signals, a thread that takes it.
 void find_takers(Process& process, uint64_t signals) REQUIRES(process_tree_lock) {
+  if (signals == 0) return;
   for (UserThread& thread : process.threads) {
     uint64_t taken = taken_by(thread, signals);
     if (taken == 0) continue;
