@@ -40,6 +40,8 @@ ROWS = {
     "fork_processes": "fork, exit and wait beside N processes",
     "kill_processes": "kill(pid, 0) of one of N processes",
     "pipe_processes": "a byte to a process and back, beside N processes",
+    "thread_threads": "start and join a thread beside N others",
+    "futex_threads": "wake one of N threads that wait for futexes, and be woken by it",
     "getcwd_names": "getcwd in a folder beside N names",
     "rename_names": "rename over the last of N names, and make it anew",
     "create_names": "create and remove beside N names",

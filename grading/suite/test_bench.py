@@ -143,7 +143,7 @@ def test_growth_is_told_and_marked() -> None:
     assert told["points"][2]["cairn"] == "EMFILE" and told["points"][2]["linux"] == "not measured"
 
 
-FLAT = {"getcwd_names": 1.5, "lock_other_file": 1.5, "open_other_locks": 1.5, "lock_same_file": 5}  # at most this many times the cost at the smallest count, at the largest
+FLAT = {"getcwd_names": 1.5, "lock_other_file": 1.5, "open_other_locks": 1.5, "lock_same_file": 5, "thread_threads": 2, "futex_threads": 1.5}  # at most this many times the cost at the smallest count, at the largest
 
 
 def test_what_must_not_grow_stays_flat(complete: Path) -> None:
@@ -156,7 +156,7 @@ def test_what_must_not_grow_stays_flat(complete: Path) -> None:
 
 @pytest.mark.parametrize(("lab", "limits"), [
     ("b", {"create": 60_000, "unlink": 15_000, "lookup_cold": 60_000, "read_2k_cached": 1500}),
-    ("c", {"null_call": 120, "fault_file": 1000, "switch": 500, "signal_catch": 2500, "fork_exec": 90_000}),
+    ("c", {"null_call": 120, "fault_file": 1000, "switch": 500, "thread": 30_000, "futex_pass": 5000, "signal_catch": 2500, "fork_exec": 90_000}),
 ])
 def test_cairn_is_measured(lab: str, limits: dict[str, int], complete: Path, tmp_path: Path) -> None:
     """A few rows; what they cost is bounded widely, so that only a scan or a lost cache shows."""

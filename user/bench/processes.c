@@ -1,4 +1,4 @@
-// What calls, signals, switches, forks and execs cost: `make bench LAB=c` runs this, the same program, on Cairn
+// What calls, signals, switches, threads, forks and execs cost: `make bench LAB=c` runs this, the same program, on Cairn
 // and on Linux, in the same QEMU on copies of the same image.
 //
 //     processes FOLDER [ROW…]
@@ -6,6 +6,7 @@
 // FOLDER is the root of the image `minimal`: it has bin/busybox, of which a page is read and mapped, too, and this
 // program as usr/bin/processes. bench.h says what is printed. All rows ran once before they are measured.
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,6 +17,8 @@ enum {
   kRepeats = 1000,
   kForks = 20,
   kMapping = 1 << 20,
+  kFutexWait = 128,  // private
+  kFutexWake = 129,
 };
 
 static char buffer[2048];
@@ -110,6 +113,59 @@ static long switches(void) {
   return yields < kRepeats * 9 / 10 ? -1 : kRepeats + yields;
 }
 
+// ---- Threads -------------------------------------------------------------------------------------------
+
+static void* ends(void* argument) { return argument; }
+static long create_and_join(void) {
+  for (int i = 0; i < kRepeats; i++) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, ends, NULL) != 0) return -1;
+    pthread_join(thread, NULL);
+  }
+  return kRepeats;
+}
+
+static long wake_nobody(void) {
+  static uint32_t word;
+  for (int i = 0; i < kRepeats; i++) raw_call(SYS_futex, (long)&word, kFutexWake, 1, 0);
+  return kRepeats;
+}
+
+// Two threads take turns: by a word, and by a condition.
+static _Atomic uint32_t turn;
+static void take_turns(uint32_t me) {
+  for (int i = 0; i < kRepeats; i++) {
+    while (turn != me) raw_call(SYS_futex, (long)&turn, kFutexWait, 1 - me, 0);
+    turn = 1 - me;
+    raw_call(SYS_futex, (long)&turn, kFutexWake, 1, 0);
+  }
+}
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t turned = PTHREAD_COND_INITIALIZER;
+static void take_turns_by_condition(uint32_t me) {
+  for (int i = 0; i < kRepeats; i++) {
+    pthread_mutex_lock(&mutex);
+    while (turn != me) pthread_cond_wait(&turned, &mutex);
+    turn = 1 - me;
+    pthread_cond_signal(&turned);
+    pthread_mutex_unlock(&mutex);
+  }
+}
+static void* takes_turns(void* how) {
+  (*(void (**)(uint32_t))how)(1);
+  return NULL;
+}
+static long with_another(void (*how)(uint32_t)) {
+  pthread_t other;
+  turn = 0;
+  if (pthread_create(&other, NULL, takes_turns, &how) != 0) return -1;
+  how(0);
+  pthread_join(other, NULL);
+  return kRepeats;
+}
+static long pass_futex(void) { return with_another(take_turns); }
+static long pass_condition(void) { return with_another(take_turns_by_condition); }
+
 // ---- Signals -------------------------------------------------------------------------------------------
 
 static volatile int caught;
@@ -176,6 +232,10 @@ static const struct {
     {"fault_file", fault_in_file},
     {"pipe", pipe_round_trips},
     {"switch", switches},
+    {"thread", create_and_join},
+    {"futex_wake", wake_nobody},
+    {"futex_pass", pass_futex},
+    {"condition", pass_condition},
     {"signal_install", install_handlers},
     {"signal_catch", catch_signals},
     {"fork_exit", fork_exit},

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "bench.h"
+#include "many_threads.h"
 
 enum {
   kForks = 4,
@@ -226,6 +227,25 @@ static long signal_a_child(void) {
 
 static long pipe_round_trips(void) { return pass_bytes(kRepeats); }
 
+// ---- Threads -------------------------------------------------------------------------------------------
+
+static int start_threads(void) { return start_many(n); }
+static int end_threads(void) { return end_many(n); }
+
+static long ask_threads(void) {
+  for (int i = 0; i < kRepeats; i++) ask(n * i / kRepeats);
+  return kRepeats;
+}
+static void* ends(void* argument) { return argument; }
+static long create_and_join(void) {
+  for (int i = 0; i < kRepeats; i++) {
+    pthread_t thread;
+    if (create(&thread, ends, NULL) != 0) return -1;
+    pthread_join(thread, NULL);
+  }
+  return kRepeats;
+}
+
 // ---- Names and files -----------------------------------------------------------------------------------
 
 static int make_names(void) {
@@ -331,6 +351,8 @@ static const struct {
     {"fork_processes", start_children, fork_and_wait, end_children, {10, 100, 1000, 10000}},
     {"kill_processes", start_children, signal_a_child, end_children, {10, 100, 1000, 10000}},
     {"pipe_processes", start_children, pipe_round_trips, end_children, {10, 100, 1000, 10000}},
+    {"thread_threads", start_threads, create_and_join, end_threads, {10, 100, 1000, 10000}},
+    {"futex_threads", start_threads, ask_threads, end_threads, {10, 100, 1000, 10000}},
     {"getcwd_names", make_names, get_directory, remove_names, {100, 1000, 10000, 30000}},
     {"rename_names", make_names, rename_over, remove_names, {100, 1000, 10000, 30000}},
     {"create_names", make_names, make_and_remove, remove_names, {100, 1000, 10000, 30000}},
