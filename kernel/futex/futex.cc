@@ -45,6 +45,7 @@ uint64_t wake(FutexGuests& taken) {
 
 uint64_t wake_some(FutexBucket& bucket, const FutexKey& key, uint64_t count, uint32_t bits)
     REQUIRES(bucket.lock) {
+  if (bucket.queues.empty()) return 0;  // as mostly
   FutexGuests taken;
   bucket.take(key, count, bits, taken);
   return wake(taken);
