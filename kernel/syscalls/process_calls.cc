@@ -67,7 +67,7 @@ int64_t fork_return(Result<Pid> child) {
 int64_t sys_fork(TrapFrame& call) { return fork_return(fork_process(call, {})); }
 
 int64_t sys_vfork(TrapFrame& call) {
-  return fork_return(fork_process(call, {.wait_for_child = true}));
+  return fork_return(fork_process(call, {.wait_for_child = true, .share_memory = true}));
 }
 
 int64_t sys_clone(TrapFrame& call) {

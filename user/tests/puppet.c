@@ -71,17 +71,19 @@ static long op_getfs(const Arguments* in) {  // getfs ADDRESS: the FS base (8 by
 
 // Processes.
 
+enum { kParentWaits = 0x4000, kParentSetTid = 0x100000, kChildSignal = 17 };  // clone's flags
+
 // clone ADDRESS: a fork for which the kernel writes the child's pid to ADDRESS in the parent. It wrote
 // there right before as well, so the processor knows the page as one that may be written.
 static long op_clone(const Arguments* in) {
-  enum { kParentSetTid = 0x100000, kChildSignal = 17 };
   if (op_clock(in) != 0) return -1;
   long child = syscall(SYS_clone, (long)(kParentSetTid | kChildSignal), 0L, in->a[0], 0L, 0L);
   return child == 0 ? kNewChild : child;
 }
 
-static long op_vfork(const Arguments* in) {  // vfork STATUS: a child that only exits
-  pid_t child = vfork();
+// vfork STATUS: a child that only exits, with memory of its own; its parent waits for that.
+static long op_vfork(const Arguments* in) {
+  long child = syscall(SYS_clone, (long)(kParentWaits | kChildSignal), 0L, 0L, 0L, 0L);
   if (child == 0) _exit((int)in->a[0]);
   return child;
 }

@@ -51,7 +51,7 @@ static void flags(void) {
 }
 
 // vfork with the memory shared, on another stack: what posix_spawn does.
-static int spawned;
+static volatile int spawned;
 static void shares_memory(void) {
   static char stack[16384] __attribute__((aligned(16)));
   volatile int* seen = &spawned;
@@ -72,6 +72,14 @@ static void shares_memory(void) {
       : "rcx", "r11", "memory");
   int status = wait_for(child);
   say("calls: the parent waited, and sees %d: %#x\n", spawned, status);
+  spawned = 0;
+  child = vfork();
+  if (child == 0) {
+    spawned = 7;
+    _exit(4);
+  }
+  status = wait_for(child);
+  say("calls: what a child of vfork wrote: %d: %#x\n", spawned, status);
   status = system("exit 3");
   say("calls: system: %d\n", status == -1 || WIFEXITED(status));
 }
