@@ -37,7 +37,7 @@ def differences(linux: list[str], cairn: list[str]) -> str:
 
 @pytest.mark.parametrize("program, stage, wanted_lines", [
     ("calls", "built", 100), ("jobs", "complete", 35), ("signals", "built", 130), ("signal_faults", "built", 60),
-    ("signal_waits", "complete", 110), ("process_groups", "complete", 110), ("cpu_time", "complete", 50)])
+    ("signal_waits", "complete", 110), ("process_groups", "complete", 110), ("cpu_time", "complete", 50), ("presence", "complete", 30)])
 def test_calls_answer_as_linux_does(request: pytest.FixtureRequest, program: str, stage: str, wanted_lines: int,
                                  tmp_path: Path) -> None:
     folder: Path = request.getfixturevalue(stage)

@@ -51,6 +51,19 @@ Result<AddressSpace::SharedPlace> AddressSpace::shared_place(VirtAddr address) {
   return SharedPlace{0, address.value};
 }
 
+Result<void> AddressSpace::note_present_pages(VirtAddr start, std::span<uint8_t> present) {
+  MutexGuard guard(lock);
+  for (uint8_t& page : present) {
+    Region* region = region_at(start);
+    if (region == nullptr) return Errno::kENOMEM;
+    MemoryObject* object = region->object;
+    page = table_.is_mapped(start) ||
+           (object != nullptr && object->has_page(region->object_offset_of(start)));
+    start += kPageSize;
+  }
+  return {};
+}
+
 bool AddressSpace::is_free(VirtRange range) const {
   if (Region* before = regions_.at_or_before(range.start);
       before && before->range.overlaps(range)) {

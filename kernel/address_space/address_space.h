@@ -96,6 +96,10 @@ class AddressSpace : public RefCounted<AddressSpace> {
   };
   Result<SharedPlace> shared_place(VirtAddr address) EXCLUDES(lock);
 
+  /// Notes of the pages from `start` on whether each is in memory: 1 if it is mapped, or the object that is to be seen
+  /// there has it. ENOMEM: one belongs to no region.
+  Result<void> note_present_pages(VirtAddr start, std::span<uint8_t> present) EXCLUDES(lock);
+
   /// Notes, as a program starts, where its strings are, and which object its lowest region shows: for those who ask
   /// later, whatever it does to its memory. A fork inherits both.
   void note_program(const ProgramStrings& strings) EXCLUDES(lock);

@@ -82,6 +82,8 @@ class MemoryObject {
   /// The frame of those bytes if it can be had without waiting, with a reference for the caller, who maps it for
   /// reading at once; 0 if it can't, or if who reads them should come by bring_page(). Called as confirm_page().
   virtual FrameNumber present_page(uint64_t) { return FrameNumber(0); }
+  /// Whether that page is in memory, so that nobody would wait for it. A snapshot. Called as confirm_page().
+  virtual bool has_page(uint64_t) { return false; }
   /// What was written to [offset, offset + size) is on the device when this returns. EIO. May sleep.
   virtual Result<void> write_back_range(uint64_t offset, uint64_t size) { return {}; }
 

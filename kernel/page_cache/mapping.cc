@@ -45,4 +45,9 @@ FrameNumber CacheOwner::present_page(uint64_t offset) {
   return page->frame;
 }
 
+bool CacheOwner::has_page(uint64_t offset) {
+  PageRef page = lookup_page(*this, offset / kPageSize);
+  return page && (page->state.load(std::memory_order_acquire) & CachePage::kUpToDate) != 0;
+}
+
 }  // namespace cairn

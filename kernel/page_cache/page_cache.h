@@ -125,6 +125,7 @@ class CacheOwner : public MemoryObject {
   Result<FrameNumber> bring_page(uint64_t offset, bool write) override;
   bool confirm_page(uint64_t offset, FrameNumber frame, bool write) final;
   FrameNumber present_page(uint64_t offset) final;
+  bool has_page(uint64_t offset) final;
 
   BlockDevice* const device;
   const uint32_t block_size;  // bytes

@@ -41,6 +41,7 @@ void begin_as_clone(UserThread& thread, const TrapFrame& frame, const CloneReque
     (void)write_user(request.parent_tid, uint32_t(thread.tid.value));
   }
   thread.blocked_signals = me.blocked_signals.load();
+  thread.allowed_cpus = me.allowed_cpus.load();
   // Two can't have their handlers on one stack; but who waits has no need of his.
   bool shares_stack = thread.process->space.get() == me.process->space.get();
   if (!shares_stack || request.wait_for_child) thread.alternate_stack = me.alternate_stack;

@@ -105,6 +105,7 @@ void begin_anew(std::string_view name, VirtAddr stack_pointer) {
     IrqGuard guard(process_tree_lock);
     BufferWriter(process.name).write(name);
     process.has_execed = true;
+    process.has_private_barriers = false;
     process.is_private = process.ids.user.effective != process.ids.user.real ||
                          process.ids.group.effective != process.ids.group.real;
     end_foreign_trace(process);

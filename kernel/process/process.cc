@@ -89,6 +89,7 @@ Result<RefPtr<Process>> try_to_make_child(Process& parent, const CloneRequest& r
     IrqGuard guard(process_tree_lock);
     child->ids = parent.ids;
     child->is_private = parent.is_private;
+    child->has_private_barriers = parent.has_private_barriers.load();
   }
   auto thread = clone_thread(*child);
   if (thread.ok()) return child;

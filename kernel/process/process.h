@@ -49,7 +49,8 @@ struct Process : RefCounted<Process>, Child {
   ProcessFiles* files =
       nullptr;  // null without lab B; the last thread takes it away, once nobody looks at it:
   uint32_t lookers_at_files GUARDED_BY(process_tree_lock) = 0;  // others, who soon end that
-  std::atomic<bool> entered{false};  // its program is loaded and about to run
+  std::atomic<bool> has_private_barriers{false};  // it said that it will ask for them (membarrier)
+  std::atomic<bool> entered{false};               // its program is loaded and about to run
 
   // Written under process_tree_lock, by its own thread that calls setuid() and the like.
   ProcessIds ids;

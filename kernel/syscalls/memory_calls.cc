@@ -1,5 +1,8 @@
-// mmap, munmap, mprotect, msync, madvise, mremap, brk.
+// mmap, munmap, mprotect, msync, madvise, mincore, mremap, brk.
+#include <algorithm>
+
 #include "address_space/address_space.h"
+#include "address_space/user_copy.h"
 #include "process/process.h"
 #include "syscalls/arguments.h"
 #include "syscalls/mapped_object.h"
@@ -114,6 +117,26 @@ int64_t sys_madvise(TrapFrame& call) {
   if (!range.ok()) return failure(Errno::kENOMEM);
   AddressSpace& space = *current_address_space();
   return to_return(space.advise_range(*range, drops, advice == kFree));
+}
+
+int64_t sys_mincore(TrapFrame& call) {
+  uint64_t start = argument0(call), to = argument2(call);
+  if (!is_aligned(start, kPageSize)) return failure(Errno::kEINVAL);
+  auto range = page_range(start, argument1(call));
+  if (!range.ok()) return failure(Errno::kENOMEM);
+  uint64_t left = range->size() / kPageSize;
+  if (!is_user_range(VirtAddr(to), left)) return failure(Errno::kEFAULT);
+  uint8_t present[128];
+  for (VirtAddr at = range->start; left != 0;) {
+    std::span noted(present, std::min<uint64_t>(left, sizeof(present)));
+    auto done = current_address_space()->note_present_pages(at, noted);
+    if (done.ok()) done = copy_to_user(VirtAddr(to), noted.data(), noted.size());
+    if (!done.ok()) return failure(done.error());
+    at += noted.size() * kPageSize;
+    to += noted.size();
+    left -= noted.size();
+  }
+  return 0;
 }
 
 int64_t sys_mremap(TrapFrame& call) {

@@ -89,4 +89,5 @@
   X(prlimit64, "RLIMIT_NOFILE above 1024", EPERM,                                                  \
     (0, RLIMIT_NOFILE, (&(struct rlimit){4096, 4096})))                                            \
   X(renameat2, "RENAME_EXCHANGE", EINVAL, (AT_FDCWD, "file", AT_FDCWD, "other", 2))                \
-  X(renameat2, "RENAME_WHITEOUT", EINVAL, (AT_FDCWD, "file", AT_FDCWD, "third", 4))
+  X(renameat2, "RENAME_WHITEOUT", EINVAL, (AT_FDCWD, "file", AT_FDCWD, "third", 4))                \
+  X(membarrier, "MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE and _RSEQ", EINVAL, (32, 0, 0))

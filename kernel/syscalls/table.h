@@ -40,6 +40,8 @@
   X(24, sched_yield, "")                                                  \
   X(25, mremap, "address, old_length, length, flags, target")             \
   X(26, msync, "address, length, flags")                                  \
+  X(27, mincore, "address, length, present")                              \
+  X(28, madvise, "address, length, advice")                               \
   X(32, dup, "fd")                                                        \
   X(33, dup2, "from, to")                                                 \
   X(34, pause, "")                                                        \
@@ -48,7 +50,6 @@
   X(37, alarm, "seconds")                                                 \
   X(38, setitimer, "which, value, old_value")                             \
   X(39, getpid, "")                                                       \
-  X(28, madvise, "address, length, advice")                               \
   X(40, sendfile, "out, in, offset, count")                               \
   X(56, clone, "flags, stack, parent_tid, child_tid, tls")                \
   X(57, fork, "")                                                         \
@@ -129,6 +130,8 @@
   X(200, tkill, "tid, signal")                                            \
   X(201, time, "time")                                                    \
   X(202, futex, "word, operation, value, timeout, word2, value3")         \
+  X(203, sched_setaffinity, "tid, size, cpus")                            \
+  X(204, sched_getaffinity, "tid, size, cpus")                            \
   X(217, getdents64, "fd, buffer, size")                                  \
   X(218, set_tid_address, "address")                                      \
   X(221, fadvise64, "fd, offset, length, advice")                         \
@@ -171,6 +174,7 @@
   X(316, renameat2, "from_dirfd, from, to_dirfd, to, flags")              \
   X(318, getrandom, "buffer, size, flags")                                \
   X(322, execveat, "dirfd, path, arguments, environment, flags")          \
+  X(324, membarrier, "command, flags, cpu")                               \
   X(326, copy_file_range, "in, in_offset, out, out_offset, count, flags") \
   X(332, statx, "dirfd, path, flags, wanted, result")                     \
   X(436, close_range, "first, last, flags")                               \

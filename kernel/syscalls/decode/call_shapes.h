@@ -45,7 +45,7 @@ inline constexpr ArgumentKind kTimerSpec{show_timer_spec}, kLongAt{show_long_at}
 inline constexpr ArgumentKind kFcntlArgument{show_fcntl_argument};
 inline constexpr ArgumentKind kPrctlArgument{show_prctl_argument, true};
 inline constexpr ArgumentKind kIoctlArgument{show_ioctl_argument, true};
-inline constexpr ArgumentKind kFutexTime{show_futex_time};
+inline constexpr ArgumentKind kFutexTime{show_futex_time}, kCpuSet{show_address_at};
 
 }  // namespace argument_kind
 
@@ -78,6 +78,8 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time};
   X(sched_yield)                                                                                  \
   X(mremap, kAddress, kSize, kSize, kFlags<kRemapNames>, kAddress)                                \
   X(msync, kAddress, kSize, kFlags<kSyncNames>)                                                   \
+  X(mincore, kAddress, kSize, kAddress)                                                           \
+  X(madvise, kAddress, kSize, kOneOf<kAdviceNames>)                                               \
   X(dup, kInt)                                                                                    \
   X(dup2, kInt, kInt)                                                                             \
   X(pause)                                                                                        \
@@ -86,7 +88,6 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time};
   X(alarm, kSize)                                                                                 \
   X(setitimer, kOneOf<kTimerNames>, kTimer, kStored<show_timer>)                                  \
   X(getpid)                                                                                       \
-  X(madvise, kAddress, kSize, kOneOf<kAdviceNames>)                                               \
   X(sendfile, kInt, kInt, kStored<show_long_at>, kSize)                                           \
   X(clone, kFlags<kCloneNames>, kAddress, kAddress, kAddress, kHex)                               \
   X(fork)                                                                                         \
@@ -167,6 +168,8 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time};
   X(tkill, kInt, kSignal)                                                                         \
   X(time, kStored<show_seconds>)                                                                  \
   X(futex, kAddress, kFlags<kFutexNames>, kInt, kFutexTime, kAddress, kHex)                       \
+  X(sched_setaffinity, kInt, kSize, kCpuSet)                                                      \
+  X(sched_getaffinity, kInt, kSize, kStored<show_address_at>)                                     \
   X(getdents64, kInt, kStored<show_entries>, kSize)                                               \
   X(set_tid_address, kAddress)                                                                    \
   X(fadvise64, kInt, kLong, kSize, kOneOf<kFileAdviceNames>)                                      \
@@ -210,6 +213,7 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time};
   X(renameat2, kDir, kPath, kDir, kPath, kFlags<kRenameNames>)                                    \
   X(getrandom, kStored<show_bytes_read>, kSize, kFlags<kRandomNames>)                             \
   X(execveat, kDir, kPath, kStrings, kEnvironment, kFlags<kAtNames>)                              \
+  X(membarrier, kOneOf<kBarrierNames>, kHex, kInt)                                                \
   X(copy_file_range, kInt, kLongAt, kInt, kLongAt, kSize, kHex)                                   \
   X(statx, kDir, kPath, kFlags<kAtNames>, kFlags<kStatxNames>, kStored<show_statx>)               \
   X(close_range, kSize, kSize, kFlags<kCloseRangeNames>)                                          \

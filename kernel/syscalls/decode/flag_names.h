@@ -121,6 +121,12 @@ inline constexpr FlagName kFutexNames[] = {{0, "FUTEX_WAIT", kFutexOperation},
                                            {10, "FUTEX_WAKE_BITSET", kFutexOperation},
                                            {0x80, "FUTEX_PRIVATE_FLAG"},
                                            {0x100, "FUTEX_CLOCK_REALTIME"}};
+inline constexpr FlagName kBarrierNames[] = {{0, "MEMBARRIER_CMD_QUERY"},
+                                             {1, "MEMBARRIER_CMD_GLOBAL"},
+                                             {2, "MEMBARRIER_CMD_GLOBAL_EXPEDITED"},
+                                             {4, "MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED"},
+                                             {8, "MEMBARRIER_CMD_PRIVATE_EXPEDITED"},
+                                             {16, "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED"}};
 inline constexpr FlagName kClockNames[] = {
     {0, "CLOCK_REALTIME"},          {1, "CLOCK_MONOTONIC"},     {2, "CLOCK_PROCESS_CPUTIME_ID"},
     {3, "CLOCK_THREAD_CPUTIME_ID"}, {4, "CLOCK_MONOTONIC_RAW"}, {5, "CLOCK_REALTIME_COARSE"},
