@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from grading import ROOT
 from grading.machine.machine import Machine
 from grading.suite.conftest import run_make
+from grading.suite.samples import ALL_SLICE_SEEDS, SLICE_SEEDS
 from grading.suite.test_calls import USER, differences, lines, lines_on_linux
 
-CASES = {"futexes": 140, "threads": 65, "pthread_locks": 85, "pthread_waits": 35}  # lines of each, at least
+CASES = {"futexes": 140, "threads": 65, "pthread_locks": 85, "pthread_waits": 35, "affinity": 35}  # lines of each, at least
 
 
 def futex_counts(machine: Machine) -> dict[str, int]:
@@ -62,8 +65,14 @@ def test_threads_answer_as_on_linux_and_leave_nothing(complete: Path, tmp_path: 
         assert counts[0] == counts[1]
 
 
-def test_threads_answer_as_on_linux_wherever_slices_end(complete: Path, tmp_path: Path, rng: random.Random) -> None:
-    """More of the guest's time passes with each instruction than on a real machine, so that its slices are short."""
+def test_threads_answer_as_on_linux_wherever_slices_end(complete: Path, tmp_path: Path, seed: int, request: pytest.FixtureRequest) -> None:
+    """More of the guest's time passes with each instruction than on a real machine, so that its slices are short; and where
+    they begin depends on what ran before."""
     run_make(ROOT, "programs")
-    with Machine(complete / "kernel.elf", initrd=USER / "programs.cpio", options="channel", icount=rng.randint(3, 9)) as machine:
-        compare(machine, tmp_path)
+    seeds = ALL_SLICE_SEEDS if request.config.getoption("--all") else SLICE_SEEDS
+    for each in range(seed, seed + seeds):
+        rng = random.Random(each)
+        with Machine(complete / "kernel.elf", initrd=USER / "programs.cpio", options="channel", icount=rng.randint(3, 9)) as machine:
+            for _ in range(rng.randrange(8)):
+                machine.channel.command("run hello")
+            compare(machine, tmp_path)
