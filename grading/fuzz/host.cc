@@ -143,6 +143,7 @@ Result<uint64_t> Inode::read(File&, IoBuffer&, uint64_t) { return Errno::kENXIO;
 Result<uint64_t> Inode::write(File&, IoBuffer&, uint64_t&) { return Errno::kENXIO; }
 Result<int64_t> Inode::control(File&, uint64_t, uint64_t) { return Errno::kENOTTY; }
 uint32_t Inode::poll(File&, WaitQueue**) { return 0; }
+void forget_watches(File&) {}
 bool Inode::seekable() const { return true; }
 
 // ---- Disks ---------------------------------------------------------------------------------------

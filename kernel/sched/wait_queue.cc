@@ -88,9 +88,17 @@ void WaitQueue::wake_one() {
   if (Waiter* waiter = waiters_.pop_front()) wake_thread(*waiter->thread);
 }
 
-void WaitQueue::wake_all(Wake when) {
+void WaitQueue::wake_all(Wake when, uint32_t changes) {
   IrqGuard guard(lock_);
-  while (Waiter* waiter = waiters_.pop_front()) wake_thread(*waiter->thread, when);
+  for (Waiter& waiter : waiters_) {
+    if (waiter.thread == nullptr) {
+      auto& listener = static_cast<Listener&>(waiter);
+      listener.told(listener, when, changes);
+    } else {
+      waiters_.remove(waiter);
+      wake_thread(*waiter.thread, when);
+    }
+  }
 }
 
 Result<void> sleep_until(uint64_t deadline_ns) {

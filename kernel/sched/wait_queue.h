@@ -17,11 +17,13 @@
 namespace cairn {
 
 inline constexpr uint64_t kNoDeadline = UINT64_MAX;  // ns
+inline constexpr uint32_t kAnyChange = UINT32_MAX;   // of wake_all(): all that poll() may tell of
 
 class WaitQueue {
  public:
   /// `what` the waiters wait for, in a word: `ps` shows it.
-  constexpr explicit WaitQueue(const char* what) : what_(what) {}
+  constexpr explicit WaitQueue(const char* what, LockRank rank = LockRank::kWaitQueue)
+      : what_(what), lock_{"wait queue", rank} {}
 
   /// Sleeps until `predicate()`. May sleep, so no spinlock is held and interrupts are on.
   template <class Predicate>
@@ -40,14 +42,25 @@ class WaitQueue {
     return wait(predicate, true, deadline_ns);
   }
 
-  /// Wakes the longest waiting thread, or all. Any context.
+  /// Wakes the longest waiting thread, or all. Any context. Queues that have listeners, those that Inode::poll() names,
+  /// are woken by wake_all() alone: it tells them which readiness may be new, in kPoll… bits.
   void wake_one();
-  void wake_all(Wake when = Wake::kNow);
+  void wake_all(Wake when = Wake::kNow, uint32_t changes = kAnyChange);
 
   struct Waiter {
-    Thread* thread;
+    Thread* thread;  // null: a Listener
     ListLink link;
   };
+  /// Is told of each wake-up and stays in the queue: what epoll watches a file with. The function runs in the waker's
+  /// context with the queue's lock held and interrupts off.
+  struct Listener : Waiter {
+    using Function = void (*)(Listener& listener, Wake when, uint32_t changes);
+    explicit Listener(Function function) : Waiter{nullptr, {}}, told(function) {}
+    const Function told;
+  };
+  void listen(Listener& listener) { add(listener); }
+  /// After this returns it isn't told of anything.
+  void ignore(Listener& listener) { remove(listener); }
 
  private:
   friend class WaitSet;
@@ -77,7 +90,7 @@ class WaitQueue {
   void remove(Waiter& waiter);
 
   const char* what_;
-  Spinlock lock_{"wait queue", LockRank::kWaitQueue};
+  Spinlock lock_;
   List<Waiter, &Waiter::link> waiters_ GUARDED_BY(lock_);
 };
 

@@ -22,7 +22,7 @@ class EventCounter final : public MemoryInode {
   Result<uint64_t> read(File& file, IoBuffer& buffer, uint64_t) override {
     if (buffer.left() < sizeof(uint64_t)) return Errno::kEINVAL;
     auto taken = change(
-        file, [this](uint64_t now) { return semaphore_ ? now - 1 : 0; },
+        file, kPollOut, [this](uint64_t now) { return semaphore_ ? now - 1 : 0; },
         [](uint64_t now) { return now != 0; });
     if (!taken.ok()) return taken.error();
     uint64_t told = semaphore_ ? 1 : *taken;
@@ -35,7 +35,7 @@ class EventCounter final : public MemoryInode {
     TRY(buffer.take(&more, sizeof(more)));
     if (more == UINT64_MAX) return Errno::kEINVAL;
     TRY(change(
-        file, [more](uint64_t now) { return now + more; },
+        file, kPollIn, [more](uint64_t now) { return now + more; },
         [more](uint64_t now) { return more <= kMost - now; }));
     return sizeof(more);
   }
@@ -48,16 +48,17 @@ class EventCounter final : public MemoryInode {
  private:
   static constexpr uint64_t kMost = UINT64_MAX - 1;
 
-  /// Waits until `possible(value)` and makes it `next(value)`, in one step. The value before; EAGAIN, EINTR.
+  /// Waits until `possible(value)` and makes it `next(value)`, in one step, which is news to those who wait for `news`.
+  /// The value before; EAGAIN, EINTR.
   template <class Next, class Possible>
-  Result<uint64_t> change(File& file, Next next, Possible possible) {
+  Result<uint64_t> change(File& file, uint32_t news, Next next, Possible possible) {
     uint64_t now = value_.load();
     while (true) {
       if (!possible(now)) {
         if (file.non_blocking()) return Errno::kEAGAIN;
         TRY(changes_.wait_until_interruptible([&] { return possible(now = value_.load()); }));
       } else if (value_.compare_exchange_strong(now, next(now))) {
-        changes_.wake_all();
+        changes_.wake_all(Wake::kNow, news);
         return now;
       }
     }

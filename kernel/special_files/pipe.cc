@@ -51,10 +51,12 @@ Result<uint64_t> Pipe::read(IoBuffer& buffer, bool may_wait) {
       MutexGuard guard(lock_);
       uint64_t wanted = buffer.left(), count = std::min(wanted, used_.load());
       if (count > 0) {
+        const bool was_full = kCapacity - used_.load() < kAtomicWrite;
         auto taken = take(buffer, count);
         uint64_t done = wanted - buffer.left();
         if (done == 0) return taken.error();
-        changes_.wake_all(Wake::kLater);  // when the ring is empty, or the time slice over
+        // They go on when the ring is empty, or the time slice over.
+        changes_.wake_all(Wake::kLater, was_full ? kPollOut : 0);
         return done;
       }
     }
@@ -80,7 +82,7 @@ Result<uint64_t> Pipe::write(IoBuffer& buffer, bool may_wait) {
       uint64_t room = kCapacity - used_.load();
       if (room >= room_needed) {
         auto written = put(buffer, std::min(room, buffer.left()));
-        changes_.wake_all(Wake::kLater);  // when the ring is full, or the time slice over
+        changes_.wake_all(Wake::kLater, kPollIn);  // who reads goes on when it's full, or later
         if (!written.ok()) return outcome(written.error());
         if (buffer.left() == 0) return wanted;
       }

@@ -22,6 +22,8 @@ enum class LockRank : uint8_t {
   kHeap,          // memory: a heap size class
   kRunQueue,      // sched: a run queue
   kTimerQueue,    // time: pending timers
+  kEventQueue,    // special_files: the waiters of one epoll file
+  kEvents,        // special_files: what epoll files have found ready
   kWaitQueue,     // sched: the waiters of one queue
   kCallTrace,     // process: what is told of traced processes
   kTty,           // tty: a terminal's input and settings
@@ -37,6 +39,7 @@ enum class LockRank : uint8_t {
   kInodeCache,    // vfs: a file system's inodes in memory
   kDentries,      // vfs: the directory-entry cache
   kRecordLocks,   // vfs: locks on ranges of files
+  kWatches,       // special_files: which files epoll files watch; files are polled under it
   kFdTable,       // vfs: one table of file descriptors
   kProcessFiles,  // vfs: where one process's paths start
   kMounts,        // vfs: the mount table

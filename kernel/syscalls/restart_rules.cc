@@ -34,7 +34,10 @@ Restart restart_rule(uint64_t number) {
     case k_clone: return Restart::kAlways;
     // With a time limit as those; without one it is woken, or goes on waiting.
     case k_futex: return has_kept_deadline() ? Restart::kUnlessHandled : Restart::kAsHandlerSays;
-    // Linux ends it even after a stop.
+    // Linux ends them even after a stop.
+    case k_epoll_wait:
+    case k_epoll_pwait:
+    case k_epoll_pwait2:
     case k_rt_sigtimedwait: return Restart::kNever;
     // read, write, open, wait4, fcntl …: where nothing was moved yet.
     default: return Restart::kAsHandlerSays;

@@ -132,12 +132,15 @@
   X(202, futex, "word, operation, value, timeout, word2, value3")         \
   X(203, sched_setaffinity, "tid, size, cpus")                            \
   X(204, sched_getaffinity, "tid, size, cpus")                            \
+  X(213, epoll_create, "size")                                            \
   X(217, getdents64, "fd, buffer, size")                                  \
   X(218, set_tid_address, "address")                                      \
   X(221, fadvise64, "fd, offset, length, advice")                         \
   X(228, clock_gettime, "clock, time")                                    \
   X(230, clock_nanosleep, "clock, flags, request, remaining")             \
   X(231, exit_group, "status")                                            \
+  X(232, epoll_wait, "fd, events, count, timeout_ms")                     \
+  X(233, epoll_ctl, "fd, operation, watched, event")                      \
   X(234, tgkill, "pid, tid, signal")                                      \
   X(235, utimes, "path, times")                                           \
   X(247, waitid, "type, id, info, options, usage")                        \
@@ -159,11 +162,13 @@
   X(273, set_robust_list, "head, size")                                   \
   X(274, get_robust_list, "tid, head, size")                              \
   X(280, utimensat, "dirfd, path, times, flags")                          \
+  X(281, epoll_pwait, "fd, events, count, timeout_ms, mask, mask_size")   \
   X(283, timerfd_create, "clock, flags")                                  \
   X(284, eventfd, "value")                                                \
   X(286, timerfd_settime, "fd, flags, times, old_times")                  \
   X(287, timerfd_gettime, "fd, times")                                    \
   X(290, eventfd2, "value, flags")                                        \
+  X(291, epoll_create1, "flags")                                          \
   X(292, dup3, "from, to, flags")                                         \
   X(293, pipe2, "fds, flags")                                             \
   X(295, preadv, "fd, vector, count, offset")                             \
@@ -178,7 +183,8 @@
   X(326, copy_file_range, "in, in_offset, out, out_offset, count, flags") \
   X(332, statx, "dirfd, path, flags, wanted, result")                     \
   X(436, close_range, "first, last, flags")                               \
-  X(439, faccessat2, "dirfd, path, mode, flags")
+  X(439, faccessat2, "dirfd, path, mode, flags")                          \
+  X(441, epoll_pwait2, "fd, events, count, timeout, mask, mask_size")
 
 namespace cairn {
 

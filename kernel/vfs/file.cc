@@ -24,6 +24,7 @@ Result<void> begin_use(File& file, uint32_t flags) {
 
 File::~File() {
   if (!place || path_only) return;
+  if (was_watched.load()) forget_watches(*this);
   inode().uses.fetch_sub(use);
   inode().on_close(*this);
 }

@@ -20,6 +20,11 @@ inline constexpr uint32_t kCloseOnExec = 02000000, kSync = 04010000, kPath = 010
 inline constexpr uint32_t kExecute = 040;
 }  // namespace open_flag
 
+/// Something that watches an open file; epoll's (special_files/event_watch.h).
+struct FileWatch {
+  ListLink file_link;
+};
+
 struct File final : RefCounted<File>, ObjectKeeper {
   // Regions that map the file keep it open.
   void retain() override { RefCounted::retain(); }
@@ -43,6 +48,9 @@ struct File final : RefCounted<File>, ObjectKeeper {
   void* stream = nullptr;      // the inode's: a pipe's end, a device's driver
   uint64_t stream_number = 0;  // and what that one notes
 
+  List<FileWatch, &FileWatch::file_link> watches;  // epoll's, under its locks
+  std::atomic<bool> was_watched{false};
+
   Inode& inode() const { return *place.inode; }
   bool append() const { return (flags.load() & open_flag::kAppend) != 0; }
   bool non_blocking() const { return (flags.load() & open_flag::kNonBlocking) != 0; }
@@ -50,6 +58,9 @@ struct File final : RefCounted<File>, ObjectKeeper {
   /// The last reference: tells the inode. May sleep.
   ~File();
 };
+
+/// The file closes, and nothing watches it any more. An upward need, special_files/event_interest.cc.
+void forget_watches(File& file);
 
 /// What must be permitted (check_access()) to whoever opens an existing file so.
 constexpr uint32_t access_of(uint32_t flags) {

@@ -80,6 +80,14 @@ struct AttributeChange {
 
 /// Readiness, with poll()'s values.
 inline constexpr uint32_t kPollIn = 1, kPollOut = 4, kPollError = 8, kPollHangUp = 16;
+inline constexpr uint32_t kPollReadHangUp = 0x2000;  // sockets: the other side sends no more
+
+/// What poll() and epoll call readiness, both names of each.
+constexpr uint32_t with_second_names(uint32_t ready) {
+  constexpr uint32_t kNormalIn = 0x40, kNormalOut = 0x100;
+  return ready | ((ready & kPollIn) != 0 ? kNormalIn : 0) |
+         ((ready & kPollOut) != 0 ? kNormalOut : 0);
+}
 
 /// The name that an inode was last found by, and in which directory. Freed by call_rcu().
 struct NotedName : RcuHead {
@@ -159,7 +167,8 @@ class Inode : public CacheOwner, private RcuHead {
   virtual Result<void> on_open(File& file);
   virtual void on_close(File& file);
   virtual Result<int64_t> control(File& file, uint64_t request, uint64_t argument);  // ENOTTY
-  /// What can be done now without waiting; `wait` (if not null) is told which queue reports changes.
+  /// What can be done now without waiting; `wait` (if not null) is told which queue reports changes: always the same one
+  /// of an open file, there until on_close(); none if it is always ready. Never sleeps; takes locks below kWatches alone.
   virtual uint32_t poll(File& file, class WaitQueue** wait);
   /// Whether reads and writes have positions: false for pipes and terminals (ESPIPE).
   virtual bool seekable() const;

@@ -90,6 +90,8 @@ void show_poll_events(BufferWriter& out, const CallView& call, unsigned index);
 void show_poll_results(BufferWriter& out, const CallView& call, unsigned index);
 void show_descriptor_set(BufferWriter& out, const CallView& call, unsigned index);
 void show_descriptor_results(BufferWriter& out, const CallView& call, unsigned index);
+void show_watched_event(BufferWriter& out, const CallView& call, unsigned index);
+void show_found_events(BufferWriter& out, const CallView& call, unsigned index);
 void show_fcntl_argument(BufferWriter& out, const CallView& call, unsigned index);
 void show_ioctl_argument(BufferWriter& out, const CallView& call, unsigned index);
 void show_prctl_argument(BufferWriter& out, const CallView& call, unsigned index);

@@ -41,6 +41,8 @@ inline constexpr ArgumentKind kAction{show_action}, kSignalStack{show_signal_sta
 inline constexpr ArgumentKind kSignalInfo{show_signal_info}, kIds{show_ids}, kLimit{show_limit};
 inline constexpr ArgumentKind kPollFds{show_poll_events, false, show_poll_results};
 inline constexpr ArgumentKind kFdSet{show_descriptor_set, false, show_descriptor_results};
+inline constexpr ArgumentKind kWatchedEvent{show_watched_event};
+inline constexpr ArgumentKind kFoundEvents{show_found_events, true};
 inline constexpr ArgumentKind kTimerSpec{show_timer_spec}, kLongAt{show_long_at};
 inline constexpr ArgumentKind kFcntlArgument{show_fcntl_argument};
 inline constexpr ArgumentKind kPrctlArgument{show_prctl_argument, true};
@@ -170,12 +172,15 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time}, kCpuSet{show_address_
   X(futex, kAddress, kFlags<kFutexNames>, kInt, kFutexTime, kAddress, kHex)                       \
   X(sched_setaffinity, kInt, kSize, kCpuSet)                                                      \
   X(sched_getaffinity, kInt, kSize, kStored<show_address_at>)                                     \
+  X(epoll_create, kInt)                                                                           \
   X(getdents64, kInt, kStored<show_entries>, kSize)                                               \
   X(set_tid_address, kAddress)                                                                    \
   X(fadvise64, kInt, kLong, kSize, kOneOf<kFileAdviceNames>)                                      \
   X(clock_gettime, kOneOf<kClockNames>, kStored<show_timespec>)                                   \
   X(clock_nanosleep, kOneOf<kClockNames>, kFlags<kSleepNames>, kTimespec, kAddress)               \
   X(exit_group, kInt)                                                                             \
+  X(epoll_wait, kInt, kFoundEvents, kInt, kInt)                                                   \
+  X(epoll_ctl, kInt, kOneOf<kEpollNames>, kInt, kWatchedEvent)                                    \
   X(tgkill, kInt, kInt, kSignal)                                                                  \
   X(utimes, kPath, kTwoTimevals)                                                                  \
   X(waitid, kOneOf<kWaitTypeNames>, kInt, kStored<show_signal_info>, kFlags<kWaitNames>,          \
@@ -198,11 +203,13 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time}, kCpuSet{show_address_
   X(set_robust_list, kAddress, kSize)                                                             \
   X(get_robust_list, kInt, kStored<show_address_at>, kStored<show_long_at>)                       \
   X(utimensat, kDir, kPath, kTwoTimespecs, kFlags<kAtNames>)                                      \
+  X(epoll_pwait, kInt, kFoundEvents, kInt, kInt, kSignalSet, kSize)                               \
   X(timerfd_create, kOneOf<kClockNames>, kFlags<kDescriptorNames>)                                \
   X(eventfd, kSize)                                                                               \
   X(timerfd_settime, kInt, kFlags<kTimerFdNames>, kTimerSpec, kStored<show_timer_spec>)           \
   X(timerfd_gettime, kInt, kStored<show_timer_spec>)                                              \
   X(eventfd2, kSize, kFlags<kEventNames>)                                                         \
+  X(epoll_create1, kFlags<kDescriptorNames>)                                                      \
   X(dup3, kInt, kInt, kFlags<kDescriptorNames>)                                                   \
   X(pipe2, kStored<show_two_ints>, kFlags<kDescriptorNames>)                                      \
   X(preadv, kInt, kStored<show_vector_read>, kInt, kLong)                                         \
@@ -217,6 +224,7 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time}, kCpuSet{show_address_
   X(copy_file_range, kInt, kLongAt, kInt, kLongAt, kSize, kHex)                                   \
   X(statx, kDir, kPath, kFlags<kAtNames>, kFlags<kStatxNames>, kStored<show_statx>)               \
   X(close_range, kSize, kSize, kFlags<kCloseRangeNames>)                                          \
-  X(faccessat2, kDir, kPath, kFlags<kAccessNames>, kFlags<kAccessAtNames>)
+  X(faccessat2, kDir, kPath, kFlags<kAccessNames>, kFlags<kAccessAtNames>)                        \
+  X(epoll_pwait2, kInt, kFoundEvents, kInt, kTimespec, kSignalSet, kSize)
 
 }  // namespace cairn

@@ -1,4 +1,5 @@
-// What poll() and select() wait for, and what came of it.
+// What poll(), select() and epoll wait for, and what came of it.
+#include "special_files/event_poll.h"
 #include "syscalls/decode/flag_names.h"
 #include "syscalls/decode/show.h"
 #include "syscalls/lab_b/abi.h"
@@ -36,6 +37,26 @@ void show_poll_results(BufferWriter& out, const CallView& call, unsigned index) 
     left--;
   }
   out.write("]");
+}
+
+namespace {
+
+void write_event(BufferWriter& out, const Event& event) {
+  out.write("{events=");
+  write_flags(out, event.events, kWatchNames);
+  print(out, ", data={:x}", uint64_t(event.data));
+  out.write("}");
+}
+
+}  // namespace
+
+void show_watched_event(BufferWriter& out, const CallView& call, unsigned index) {
+  auto event = read_user<Event>(VirtAddr(call.arguments[index]));
+  event.ok() ? write_event(out, *event) : write_address(out, call.arguments[index]);
+}
+
+void show_found_events(BufferWriter& out, const CallView& call, unsigned index) {
+  write_array<Event>(out, call.arguments[index], uint64_t(call.result), write_event);
 }
 
 /// fd_set: [0 3 7]. The number of bits that count is the first argument.

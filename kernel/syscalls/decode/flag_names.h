@@ -59,6 +59,23 @@ inline constexpr FlagName kFileAdviceNames[] = {
     {3, "POSIX_FADV_WILLNEED"}, {4, "POSIX_FADV_DONTNEED"}, {5, "POSIX_FADV_NOREUSE"}};
 inline constexpr FlagName kTimerFdNames[] = {{1, "TFD_TIMER_ABSTIME"},
                                              {2, "TFD_TIMER_CANCEL_ON_SET"}};
+inline constexpr FlagName kEpollNames[] = {
+    {1, "EPOLL_CTL_ADD"}, {2, "EPOLL_CTL_DEL"}, {3, "EPOLL_CTL_MOD"}};
+inline constexpr FlagName kWatchNames[] = {{1, "EPOLLIN"},
+                                           {2, "EPOLLPRI"},
+                                           {4, "EPOLLOUT"},
+                                           {8, "EPOLLERR"},
+                                           {0x10, "EPOLLHUP"},
+                                           {0x40, "EPOLLRDNORM"},
+                                           {0x80, "EPOLLRDBAND"},
+                                           {0x100, "EPOLLWRNORM"},
+                                           {0x200, "EPOLLWRBAND"},
+                                           {0x400, "EPOLLMSG"},
+                                           {0x2000, "EPOLLRDHUP"},
+                                           {1u << 28, "EPOLLEXCLUSIVE"},
+                                           {1u << 29, "EPOLLWAKEUP"},
+                                           {1u << 30, "EPOLLONESHOT"},
+                                           {1u << 31, "EPOLLET"}};
 inline constexpr FlagName kEventNames[] = {
     {1, "EFD_SEMAPHORE"}, {04000, "EFD_NONBLOCK"}, {02000000, "EFD_CLOEXEC"}};
 inline constexpr FlagName kCloseRangeNames[] = {{2, "CLOSE_RANGE_UNSHARE"},

@@ -93,7 +93,7 @@ struct PollFd {
   int32_t fd;
   uint16_t events, ready;
 };
-inline constexpr uint32_t kPollNormalIn = 0x40, kPollNormalOut = 0x100, kPollInvalid = 0x20;
+inline constexpr uint32_t kPollInvalid = 0x20;
 
 /// fcntl()'s second argument.
 namespace fcntl_command {

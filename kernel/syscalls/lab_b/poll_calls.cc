@@ -7,20 +7,17 @@
 #include "process/signal.h"
 #include "sched/wait_queue.h"
 #include "syscalls/lab_b/user_files.h"
-#include "syscalls/restart.h"
+#include "syscalls/lab_b/waiting.h"
 #include "time/clock.h"
 
 namespace cairn {
 
 namespace {
 
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
-
 /// One file that is looked at, and where its changes are reported.
 struct Watched {
   RefPtr<File> file;    // null: not watched, or no such descriptor
-  uint16_t events = 0;  // poll's own, as asked for
-  uint16_t wanted = 0;  // kPoll… bits; errors and hang-up always count
+  uint16_t wanted = 0;  // errors and hang-up always count
   uint32_t ready = 0;
 };
 
@@ -67,8 +64,8 @@ class WatchList {
       Watched& one = all()[i];
       if (one.file) {
         WaitQueue** queue = first ? &entries()[i].queue : nullptr;
-        one.ready =
-            one.file->inode().poll(*one.file, queue) & (one.wanted | kPollError | kPollHangUp);
+        one.ready = with_second_names(one.file->inode().poll(*one.file, queue)) &
+                    (one.wanted | kPollError | kPollHangUp);
       }
       if (one.ready != 0) found++;
     }
@@ -80,27 +77,6 @@ class WatchList {
   size_t count_ = 0;
 };
 
-/// Waits by wait() with another signal mask, if there is one at `address` (ppoll, pselect6). A signal that
-/// interrupts the wait is acted on under that mask. EINVAL (a size that isn't the mask's), EFAULT.
-template <class Wait>
-Result<uint64_t> with_mask(uint64_t address, uint64_t size, Wait wait) {
-  if (address == 0) return wait();
-  if (size != sizeof(uint64_t)) return Errno::kEINVAL;
-  set_temporary_mask(TRY(read_user<uint64_t>(VirtAddr(address))));
-  auto found = wait();
-  if (found.error() != Errno::kEINTR) leave_temporary_mask();
-  return found;
-}
-
-/// The deadline for a relative time: 0 for "don't wait". EINVAL.
-Result<uint64_t> deadline_of(int64_t seconds, int64_t nanoseconds) {
-  if (seconds < 0 || nanoseconds < 0 || uint64_t(nanoseconds) >= kNsPerSecond)
-    return Errno::kEINVAL;
-  if (seconds == 0 && nanoseconds == 0) return uint64_t(0);
-  if (uint64_t(seconds) > INT64_MAX / kNsPerSecond - 1) return kNoDeadline - 1;
-  return deadline_after(uint64_t(seconds) * kNsPerSecond + uint64_t(nanoseconds));
-}
-
 /// What is left until the deadline.
 abi::TimeSpec time_left(uint64_t deadline_ns) {
   uint64_t now = monotonic_ns();
@@ -110,24 +86,9 @@ abi::TimeSpec time_left(uint64_t deadline_ns) {
 
 // ---- poll
 
-uint16_t to_wanted(uint32_t events) {
-  uint16_t wanted = 0;
-  if ((events & (kPollIn | abi::kPollNormalIn)) != 0) wanted |= kPollIn;
-  if ((events & (kPollOut | abi::kPollNormalOut)) != 0) wanted |= kPollOut;
-  return wanted;
-}
-uint16_t to_ready(const Watched& watched) {
-  if (!watched.file) return uint16_t(watched.ready);
-  uint32_t result = watched.ready & (kPollError | kPollHangUp);
-  if ((watched.ready & kPollIn) != 0) result |= watched.events & (kPollIn | abi::kPollNormalIn);
-  if ((watched.ready & kPollOut) != 0) result |= watched.events & (kPollOut | abi::kPollNormalOut);
-  return uint16_t(result);
-}
-
 void watch(Watched& watched, const abi::PollFd& asked) {
   if (asked.fd < 0) return;
-  watched.events = asked.events;
-  watched.wanted = to_wanted(asked.events);
+  watched.wanted = asked.events;
   auto file = usable_file(uint64_t(asked.fd));
   if (file.ok()) {
     watched.file = file.take();
@@ -152,7 +113,7 @@ Result<uint64_t> poll_files(uint64_t address, uint64_t count, uint64_t deadline_
   for (uint64_t i = 0; i < count; i += kPiece) {
     uint16_t ready[kPiece];
     uint64_t piece = std::min(count - i, kPiece);
-    for (uint64_t j = 0; j < piece; j++) ready[j] = to_ready(list.all()[i + j]);
+    for (uint64_t j = 0; j < piece; j++) ready[j] = uint16_t(list.all()[i + j].ready);
     // The answers alone: the rest is the program's, and another thread may have changed it.
     VirtAddr first(address + i * sizeof(abi::PollFd) + offsetof(abi::PollFd, ready));
     TRY(copy_fields_to_user(first, sizeof(abi::PollFd), ready, sizeof(ready[0]), piece));
@@ -218,7 +179,7 @@ Result<uint64_t> select_files(const SelectCall& call, uint64_t deadline_ns) {
     if (!asked.any(fd)) continue;
     Watched& watched = list.all()[fd];
     watched.file = TRY(usable_file(fd));
-    watched.wanted = uint32_t(asked.wanted(fd));
+    watched.wanted = uint16_t(asked.wanted(fd));
   }
   TRY(list.wait(deadline_ns));
   FdSets ready;
@@ -254,13 +215,6 @@ Result<uint64_t> select_with_timeval(TrapFrame& call) {
   return found;
 }
 
-/// The time that ppoll() and pselect6() are given; kNoDeadline for a null pointer. EFAULT, EINVAL.
-Result<uint64_t> read_deadline(uint64_t address) {
-  if (address == 0) return kNoDeadline;
-  abi::TimeSpec time = TRY(read_user<abi::TimeSpec>(VirtAddr(address)));
-  return deadline_of(time.seconds, time.nanoseconds);
-}
-
 void store_time_left(uint64_t address, uint64_t deadline) {
   if (address != 0) (void)write_user(VirtAddr(address), time_left(deadline));
 }
@@ -291,9 +245,7 @@ Result<uint64_t> poll_with_mask(TrapFrame& call) {
 
 int64_t sys_poll(TrapFrame& call) {
   auto timeout_ms = int(argument2(call));
-  uint64_t deadline = kNoDeadline;
-  if (timeout_ms == 0) deadline = 0;
-  if (timeout_ms > 0) deadline = deadline_after(uint64_t(timeout_ms) * 1'000'000);
+  uint64_t deadline = deadline_of_ms(timeout_ms);
   auto found = poll_files(argument0(call), uint32_t(argument1(call)), deadline);
   if (found.error() == Errno::kEINTR && timeout_ms > 0) keep_deadline(deadline);
   return to_return(std::move(found));
