@@ -166,7 +166,8 @@ static void faults(void) {
          &told[2], &told[3]);
   struct rusage mine = used(RUSAGE_SELF), theirs = used(RUSAGE_CHILDREN);
   say("calls: faults in stat: %d %d %d %d\n", mine.ru_minflt - told[0] < 10 && told[0] > kPages,
-      told[1] == theirs.ru_minflt, told[2] == mine.ru_majflt, told[3] == theirs.ru_majflt);
+      told[1] == theirs.ru_minflt, mine.ru_majflt - told[2] < 10 && told[2] <= mine.ru_majflt,
+      told[3] == theirs.ru_majflt);
 }
 
 static volatile int count;
