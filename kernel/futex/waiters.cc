@@ -30,7 +30,7 @@ void FutexBucket::settle(FutexQueue& queue) {
   FutexGuest* next = queue.guests.front();
   if (next == nullptr) return;
   FutexQueue& other = *static_cast<FutexWaiter*>(next);
-  other.guests.take_all(queue.guests);
+  other.guests.append(queue.guests);
   queues.push_back(other);
 }
 

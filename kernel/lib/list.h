@@ -58,16 +58,6 @@ class List {
   T* next_after(const T* previous) {
     return previous == nullptr ? front() : next(const_cast<T&>(*previous));
   }
-  /// Moves all items of another list behind those of this one.
-  void take_all(List& other) {
-    if (other.empty()) return;
-    ListLink &mine = head(), &theirs = other.head_;
-    theirs.next->previous = mine.previous;
-    mine.previous->next = theirs.next;
-    theirs.previous->next = &mine;
-    mine.previous = theirs.previous;
-    theirs.next = theirs.previous = &theirs;
-  }
   static void remove(T& item) {
     if ((item.*kLink).linked()) (item.*kLink).unlink();
   }
