@@ -93,7 +93,7 @@ class Machine:
         self._layout = Layout(memory_mib)
         self._memory: GuestMemory | None = None
         self._arguments = qemu.machine(memory_mib, cpu, icount, shared_memory=True) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
-        self._arguments += [*_boot_arguments(boot, kernel, initrd, disk, esp, options), *extra_arguments]
+        self._arguments += [*qemu.started_by(boot, kernel, initrd, disk, esp, options), *extra_arguments]
         self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
         self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]
         self._stops = 0
@@ -389,15 +389,3 @@ class Machine:
     def cpu_time(self) -> float:
         """Seconds of CPU time that this machine's QEMU has used."""
         return self._process.cpu_time()
-
-
-def _boot_arguments(
-    boot: str, kernel: Path | None, initrd: Path | None, disk: Path | None, esp: Path | None, options: str
-) -> list[str]:
-    if boot == "pvh" and kernel:
-        return qemu.pvh(kernel.resolve(), initrd.resolve() if initrd else None, options)
-    if boot == "grub" and disk:
-        return qemu.grub(disk.resolve(), options)
-    if boot == "uefi" and disk and esp:
-        return qemu.uefi(disk.resolve(), esp.resolve(), options)
-    raise ValueError(f"boot={boot!r} needs {'a kernel' if boot == 'pvh' else 'a disk image (and for uefi the ESP)'}")

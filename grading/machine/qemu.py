@@ -85,6 +85,19 @@ def uefi(disk: Path, esp: Path, options: str, keep: bool = False) -> list[str]:
     ]
 
 
+def started_by(
+    boot: str, kernel: Path | None, initrd: Path | None, disk: Path | None, esp: Path | None, options: str
+) -> list[str]:
+    """Starts the machine in the way called `boot` (pvh, grub, uefi), by the files that it needs. Raises ValueError."""
+    if boot == "pvh" and kernel:
+        return pvh(kernel.resolve(), initrd.resolve() if initrd else None, options)
+    if boot == "grub" and disk:
+        return grub(disk.resolve(), options)
+    if boot == "uefi" and disk and esp:
+        return uefi(disk.resolve(), esp.resolve(), options)
+    raise ValueError(f"boot={boot!r} needs {'a kernel' if boot == 'pvh' else 'a disk image (and for uefi the ESP)'}")
+
+
 def ovmf() -> tuple[Path, Path]:
     """OVMF's code and variables. Raises QemuError."""
     for code, variables in OVMF_PAIRS:
