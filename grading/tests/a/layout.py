@@ -15,6 +15,7 @@ from grading.tests.a.tables import HUGE, LARGE, permissions_of, span
 
 SHOWN = 4  # differences that one failure lists
 STRAY = 1 << 3 | 1 << 4 | 1 << 8  # write-through, cache-disable, global
+SHARE_HINT = "share_copy_on_write() maps the parent's frame in the child and takes the right to write from both"
 COPY_HINT = "handle_page_fault(): a write to a shared frame copies all 4096 bytes of it for the writer, nobody else"
 
 

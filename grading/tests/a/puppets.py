@@ -16,8 +16,9 @@ from grading.tests.a.tables import LARGE
 READ, WRITE, EXECUTE = 1, 2, 4
 PROT_RW = READ | WRITE
 MAP_HUGETLB = 0x40000
+OWN_PAGES = 12  # pages that two C programs may write between fork() and the next line: stack, data, TLS
 
-__all__ = ["EXECUTE", "FORK", "MAP_HUGETLB", "PROCESS", "PROT_RW", "READ", "WRITE", "Answer", "PuppetError", "Puppets"]
+__all__ = ["EXECUTE", "FORK", "MAP_HUGETLB", "OWN_PAGES", "PROCESS", "PROT_RW", "READ", "WRITE", "Answer", "PuppetError", "Puppets"]
 
 
 class Puppets(puppets.Puppets):
