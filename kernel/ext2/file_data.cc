@@ -2,7 +2,8 @@
 //
 // A write is done in pieces. Each is one operation: blocks for the piece, the data into pages, the new
 // size. So a commit finds data, pointers and size together, and writes the data first (order_data()). What only
-// overwrites a file's own blocks is no business of commits: sync() writes it, and fsync. The map's lock is held only while blocks are made; readers take it for each page that isn't in the cache.
+// overwrites a file's own blocks is no business of commits: sync() writes it, and fsync. The map's
+// lock is held only while blocks are made; readers take it for each page that isn't in the cache.
 #include "ext2/allocation.h"
 #include "ext2/block_map.h"
 #include "ext2/inode_table.h"

@@ -14,7 +14,7 @@
 namespace cairn {
 
 /// What makes a word the same for two threads: an address space and an address, or a memory object's number and a
-/// place in it (key.cc).
+/// place in it (key_of() in futex.cc).
 struct FutexKey {
   uint64_t owner = 0, place = 0;
   bool operator==(const FutexKey&) const = default;

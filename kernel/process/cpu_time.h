@@ -1,5 +1,6 @@
-// What processes used: how long they ran, how often they faulted. The sum of the times is exact, by the TSC as the scheduler switches; how it divides into user mode and
-// kernel is sampled: each tick (kSliceNs, 10 ms) counts for the mode that it interrupts.
+// What processes used: how long they ran, how often they faulted. The sum of the times is exact, by the TSC as the
+// scheduler switches; how it divides into user mode and kernel is sampled: each tick (kSliceNs, 10 ms) counts for the
+// mode that it interrupts.
 // Source: POSIX.1-2017, times, getrusage; Linux, getrusage(2).
 #pragma once
 

@@ -11,8 +11,8 @@ namespace cairn {
 /// returns to user mode. Not undone: from here on the caller must succeed. May sleep.
 Result<void> become_only_thread() EXCLUDES(process_tree_lock);
 
-/// The process's memory is `space` from now on, and loaded; the old one, once the thread noted its end there, is let go. May sleep. Until begin_anew() says
-/// whose program it is, it is private.
+/// The process's memory is `space` from now on, and loaded; the old one, once the thread noted its end there, is let go.
+/// Until begin_anew() says whose program it is, it is private. May sleep.
 void change_address_space(RefPtr<AddressSpace> space) EXCLUDES(process_tree_lock);
 
 /// The process is who `ids` says. Who it is to the file system is its caller's to change. If it may other things than

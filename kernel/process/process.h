@@ -132,8 +132,8 @@ template <class Use>
 void for_each_process(Use use);
 RefPtr<Process> next_process(Pid after);
 
-/// fork, vfork and clone's fork form. Returns the child's pid. EAGAIN (no pid left, or the user's limit), ENOMEM; EINTR: a signal is to be acted on
-/// first, and then the call begins again whatever a handler says.
+/// fork, vfork and clone's fork form. Returns the child's pid. EAGAIN (no pid left, or the user's limit), ENOMEM; EINTR:
+/// a signal is to be acted on first, and then the call begins again whatever a handler says.
 Result<Pid> fork_process(const TrapFrame& frame, const CloneRequest& request);
 
 /// exit_group() and deadly signals: ends the running process with a status as wait4() reports it, unless one was

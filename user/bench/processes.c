@@ -88,7 +88,8 @@ static long fault_in_file(void) {
 static long pipe_round_trips(void) { return pass_bytes(kRepeats); }
 
 // Two processes that yield to each other. Every yield of either is a switch, which the child's count proves. (Linux
-// takes turns so only with threads that have a real-time policy, which musl doesn't ask for; where there is none, asking does no harm.)
+// takes turns so only with threads that have a real-time policy, which musl doesn't ask for; where there is none,
+// asking does no harm.)
 static long switches(void) {
   volatile struct {
     long yields;
