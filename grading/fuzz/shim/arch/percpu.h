@@ -1,14 +1,7 @@
-// On the host: one processor, one thread.
+// On the host: one processor.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "lib/types.h"
-
-namespace cairn {
-
-struct Thread;
-inline Thread* current_thread() { return nullptr; }
-
-}  // namespace cairn
