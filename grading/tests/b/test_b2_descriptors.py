@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 
@@ -107,22 +106,20 @@ def test_growth_up_to_the_limit(process: Process, rng: random.Random) -> None:
 def test_growth_without_memory(guest: Guest, rng: random.Random) -> None:
     """Where no memory is left for a larger table, dup2() says ENOMEM, and the table stays as it was."""
     parent, command = guest.process(), guest.machine.channel.command
-    high = rng.randrange(600, LIMIT)  # that large a table takes frames of its own
-    results = []
+    high = rng.randrange(600, LIMIT)  # a table that grows as a whole takes frames of its own for that; one that needs none may succeed
     for failing in range(1, FAILURES):
         process = parent.fork()
         process.dup2(1, 1)  # touches the memory of its own that a call takes
         command(f"fail allocation {failing}")
-        results.append(process.attempt().dup2(1, high))
+        result = process.attempt().dup2(1, high)
         command("fail allocation 0")
-        if results[-1] != high:
-            check(expected="ENOMEM", seen=error_name(-results[-1]), what=f"the error of dup2(1, {high}) where allocation {failing} fails")
+        if result != high:
+            check(expected="ENOMEM", seen=error_name(-result), what=f"the error of dup2(1, {high}) where allocation {failing} fails")
             process.fails("EBADF").fcntl(high, F_GETFD)
             check(expected=high, seen=process.dup2(1, high), what=f"the result of dup2(1, {high}) after it had failed")
+        process.fcntl(high, F_GETFD)
         process.exit()
         parent.reap(process)
-    check_that(-errno.ENOMEM in results, expected="ENOMEM at least once", seen=results,
-               what=f"results of dup2(1, {high}) where one of the first {FAILURES - 1} allocations fails, and the table has to grow")
 
 
 @item("B2", points=2)

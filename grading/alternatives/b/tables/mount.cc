@@ -4,7 +4,6 @@
 
 #include "lib/string.h"
 #include "memory/heap.h"
-#include "vfs/dentry_cache.h"
 
 namespace cairn {
 
@@ -99,15 +98,7 @@ Result<void> umount(Place& where) {
   RefPtr<FileSystem> left = row->mount->file_system;
   where = Place();
   delete row;
-  {
-    Guard hold(rows_lock);
-    for (Row* other = oldest; other != nullptr; other = other->newer) {
-      if (other->mount->file_system.get() == left.get()) return {};
-    }
-  }
-  dentry_cache_forget_file_system(*left);
-  left->inodes.shrink(UINT64_MAX);
-  return left->shut_down();
+  return shut_down_unless_mounted(*left);
 }
 
 RefPtr<Mount> mount_at(const Place& place) {
