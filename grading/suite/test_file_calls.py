@@ -33,7 +33,9 @@ TROUBLE = re.compile(r"^\[\w+\] (SETUP|HANGS|ENDS)")  # a section that could not
 WANTED_LINES = 4000  # over all programs
 NEEDS_ROOT = {"owners", "devices", "mounterrors",  # chown to others, device nodes, mounting ext2
               "identities", "opening", "making", "searching", "really", "written", "removing", "ownersonly", "linking",
-              "changing", "groups", "asking", "privileges", "sending", "newroot", "userprocesses", "foreignlimits"}  # other users
+              "changing", "groups", "asking", "privileges", "sending", "newroot", "userprocesses", "foreignlimits",
+              "ptyopening", "ptylines", "slavecloses", "mastercloses", "ptysessions", "ptyjobs", "ptyhangup", "leadersend",
+              "ptypackets", "ptywatching"}  # other users
 NEEDS_DISK = {"toolarge", "beyond"}  # tmpfs has no largest file; it keeps what was written beyond the end
 COUNTS_FOLDERS = {"folderlinks"}  # linux_cell.counts_folders()
 LINUX_S = 120

@@ -16,7 +16,7 @@ constexpr uint64_t kFirstPosition = 2;  // in the directory, after "." and ".."
 
 struct DeviceName {
   char text[17] = {};
-  DeviceInode* inode = nullptr;
+  Inode* inode = nullptr;
   std::string_view view() const { return text; }
 };
 
@@ -45,35 +45,39 @@ class DevFileSystem final : public FileSystem {
 
  private:
   Result<void> add(std::string_view name, const NewFile& file);
+  void add(std::string_view name, Inode& inode);
 
   DeviceName* devices_ = nullptr;
   size_t count_ = 0;
   DevDirectory* root_ = nullptr;
+  DevDirectory* slaves_ = nullptr;  // `pts`, where devpts is mounted
 };
 
 class DevDirectory final : public MemoryInode {
  public:
-  explicit DevDirectory(DevFileSystem& file_system)
-      : MemoryInode(file_system, InodeNumber(kRootNumber),
-                    {.type = FileType::kDirectory, .permissions = 0755}),
-        devices_(file_system) {
-    links = 2;
+  /// The root, or, with a parent, an empty one.
+  DevDirectory(DevFileSystem& file_system, InodeNumber number, DevDirectory* parent)
+      : MemoryInode(file_system, number, {.type = FileType::kDirectory, .permissions = 0755}),
+        devices_(file_system),
+        parent_(parent) {
+    links = parent == nullptr ? 3 : 2;
   }
 
   Result<RefPtr<Inode>> lookup(std::string_view name) override {
-    if (name == "." || name == "..") return RefPtr<Inode>::share(this);
-    for (const DeviceName& device : devices_.devices()) {
+    if (name == "." || (name == ".." && parent_ == nullptr)) return RefPtr<Inode>::share(this);
+    if (name == "..") return RefPtr<Inode>::share(parent_);
+    for (const DeviceName& device : names()) {
       if (device.view() == name) return RefPtr<Inode>::share(device.inode);
     }
     return Errno::kENOENT;
   }
   Result<bool> read_entry(uint64_t position, DirectoryEntry& entry) override {
-    if (position >= kFirstPosition + devices_.devices().size()) return false;
+    if (position >= kFirstPosition + names().size()) return false;
     std::string_view name = position == 0 ? "." : "..";
-    entry.inode = number;
+    entry.inode = position == 0 || parent_ == nullptr ? number : parent_->number;
     entry.type = FileType::kDirectory;
     if (position >= kFirstPosition) {
-      const DeviceName& device = devices_.devices()[position - kFirstPosition];
+      const DeviceName& device = names()[position - kFirstPosition];
       name = device.view();
       entry.inode = device.inode->number;
       entry.type = device.inode->type;
@@ -93,10 +97,16 @@ class DevDirectory final : public MemoryInode {
   }
 
  private:
+  std::span<const DeviceName> names() const {
+    return parent_ == nullptr ? devices_.devices() : std::span<const DeviceName>();
+  }
+
   const DevFileSystem& devices_;
+  DevDirectory* const parent_;  // lives as long
 };
 
 RefPtr<Inode> DevFileSystem::directory_at(InodeNumber wanted) {
+  if (slaves_ != nullptr && wanted == slaves_->number) return RefPtr<Inode>::share(slaves_);
   return wanted == InodeNumber(kRootNumber) ? RefPtr<Inode>::share(root_) : nullptr;
 }
 
@@ -106,22 +116,30 @@ Result<void> DevFileSystem::add(std::string_view name, const NewFile& file) {
   auto* inode = new_object<DeviceInode>(*this, InodeNumber(kFirstNumber + count_), file);
   if (inode == nullptr) return Errno::kENOMEM;
   inode->links = 1;
-  DeviceName& device = devices_[count_++];
-  name.copy(device.text, sizeof(device.text) - 1);  // the rest is zero
-  device.inode = inode;
+  add(name, *inode);
   return {};
 }
 
+void DevFileSystem::add(std::string_view name, Inode& inode) {
+  DeviceName& device = devices_[count_++];
+  name.copy(device.text, sizeof(device.text) - 1);  // the rest is zero
+  device.inode = &inode;
+}
+
 Result<void> DevFileSystem::start() {
-  size_t most = 0;
+  size_t most = 1;  // pts
   for (auto* at = next_character_device(nullptr); at != nullptr; at = next_character_device(at))
     most++;
   for (auto* at = next_block_device(nullptr); at != nullptr; at = next_block_device(at)) most++;
   devices_ = static_cast<DeviceName*>(heap_allocate(most * sizeof(DeviceName)));
-  root_ = new_object<DevDirectory>(*this);
+  root_ = new_object<DevDirectory>(*this, InodeNumber(kRootNumber), nullptr);
   if (devices_ == nullptr || root_ == nullptr) return Errno::kENOMEM;
   for (size_t i = 0; i < most; i++) new (&devices_[i]) DeviceName();
+  slaves_ = new_object<DevDirectory>(*this, InodeNumber(kFirstNumber + count_), root_);
+  if (slaves_ == nullptr) return Errno::kENOMEM;
+  add("pts", *slaves_);
   for (auto* at = next_character_device(nullptr); at != nullptr; at = next_character_device(at)) {
+    if (at->name == nullptr) continue;
     TRY(add(at->name, {.type = FileType::kCharacterDevice,
                        .permissions = at->permissions,
                        .device = at->number}));

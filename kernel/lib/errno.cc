@@ -47,8 +47,22 @@ const char* errno_name(Errno error) {
     case Errno::kENODATA: return "ENODATA";
     case Errno::kELIBBAD: return "ELIBBAD";
     case Errno::kEOVERFLOW: return "EOVERFLOW";
+    case Errno::kENOTSOCK: return "ENOTSOCK";
+    case Errno::kEDESTADDRREQ: return "EDESTADDRREQ";
+    case Errno::kEMSGSIZE: return "EMSGSIZE";
+    case Errno::kEPROTOTYPE: return "EPROTOTYPE";
+    case Errno::kENOPROTOOPT: return "ENOPROTOOPT";
+    case Errno::kEPROTONOSUPPORT: return "EPROTONOSUPPORT";
+    case Errno::kESOCKTNOSUPPORT: return "ESOCKTNOSUPPORT";
     case Errno::kEOPNOTSUPP: return "EOPNOTSUPP";
+    case Errno::kEAFNOSUPPORT: return "EAFNOSUPPORT";
+    case Errno::kEADDRINUSE: return "EADDRINUSE";
+    case Errno::kECONNRESET: return "ECONNRESET";
+    case Errno::kEISCONN: return "EISCONN";
+    case Errno::kENOTCONN: return "ENOTCONN";
+    case Errno::kETOOMANYREFS: return "ETOOMANYREFS";
     case Errno::kETIMEDOUT: return "ETIMEDOUT";
+    case Errno::kECONNREFUSED: return "ECONNREFUSED";
     case Errno::kEUCLEAN: return "EUCLEAN";
   }
   return "E?";

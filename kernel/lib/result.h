@@ -55,8 +55,22 @@ enum class Errno : int {
   kENODATA = 61,
   kEOVERFLOW = 75,
   kELIBBAD = 80,  // a program's interpreter isn't one
+  kENOTSOCK = 88,
+  kEDESTADDRREQ = 89,
+  kEMSGSIZE = 90,
+  kEPROTOTYPE = 91,
+  kENOPROTOOPT = 92,
+  kEPROTONOSUPPORT = 93,
+  kESOCKTNOSUPPORT = 94,
   kEOPNOTSUPP = 95,
+  kEAFNOSUPPORT = 97,
+  kEADDRINUSE = 98,
+  kECONNRESET = 104,
+  kEISCONN = 106,
+  kENOTCONN = 107,
+  kETOOMANYREFS = 109,
   kETIMEDOUT = 110,
+  kECONNREFUSED = 111,
   kEUCLEAN = 117,  // the file system is damaged
 };
 

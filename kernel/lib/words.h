@@ -1,6 +1,8 @@
 // Command lines: words between blanks; one in single quotes may hold blanks, or nothing.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace cairn {
@@ -24,6 +26,18 @@ inline bool take_word(std::string_view& line, std::string_view& word) {
 /// Whether take_word() gives this word back only if it is written in quotes.
 inline bool needs_quotes(std::string_view word) {
   return word.empty() || word.find_first_of(kBlanks) != std::string_view::npos;
+}
+
+/// The number that a name is, written as print() does; none for other names.
+inline std::optional<uint64_t> number_in(std::string_view name) {
+  constexpr size_t kMaxDigits = 9;
+  if (name.empty() || name.size() > kMaxDigits || (name[0] == '0' && name.size() > 1)) return {};
+  uint64_t number = 0;
+  for (char c : name) {
+    if (c < '0' || c > '9') return {};
+    number = 10 * number + uint64_t(c - '0');
+  }
+  return number;
 }
 
 }  // namespace cairn

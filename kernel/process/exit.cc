@@ -95,8 +95,7 @@ RefPtr<Process> become_zombie(Process& process, UserThread& last, bool& reap_now
   hand_over_children(process, orphans);
   note_parent_gone(process, process.parent, &process);
   if (leads_session(process)) {
-    Session& session = *process.group->session;
-    if (auto* terminal = std::exchange(session.terminal, nullptr)) terminal->leader_ended(session);
+    end_leadership(*process.group->session);
   }
   keep_use(process, last);
   ThreadList::remove(last);

@@ -148,4 +148,15 @@ void note_parent_gone(Process& process, const Process* parent, const Process* le
   (void)send_signal_to_group(group, SignalInfo::from_kernel(kSigCont));
 }
 
+void end_leadership(Session& session) {
+  if (auto* terminal = std::exchange(session.terminal, nullptr)) {
+    return terminal->leader_ended(session);
+  }
+  const Pid lost = std::exchange(session.lost_foreground, Pid());
+  ProcessGroup* group = lost.value != 0 ? group_at(lost) : nullptr;
+  if (group == nullptr || group->session != &session) return;
+  (void)send_signal_to_group(*group, SignalInfo::from_kernel(kSigHangup));
+  (void)send_signal_to_group(*group, SignalInfo::from_kernel(kSigCont));
+}
+
 }  // namespace cairn

@@ -34,7 +34,10 @@ struct Session {
   Pid id{};  // its leader's pid, also after that has gone
   List<ProcessGroup, &ProcessGroup::session_link> groups;
   ControllingTerminal* terminal = nullptr;
+  Pid lost_foreground{};  // the group that was in the foreground of a terminal whose line was lost; 0: none
 };
+/// The leader has ended: its terminal is nobody's, or, where it was lost before, the foreground is told now.
+void end_leadership(Session& session) REQUIRES(process_tree_lock);
 
 /// Whether the process made its session and is in it still.
 inline bool leads_session(const Process& process) REQUIRES(process_tree_lock) {

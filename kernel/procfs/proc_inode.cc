@@ -4,6 +4,7 @@
 
 #include "lib/hash.h"
 #include "lib/string.h"
+#include "lib/words.h"
 #include "memory/heap.h"
 #include "procfs/procfs.h"
 #include "vfs/file.h"
@@ -36,18 +37,6 @@ Result<void> change_trace(CallTrace& trace, std::string_view text) {
   if (text != "follow" && text != "follow\n") return Errno::kEINVAL;
   trace.follows_children = true;
   return {};
-}
-
-/// The number that a name is, written as print() does; none for other names.
-std::optional<uint64_t> number_in(std::string_view name) {
-  constexpr size_t kMaxDigits = 9;
-  if (name.empty() || name.size() > kMaxDigits || (name[0] == '0' && name.size() > 1)) return {};
-  uint64_t number = 0;
-  for (char c : name) {
-    if (c < '0' || c > '9') return {};
-    number = 10 * number + uint64_t(c - '0');
-  }
-  return number;
 }
 
 bool is_gone(const ProcTarget& target) {

@@ -72,7 +72,7 @@ void register_character_device(CharacterDevice& device) { character_devices.push
 
 CharacterDevice* find_character_device(uint64_t number) {
   for (CharacterDevice& device : character_devices) {
-    if (device.number == number) return &device;
+    if (number - device.number < device.count) return &device;
   }
   return nullptr;
 }
@@ -120,10 +120,11 @@ Result<void> Inode::on_open(File& file) {
   switch (type) {
     case FileType::kFifo: return open_fifo(*this, file);
     case FileType::kCharacterDevice: {
-      CharacterDevice* driver = find_character_device(attributes().device);
+      const uint64_t number = attributes().device;
+      CharacterDevice* driver = find_character_device(number);
       if (driver == nullptr) return Errno::kENXIO;
       file.stream = driver;
-      return driver->open != nullptr ? driver->open(file) : Result<void>();
+      return driver->open != nullptr ? driver->open(file, number) : Result<void>();
     }
     case FileType::kBlockDevice: {
       BlockDevice& device = *TRY(block_device_of(*this));
@@ -135,7 +136,9 @@ Result<void> Inode::on_open(File& file) {
 }
 
 void Inode::on_close(File& file) {
-  if (type == FileType::kFifo) close_pipe_end(file);
+  if (type == FileType::kFifo) return close_pipe_end(file);
+  CharacterDevice* driver = type == FileType::kCharacterDevice ? driver_of(file) : nullptr;
+  if (driver != nullptr && driver->close != nullptr) driver->close(file);
 }
 
 Result<uint64_t> Inode::read(File& file, IoBuffer& buffer, uint64_t offset) {

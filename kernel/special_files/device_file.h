@@ -21,7 +21,7 @@ inline constexpr uint64_t kConsoleDevice = make_device_number(5, 1);
 
 /// A character device. Null functions: EINVAL for I/O, ENOTTY for control, always ready for poll.
 struct CharacterDevice {
-  const char* name;  // in /dev
+  const char* name;  // in /dev; null: devfs doesn't list it
   uint64_t number;
   uint16_t permissions;
   bool seekable;  // false: a terminal
@@ -30,8 +30,10 @@ struct CharacterDevice {
   Result<int64_t> (*control)(File& file, uint64_t request, uint64_t argument);
   uint32_t (*poll)(File& file, class WaitQueue** wait);
   bool maps_zeros = false;  // mmap gives memory that begins as zeros; else it is ENODEV
-  /// Called when a file is opened; may choose another driver for it (File::stream).
-  Result<void> (*open)(File& file) = nullptr;
+  /// Called when a file of the device `number` is opened; may choose another driver for it (File::stream).
+  Result<void> (*open)(File& file, uint64_t number) = nullptr;
+  void (*close)(File& file) = nullptr;
+  uint32_t count = 1;  // it drives so many numbers, from `number` on
   ListLink link{};
 };
 

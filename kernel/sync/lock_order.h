@@ -26,6 +26,7 @@ enum class LockRank : uint8_t {
   kEvents,        // special_files: what epoll files have found ready
   kWaitQueue,     // sched: the waiters of one queue
   kCallTrace,     // process: what is told of traced processes
+  kPty,           // tty: what goes to and fro in a pseudo-terminal
   kTty,           // tty: a terminal's input and settings
   kCacheIo,       // vfs: the page cache's spare requests
   kBlockQueue,    // drivers: a block device's requests
@@ -36,6 +37,7 @@ enum class LockRank : uint8_t {
   kCacheBucket,   // vfs: a part of the page cache's hash table
   kMappingList,   // address_space: the regions that map one memory object
   kPipe,          // vfs: a pipe's buffer
+  kSockets,       // sockets: who is connected with whom, and their queues
   kInodeCache,    // vfs: a file system's inodes in memory
   kDentries,      // vfs: the directory-entry cache
   kRecordLocks,   // vfs: locks on ranges of files

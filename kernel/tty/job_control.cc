@@ -83,6 +83,31 @@ void Tty::leader_ended(Session&) {
   hang_up();
 }
 
+/// As Linux does: the leader alone is told, and may go on; its job is when it ends.
+void Tty::lose_line() {
+  {
+    IrqGuard guard(process_tree_lock);
+    Process* leader = session_ != nullptr ? process_at(session_->id) : nullptr;
+    if (leader != nullptr && leader->group != nullptr && leads_session(*leader)) {
+      (void)send_signal_locked(*leader, nullptr, SignalInfo::from_kernel(kSigHangup));
+      (void)send_signal_locked(*leader, nullptr, SignalInfo::from_kernel(kSigCont));
+    }
+    if (session_ != nullptr) session_->lost_foreground = foreground_group();
+    give_up();
+  }
+  hang_up();
+}
+
+int32_t Tty::shown_foreground() {
+  IrqGuard guard(process_tree_lock);
+  return int32_t(foreground_group().value);
+}
+
+Result<int32_t> Tty::shown_session() {
+  IrqGuard guard(process_tree_lock);
+  return session_ != nullptr ? Result<int32_t>(int32_t(session_->id.value)) : Errno::kENOTTY;
+}
+
 void Tty::acquire_if_free() {
   IrqGuard guard(process_tree_lock);
   Process* process = current_process();

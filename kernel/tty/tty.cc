@@ -38,8 +38,11 @@ void Tty::take_typed() {
       IrqGuard guard(lock_);
       int byte = discipline_.has_room() ? device_.next_byte() : -1;
       if (byte < 0) break;
+      const bool was_stopped = discipline_.stopped();
       signal = discipline_.take(uint8_t(byte), *this);
-      if (!discipline_.stopped()) show_held();
+      const bool stopped = discipline_.stopped();
+      if (stopped != was_stopped) device_.notice(stopped ? packet::kStop : packet::kStart);
+      if (!stopped) show_held();
     }
     any = true;
     if (signal != 0) signal_foreground(signal);
@@ -181,11 +184,25 @@ Termios Tty::settings() {
   return discipline_.settings();
 }
 
+namespace {
+
+/// The usual ones, which the other side could act on by itself.
+bool has_flow_keys(const Termios& settings) {
+  constexpr uint8_t kControlQ = 021, kControlS = 023;
+  return settings.has_input(input_flag::kStopKeys) && settings.key(TtyKey::kStart) == kControlQ &&
+         settings.key(TtyKey::kStop) == kControlS;
+}
+
+}  // namespace
+
 void Tty::change(const Termios& settings, bool clear_input) {
   {
     IrqGuard guard(lock_);
     if (clear_input) discipline_.clear_input();
+    const bool had_keys = has_flow_keys(discipline_.settings());
     discipline_.change(settings);
+    const bool has_keys = has_flow_keys(settings);
+    if (has_keys != had_keys) device_.notice(has_keys ? packet::kFlowKeys : packet::kNoFlowKeys);
     if (!discipline_.stopped()) show_held();
   }
   changes_.wake_all();

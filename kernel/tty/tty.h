@@ -16,6 +16,17 @@
 
 namespace cairn {
 
+/// What TtyDevice::notice() tells. Source: Linux, ioctl_tty(2), "Packet mode".
+namespace packet {
+inline constexpr uint8_t kFlushRead = 1, kFlushWrite = 2, kStop = 4, kStart = 8;
+inline constexpr uint8_t kNoFlowKeys = 16, kFlowKeys = 32;  // whether ^S and ^Q stop and start
+/// What no longer holds once that was told.
+constexpr uint8_t opposite_of(uint8_t what) {
+  return uint8_t((what & kStop) << 1 | (what & kStart) >> 1 | (what & kNoFlowKeys) << 1 |
+                 (what & kFlowKeys) >> 1);
+}
+}  // namespace packet
+
 /// What shows a terminal's output and has its keys. All with the tty's lock held; nothing sleeps.
 class TtyDevice {
  public:
@@ -25,6 +36,8 @@ class TtyDevice {
   virtual size_t room() = 0;
   /// The next byte that was typed, -1 if there is none. When more come, the device calls Tty::take_typed().
   virtual int next_byte() = 0;
+  /// Something happened that a program at the other side may want to know: packet bits.
+  virtual void notice(uint8_t) {}
   /// A process begins or ends to wait for input; without the tty's lock.
   virtual void reader_came() {}
   virtual void reader_went() {}
@@ -74,6 +87,14 @@ class Tty final : public ControllingTerminal, Writer {
   uint64_t number() const override { return number_; }
   Pid foreground_group() override REQUIRES(process_tree_lock);
 
+  /// The line is lost: the session's leader is told (SIGHUP, SIGCONT), when it ends who is in the foreground, and then
+  /// hang_up().
+  void lose_line() EXCLUDES(lock_, process_tree_lock);
+  void signal_foreground(unsigned signal) EXCLUDES(lock_, process_tree_lock);
+  // What TIOCGPGRP and TIOCGSID tell those whose terminal it isn't: of its other side.
+  int32_t shown_foreground() EXCLUDES(process_tree_lock);
+  /// ENOTTY: it is nobody's.
+  Result<int32_t> shown_session() EXCLUDES(process_tree_lock);
   /// Those who have it open lost the line: readers get 0, writers EIO. Settings are as at first.
   void hang_up() EXCLUDES(lock_);
   /// The next byte that was typed and not read, whether or not its line is complete; -1 if there is none.
@@ -94,7 +115,6 @@ class Tty final : public ControllingTerminal, Writer {
   bool controls_me() REQUIRES(process_tree_lock);
   ProcessGroup* foreground() REQUIRES(process_tree_lock);
   Result<void> check_foreground(unsigned signal) EXCLUDES(process_tree_lock);
-  void signal_foreground(unsigned signal) EXCLUDES(lock_, process_tree_lock);
   void leave_session() REQUIRES(process_tree_lock);
   Result<void> acquire(bool steal) EXCLUDES(process_tree_lock);
   Result<void> release() EXCLUDES(process_tree_lock);

@@ -30,12 +30,13 @@ uint64_t Tty::readable_bytes() {
 
 /// tcflush().
 Result<void> Tty::flush(uint64_t which) {
-  constexpr uint64_t kOutput = 1, kBoth = 2;
+  constexpr uint64_t kInput = 0, kOutput = 1, kBoth = 2;
   if (which > kBoth) return Errno::kEINVAL;
-  if (which == kOutput) return {};
   {
     IrqGuard guard(lock_);
-    discipline_.clear_input();
+    if (which != kOutput) discipline_.clear_input();
+    device_.notice(uint8_t((which != kOutput ? packet::kFlushRead : 0) |
+                           (which != kInput ? packet::kFlushWrite : 0)));
   }
   take_typed();
   return {};
@@ -47,7 +48,10 @@ Result<void> Tty::set_flow(uint64_t action) {
   if (action > kSendStart) return Errno::kEINVAL;
   {
     IrqGuard guard(lock_);
-    if (action <= kStartOutput) discipline_.set_stopped(action == kStopOutput);
+    if (action <= kStartOutput && discipline_.stopped() != (action == kStopOutput)) {
+      discipline_.set_stopped(action == kStopOutput);
+      device_.notice(action == kStopOutput ? packet::kStop : packet::kStart);
+    }
     if (!discipline_.stopped()) show_held();
     if (action >= kSendStop) {
       const Termios& settings = discipline_.settings();

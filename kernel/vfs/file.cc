@@ -39,7 +39,7 @@ Result<RefPtr<File>> open_place(const Place& place, uint32_t flags) {
   raw->readable = !raw->path_only && (both || access == open_flag::kReadOnly);
   raw->writable = !raw->path_only && (both || access == open_flag::kWriteOnly);
   raw->flags = flags & ~(open_flag::kCreate | open_flag::kExclusive | open_flag::kTruncate |
-                         open_flag::kNoControllingTerminal | open_flag::kCloseOnExec);
+                         open_flag::kCloseOnExec);
   if (!raw->path_only) {
     TRY(place.inode->on_open(*raw));
   }

@@ -12,6 +12,7 @@
 #include "special_files/anonymous.h"
 #include "special_files/device_file.h"
 #include "tmpfs/tmpfs.h"
+#include "tty/lab_b/devpts.h"
 #include "tty/lab_b/terminal_files.h"
 #include "vfs/dentry_cache.h"
 #include "vfs/name_memory.h"
@@ -25,6 +26,7 @@ constinit FileSystemType ext2_type{"ext2", true, ext2::open_ext2, {}};
 constinit FileSystemType tmpfs_type{"tmpfs", false, open_tmpfs, {}};
 constinit FileSystemType devfs_type{"devfs", false, open_devfs, {}};
 constinit FileSystemType procfs_type{"proc", false, open_procfs, {}};
+constinit FileSystemType devpts_type{"devpts", false, open_devpts, {}};
 
 bool mount_root(std::string_view device, std::string_view type) {
   auto mounted = mount_device({}, device, type, has_option("ro"));
@@ -47,16 +49,21 @@ bool find_root() {
   return false;
 }
 
+void mount_at(const PathContext& context, std::string_view path, const FileSystemType& type) {
+  auto directory = resolve_path(context, path);
+  Result<void> mounted =
+      directory.ok() ? mount_device(*directory, "none", type.name, false) : directory.error();
+  if (!mounted.ok()) log_warning("vfs", "{}: {}", path, errno_name(mounted.error()));
+}
+
 void mount_devices() {
   Place root = root_place();
   if (!root || !next_mount(nullptr)) return;  // without a mount table there is the root alone
   PathContext context{root, root};
   // Fails where it is there already, and on a disk that can't be written.
   (void)vfs_mkdir(context, "/dev", 0755);
-  auto directory = resolve_path(context, "/dev");
-  Result<void> mounted =
-      directory.ok() ? mount_device(*directory, "none", devfs_type.name, false) : directory.error();
-  if (!mounted.ok()) log_warning("vfs", "/dev: {}", errno_name(mounted.error()));
+  mount_at(context, "/dev", devfs_type);
+  mount_at(context, "/dev/pts", devpts_type);
 }
 
 }  // namespace
@@ -76,6 +83,7 @@ void start_file_systems() {
   register_file_system(tmpfs_type);
   register_file_system(devfs_type);
   register_file_system(procfs_type);
+  register_file_system(devpts_type);
   std::string_view wanted = option_value("root=");
   bool found = wanted.empty()      ? find_root()
                : wanted == "tmpfs" ? false

@@ -2,6 +2,7 @@
 #include "address_space/user_copy.h"
 #include "special_files/pipe.h"
 #include "syscalls/lab_b/record_lock_control.h"
+#include "tty/lab_b/pty.h"
 
 namespace cairn {
 
@@ -68,7 +69,7 @@ Result<int64_t> control_fd(TrapFrame& call) {
 Result<int64_t> control_file(TrapFrame& call) {
   // Source: Linux, include/uapi/asm-generic/ioctls.h, include/uapi/linux/fs.h.
   constexpr uint32_t kFionread = 0x541b, kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451;
-  constexpr uint32_t kGetBlockSize = 2;
+  constexpr uint32_t kGetBlockSize = 2, kGetPtyPeer = 0x5441;
   auto fd = int(argument0(call));
   auto request = uint32_t(argument1(call));
   VirtAddr argument(argument2(call));
@@ -77,6 +78,11 @@ Result<int64_t> control_file(TrapFrame& call) {
   Inode& inode = file->inode();
   bool regular = inode.type == FileType::kRegular;
   switch (request) {
+    case kGetPtyPeer: {
+      const auto flags = uint32_t(argument.value);
+      RefPtr<File> peer = TRY(open_pty_peer(*file, flags));
+      return int64_t(TRY(give_fd(std::move(peer), (flags & open_flag::kCloseOnExec) != 0)));
+    }
     case kFioclex: TRY(set_close_on_exec(table, fd, true)); return 0;
     case kFionclex: TRY(set_close_on_exec(table, fd, false)); return 0;
     case kFionbio: {
