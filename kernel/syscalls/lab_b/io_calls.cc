@@ -8,6 +8,7 @@
 #include "special_files/device_file.h"
 #include "syscalls/console_calls.h"
 #include "syscalls/lab_b/user_files.h"
+#include "syscalls/lab_b/vector_list.h"
 
 namespace cairn {
 
@@ -47,13 +48,6 @@ Result<void> check_open_for(const File& file, bool write) {
   return (write ? file.writable : file.readable) ? Result<void>() : Errno::kEBADF;
 }
 
-/// Memory that starts in the user half. How far it reaches shows when bytes move: a count may be larger
-/// than what comes.
-Result<void> check_memory(uint64_t start, uint64_t count) {
-  if (count > kUserEnd.value || !is_user_range(VirtAddr(start), count != 0)) return Errno::kEFAULT;
-  return {};
-}
-
 // On every read's and write's way: the file's reference is used where it was put, not moved about.
 Result<uint64_t> transfer_one(TrapFrame& call, bool write, uint64_t offset) {
   auto found = usable_file(argument0(call));
@@ -74,43 +68,6 @@ Result<uint64_t> transfer_at(TrapFrame& call, bool write) {
   if (int64_t(argument3(call)) < 0) return Errno::kEINVAL;
   return transfer_one(call, write, argument3(call));
 }
-
-/// Reads the vectors and checks all of them before any byte moves. EINVAL (too many, a negative size),
-/// EFAULT, ENOMEM.
-class VectorList {
- public:
-  ~VectorList() {
-    if (vectors_ != short_) heap_free(vectors_);
-  }
-  Result<void> read(uint64_t address, uint64_t count) {
-    if (count > abi::kMaxVectors) return Errno::kEINVAL;
-    if (count > std::size(short_)) {
-      vectors_ = static_cast<IoPiece*>(heap_allocate(count * sizeof(IoPiece)));
-      if (vectors_ == nullptr) {
-        vectors_ = short_;
-        return Errno::kENOMEM;
-      }
-    }
-    if (count != 0) TRY(copy_from_user(vectors_, VirtAddr(address), count * sizeof(*vectors_)));
-    count_ = count;
-    for (IoPiece& vector : all()) {
-      if (int64_t(vector.size) < 0) return Errno::kEINVAL;
-      TRY(check_memory(vector.start, vector.size));
-      vector.size = std::min(vector.size, abi::kMaxTransfer - total_);
-      total_ += vector.size;
-    }
-    return {};
-  }
-  std::span<IoPiece> all() { return {vectors_, count_}; }
-  /// Bytes that will move at most.
-  uint64_t total() const { return total_; }
-
- private:
-  IoPiece short_[8];
-  IoPiece* vectors_ = short_;
-  uint64_t count_ = 0;
-  uint64_t total_ = 0;
-};
 
 Result<uint64_t> transfer_vectors(TrapFrame& call, bool write, uint64_t offset) {
   RefPtr<File> file = TRY(usable_file(argument0(call)));
