@@ -51,6 +51,21 @@
   X(38, setitimer, "which, value, old_value")                             \
   X(39, getpid, "")                                                       \
   X(40, sendfile, "out, in, offset, count")                               \
+  X(41, socket, "family, type, protocol")                                 \
+  X(42, connect, "fd, address, size")                                     \
+  X(43, accept, "fd, address, size")                                      \
+  X(44, sendto, "fd, buffer, count, flags, address, size")                \
+  X(45, recvfrom, "fd, buffer, count, flags, address, size")              \
+  X(46, sendmsg, "fd, message, flags")                                    \
+  X(47, recvmsg, "fd, message, flags")                                    \
+  X(48, shutdown, "fd, how")                                              \
+  X(49, bind, "fd, address, size")                                        \
+  X(50, listen, "fd, backlog")                                            \
+  X(51, getsockname, "fd, address, size")                                 \
+  X(52, getpeername, "fd, address, size")                                 \
+  X(53, socketpair, "family, type, protocol, fds")                        \
+  X(54, setsockopt, "fd, level, option, value, size")                     \
+  X(55, getsockopt, "fd, level, option, value, size")                     \
   X(56, clone, "flags, stack, parent_tid, child_tid, tls")                \
   X(57, fork, "")                                                         \
   X(58, vfork, "")                                                        \
@@ -167,6 +182,7 @@
   X(284, eventfd, "value")                                                \
   X(286, timerfd_settime, "fd, flags, times, old_times")                  \
   X(287, timerfd_gettime, "fd, times")                                    \
+  X(288, accept4, "fd, address, size, flags")                             \
   X(290, eventfd2, "value, flags")                                        \
   X(291, epoll_create1, "flags")                                          \
   X(292, dup3, "from, to, flags")                                         \

@@ -80,6 +80,7 @@ struct AttributeChange {
 
 /// Readiness, with poll()'s values.
 inline constexpr uint32_t kPollIn = 1, kPollOut = 4, kPollError = 8, kPollHangUp = 16;
+inline constexpr uint32_t kPollReadHangUp = 0x2000;  // sockets: the other side sends no more
 
 /// What poll() and epoll call readiness, both names of each.
 constexpr uint32_t with_second_names(uint32_t ready) {

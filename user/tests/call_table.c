@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
@@ -21,7 +22,7 @@
 #define WIDE(...) WIDE_(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 
 enum { kHighest = 1200, kPatienceUs = 20000, kNotThere = 77 };
-static int file, folder, terminal, pipe_end;
+static int file, folder, terminal, pipe_end, socket_end;
 static char* page;
 
 static void probe(const char* call, const char* what, const char* name, int error, long result) {
@@ -45,6 +46,8 @@ static void set_up(void) {
   terminal = STDIN_FILENO;
   if (folder < 0 || pipe(ends) != 0) die("pipe");
   pipe_end = ends[0];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) die("socketpair");
+  socket_end = ends[0];
 }
 
 static void missing(void) {

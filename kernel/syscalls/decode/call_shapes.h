@@ -91,6 +91,21 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time}, kCpuSet{show_address_
   X(setitimer, kOneOf<kTimerNames>, kTimer, kStored<show_timer>)                                  \
   X(getpid)                                                                                       \
   X(sendfile, kInt, kInt, kStored<show_long_at>, kSize)                                           \
+  X(socket, kOneOf<kFamilyNames>, kFlags<kSocketTypeNames>, kInt)                                 \
+  X(connect, kInt, kAddress, kInt)                                                                \
+  X(accept, kInt, kAddress, kAddress)                                                             \
+  X(sendto, kInt, kBytes, kSize, kFlags<kMessageNames>, kAddress, kInt)                           \
+  X(recvfrom, kInt, kStored<show_bytes_read>, kSize, kFlags<kMessageNames>, kAddress, kAddress)   \
+  X(sendmsg, kInt, kAddress, kFlags<kMessageNames>)                                               \
+  X(recvmsg, kInt, kAddress, kFlags<kMessageNames>)                                               \
+  X(shutdown, kInt, kOneOf<kShutdownNames>)                                                       \
+  X(bind, kInt, kAddress, kInt)                                                                   \
+  X(listen, kInt, kInt)                                                                           \
+  X(getsockname, kInt, kAddress, kAddress)                                                        \
+  X(getpeername, kInt, kAddress, kAddress)                                                        \
+  X(socketpair, kOneOf<kFamilyNames>, kFlags<kSocketTypeNames>, kInt, kStored<show_two_ints>)     \
+  X(setsockopt, kInt, kInt, kOneOf<kSocketOptionNames>, kAddress, kInt)                           \
+  X(getsockopt, kInt, kInt, kOneOf<kSocketOptionNames>, kAddress, kAddress)                       \
   X(clone, kFlags<kCloneNames>, kAddress, kAddress, kAddress, kHex)                               \
   X(fork)                                                                                         \
   X(vfork)                                                                                        \
@@ -208,6 +223,7 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time}, kCpuSet{show_address_
   X(eventfd, kSize)                                                                               \
   X(timerfd_settime, kInt, kFlags<kTimerFdNames>, kTimerSpec, kStored<show_timer_spec>)           \
   X(timerfd_gettime, kInt, kStored<show_timer_spec>)                                              \
+  X(accept4, kInt, kAddress, kAddress, kFlags<kSocketTypeNames>)                                  \
   X(eventfd2, kSize, kFlags<kEventNames>)                                                         \
   X(epoll_create1, kFlags<kDescriptorNames>)                                                      \
   X(dup3, kInt, kInt, kFlags<kDescriptorNames>)                                                   \

@@ -76,6 +76,20 @@ inline constexpr FlagName kWatchNames[] = {{1, "EPOLLIN"},
                                            {1u << 29, "EPOLLWAKEUP"},
                                            {1u << 30, "EPOLLONESHOT"},
                                            {1u << 31, "EPOLLET"}};
+inline constexpr FlagName kFamilyNames[] = {
+    {0, "AF_UNSPEC"}, {1, "AF_UNIX"}, {2, "AF_INET"}, {10, "AF_INET6"}, {16, "AF_NETLINK"}};
+inline constexpr FlagName kSocketTypeNames[] = {
+    {1, "SOCK_STREAM", 15},    {2, "SOCK_DGRAM", 15},    {3, "SOCK_RAW", 15},
+    {5, "SOCK_SEQPACKET", 15}, {04000, "SOCK_NONBLOCK"}, {02000000, "SOCK_CLOEXEC"}};
+inline constexpr FlagName kShutdownNames[] = {{0, "SHUT_RD"}, {1, "SHUT_WR"}, {2, "SHUT_RDWR"}};
+inline constexpr FlagName kMessageNames[] = {
+    {1, "MSG_OOB"},           {2, "MSG_PEEK"},      {0x20, "MSG_TRUNC"},
+    {0x40, "MSG_DONTWAIT"},   {0x80, "MSG_EOR"},    {0x100, "MSG_WAITALL"},
+    {0x4000, "MSG_NOSIGNAL"}, {0x8000, "MSG_MORE"}, {0x40000000, "MSG_CMSG_CLOEXEC"}};
+inline constexpr FlagName kSocketOptionNames[] = {
+    {2, "SO_REUSEADDR"}, {3, "SO_TYPE"},        {4, "SO_ERROR"},     {7, "SO_SNDBUF"},
+    {8, "SO_RCVBUF"},    {16, "SO_PASSCRED"},   {17, "SO_PEERCRED"}, {20, "SO_RCVTIMEO"},
+    {21, "SO_SNDTIMEO"}, {30, "SO_ACCEPTCONN"}, {38, "SO_PROTOCOL"}, {39, "SO_DOMAIN"}};
 inline constexpr FlagName kEventNames[] = {
     {1, "EFD_SEMAPHORE"}, {04000, "EFD_NONBLOCK"}, {02000000, "EFD_CLOEXEC"}};
 inline constexpr FlagName kCloseRangeNames[] = {{2, "CLOSE_RANGE_UNSHARE"},
