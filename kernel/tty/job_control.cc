@@ -80,7 +80,7 @@ void Tty::leave_session() {
 
 void Tty::leader_ended(Session&) {
   leave_session();
-  hang_up();
+  if (device_.ends_with_leader()) hang_up();
 }
 
 /// As Linux does: the leader alone is told, and may go on; its job is when it ends.

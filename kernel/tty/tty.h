@@ -36,6 +36,8 @@ class TtyDevice {
   virtual size_t room() = 0;
   /// The next byte that was typed, -1 if there is none. When more come, the device calls Tty::take_typed().
   virtual int next_byte() = 0;
+  /// Whether the line is lost to all who have it open when the leader of its session ends.
+  virtual bool ends_with_leader() { return true; }
   /// Something happened that a program at the other side may want to know: packet bits.
   virtual void notice(uint8_t) {}
   /// A process begins or ends to wait for input; without the tty's lock.

@@ -455,6 +455,8 @@ static void leaders_end(void) {
   type("x\n");
   wait_for(child);
   show_read("front", told[0], 1);
+  put("slave", slave, "after");
+  read_all("master", master, 5);
   close(slave);
   show_read("master", master, 10);
   finish();

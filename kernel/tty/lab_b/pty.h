@@ -92,6 +92,7 @@ class Pty final : public RefCounted<Pty>, TtyDevice {
   void transmit(std::string_view text) override EXCLUDES(lock_);
   size_t room() override EXCLUDES(lock_);
   int next_byte() override EXCLUDES(lock_);
+  bool ends_with_leader() override { return false; }
   void notice(uint8_t what) override EXCLUDES(lock_);
 
   /// The next bytes for the master's reader: with packets the `first` is the header, or a notice alone. Where there are
