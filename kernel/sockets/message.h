@@ -87,7 +87,7 @@ struct Message {
   };
   static constexpr uint64_t kChunk = kPageSize - sizeof(Chunk);  // bytes
   Chunk* first_ = nullptr;
-  uint64_t charge_ = sizeof(Message*);
+  uint64_t charge_ = sizeof(void*);
 };
 
 }  // namespace cairn

@@ -52,7 +52,7 @@ class PtyInode final : public MemoryInode {
     RefPtr<Pty> pty = Pty::find(pty_);
     return pty ? pty->attributes() : MemoryInode::attributes();
   }
-  Result<void> set_attributes(const AttributeChange& change) override {
+  Result<void> set_attributes(const AttributeChange& change) override REQUIRES(lock) {
     RefPtr<Pty> pty = Pty::find(pty_);
     if (!pty) return MemoryInode::set_attributes(change);
     pty->set_attributes(change);
