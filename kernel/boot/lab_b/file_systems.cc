@@ -49,21 +49,16 @@ bool find_root() {
   return false;
 }
 
-void mount_at(const PathContext& context, std::string_view path, const FileSystemType& type) {
-  auto directory = resolve_path(context, path);
-  Result<void> mounted =
-      directory.ok() ? mount_device(*directory, "none", type.name, false) : directory.error();
-  if (!mounted.ok()) log_warning("vfs", "{}: {}", path, errno_name(mounted.error()));
-}
-
 void mount_devices() {
   Place root = root_place();
   if (!root || !next_mount(nullptr)) return;  // without a mount table there is the root alone
   PathContext context{root, root};
   // Fails where it is there already, and on a disk that can't be written.
   (void)vfs_mkdir(context, "/dev", 0755);
-  mount_at(context, "/dev", devfs_type);
-  mount_at(context, "/dev/pts", devpts_type);
+  auto directory = resolve_path(context, "/dev");
+  Result<void> mounted =
+      directory.ok() ? mount_device(*directory, "none", devfs_type.name, false) : directory.error();
+  if (!mounted.ok()) log_warning("vfs", "/dev: {}", errno_name(mounted.error()));
 }
 
 }  // namespace
