@@ -160,6 +160,15 @@ def test_dmesg_reads_the_kernels_log(machine: Machine) -> None:
     assert answer(machine, "su -s /bin/sh student -c 'dmesg -c'").strip().endswith("Operation not permitted")
 
 
+def test_pseudo_terminals_are_at_their_place(machine: Machine) -> None:
+    """With a fifo and a pipe instead of a connection, Debian's telnetd gives a shell one."""
+    assert "devpts on /dev/pts type devpts " in answer(machine, "mount")
+    keys = "mkfifo keys; exec 3<>keys; echo 'tty; ls /dev/pts; exit' >&3"
+    shown = answer(machine, f"{keys}; telnetd -i -l /bin/sh <&3 | tr -cd ' -~\\n'; exec 3>&-; rm keys")
+    assert shown.endswith("/dev/pts/0\n0     ptmx\n"), shown
+    assert answer(machine, "ls /dev/pts") == "ptmx\n"
+
+
 def test_no_init_no_kernel(complete: Path) -> None:
     with boot(complete, "/bin/false") as machine:
         machine.console.wait_for(r"process 1 \(false\) exited with status 1\r\n")
