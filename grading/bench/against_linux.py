@@ -141,6 +141,7 @@ PROCESSES = Program("processes", "c", lambda kernel: kernel.with_name("disk.img"
     "mmap_munmap": "map and unmap 1 MiB that nobody touches",
     "fault_file": "page fault on a mapped file, from memory",
     "pipe": "a byte to another process by a pipe, and back",
+    "socket": "the same by a pair of stream sockets (AF_UNIX)",
     "switch": "yield to another process",
     "thread": "start a thread and join it",
     "futex_wake": "wake those who wait for a word, and nobody does",
@@ -151,6 +152,7 @@ PROCESSES = Program("processes", "c", lambda kernel: kernel.with_name("disk.img"
     "fork_exit": "fork, exit, wait",
     "fork_exec": "fork, exec a small program, wait",
     "shell": "fork, exec busybox for `sh -c true`, wait",
+    "epoll": "wait for 1,000 watched descriptors, of which one is ready",
 }, {"null_call": 100, "open_close": 1500, "read_2k": 700, "mmap_munmap": 2500, "fault_file": 700, "pipe": 4000, "switch": 1200,
     "signal_install": 200, "signal_catch": 1500, "fork_exit": 25000, "fork_exec": 80000})
 

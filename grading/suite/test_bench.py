@@ -156,7 +156,8 @@ def test_what_must_not_grow_stays_flat(complete: Path) -> None:
 
 @pytest.mark.parametrize(("lab", "limits"), [
     ("b", {"create": 60_000, "unlink": 15_000, "lookup_cold": 60_000, "read_2k_cached": 1500}),
-    ("c", {"null_call": 120, "fault_file": 1000, "switch": 500, "thread": 30_000, "futex_pass": 5000, "signal_catch": 2500, "fork_exec": 90_000}),
+    ("c", {"null_call": 120, "fault_file": 1000, "socket": 10_000, "switch": 500, "thread": 30_000, "futex_pass": 5000, "signal_catch": 2500,
+           "fork_exec": 90_000, "epoll": 1500}),
 ])
 def test_cairn_is_measured(lab: str, limits: dict[str, int], complete: Path, tmp_path: Path) -> None:
     """A few rows; what they cost is bounded widely, so that only a scan or a lost cache shows."""

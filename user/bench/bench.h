@@ -55,10 +55,9 @@ static inline int is_wanted(int argc, char** argv, const char* row) {
   return argc == 2;
 }
 
-// Passes bytes, one after the other, to a child that sends each back. Returns how many, or -1 with errno.
-static inline long pass_bytes(long count) {
-  int to[2], from[2];
-  if (pipe(to) != 0 || pipe(from) != 0) return -1;
+// Passes bytes, one after the other, to a child that sends each back. The child reads to[0] and writes from[1]; all
+// are closed. Returns how many, or -1 with errno.
+static inline long pass_bytes(const int to[2], const int from[2], long count) {
   char byte = 0;
   pid_t child = fork();
   if (child == 0) {
@@ -71,6 +70,11 @@ static inline long pass_bytes(long count) {
   while (done < count && write(to[1], &byte, 1) == 1 && read(from[0], &byte, 1) == 1) done++;
   for (int i = 0; i < 2; i++) close(to[i]), close(from[i]);
   return child > 0 && wait_for(child) == 0 && done == count ? done : -1;
+}
+
+static inline long pass_bytes_by_pipes(long count) {
+  int to[2], from[2];
+  return pipe(to) == 0 && pipe(from) == 0 ? pass_bytes(to, from, count) : -1;
 }
 
 #endif

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -15,6 +17,7 @@
 
 enum {
   kRepeats = 1000,
+  kWatched = 1000,
   kForks = 20,
   kMapping = 1 << 20,
   kFutexWait = 128,  // private
@@ -59,6 +62,26 @@ static long read_2k(void) {
   return done == kRepeats ? done : -1;
 }
 
+// Watches many descriptors, of which one is ready. They stay, so that only the waits are measured.
+static int watch_many(void) {
+  int silent[2], ready[2], epoll = epoll_create1(0);
+  struct epoll_event event = {.events = EPOLLIN};
+  if (epoll < 0 || pipe(silent) != 0 || pipe(ready) != 0 || write(ready[1], "", 1) != 1) return -1;
+  for (int i = 1; i < kWatched; i++) {
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, dup(silent[0]), &event) != 0) return -1;
+  }
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, ready[0], &event) == 0 ? epoll : -1;
+}
+static long wait_for_one(void) {
+  static int epoll = -1;
+  if (epoll < 0 && (epoll = watch_many()) < 0) return -1;
+  struct epoll_event events[10];
+  for (int i = 0; i < kRepeats; i++) {
+    if (raw_call(SYS_epoll_wait, epoll, (long)events, 10, 0) != 1) return -1;
+  }
+  return kRepeats;
+}
+
 // ---- Memory --------------------------------------------------------------------------------------------
 
 static long map_and_unmap(void) {
@@ -85,7 +108,14 @@ static long fault_in_file(void) {
 
 // ---- Two processes -------------------------------------------------------------------------------------
 
-static long pipe_round_trips(void) { return pass_bytes(kRepeats); }
+static long pipe_round_trips(void) { return pass_bytes_by_pipes(kRepeats); }
+
+static long socket_round_trips(void) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return -1;
+  const int to[2] = {ends[1], ends[0]}, from[2] = {ends[0], ends[1]};
+  return pass_bytes(to, from, kRepeats);
+}
 
 // Two processes that yield to each other. Every yield of either is a switch, which the child's count proves. (Linux
 // takes turns so only with threads that have a real-time policy, which musl doesn't ask for; where there is none,
@@ -232,6 +262,7 @@ static const struct {
     {"mmap_munmap", map_and_unmap},
     {"fault_file", fault_in_file},
     {"pipe", pipe_round_trips},
+    {"socket", socket_round_trips},
     {"switch", switches},
     {"thread", create_and_join},
     {"futex_wake", wake_nobody},
@@ -242,6 +273,7 @@ static const struct {
     {"fork_exit", fork_exit},
     {"fork_exec", fork_exec},
     {"shell", shell},
+    {"epoll", wait_for_one},
 };
 
 int main(int argc, char** argv) {

@@ -225,7 +225,7 @@ static long signal_a_child(void) {
   return kRepeats;
 }
 
-static long pipe_round_trips(void) { return pass_bytes(kRepeats); }
+static long pipe_round_trips(void) { return pass_bytes_by_pipes(kRepeats); }
 
 // ---- Threads -------------------------------------------------------------------------------------------
 
