@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "acpi/mp_table.h"
 #include "arch/layout.h"
 #include "debug/log.h"
 #include "lib/string.h"
@@ -39,12 +40,6 @@ constexpr uint64_t kAcpiLimit = 1ull << 32;    // the boot map covers 4 GiB; QEM
 
 constinit AcpiInfo info;
 
-uint8_t byte_sum(const void* data, size_t length) {
-  uint8_t sum = 0;
-  for (size_t i = 0; i < length; i++) sum = uint8_t(sum + static_cast<const uint8_t*>(data)[i]);
-  return sum;
-}
-
 bool is_rsdp(PhysAddr address) {
   auto* rsdp = direct_map_as<const Rsdp>(address);
   return memcmp(rsdp->signature, "RSD PTR ", 8) == 0 && byte_sum(rsdp, 20) == 0;
@@ -78,12 +73,6 @@ void read_madt_entry(const uint8_t* entry, uint8_t length) {
   auto u16 = [entry](int at) { return uint16_t(entry[at] | entry[at + 1] << 8); };
   auto u32 = [u16](int at) { return uint32_t(u16(at)) | uint32_t(u16(at + 2)) << 16; };
   switch (entry[0]) {
-    case 0:  // local APIC
-      if (length >= 8 && (u32(4) & 1)) info.cpu_count++;
-      break;
-    case 9:  // local x2APIC
-      if (length >= 16 && (u32(8) & 1)) info.cpu_count++;
-      break;
     case 1:  // I/O APIC
       if (length >= 12 && info.io_apic_count < info.io_apics.size()) {
         info.io_apics[info.io_apic_count++] = {PhysAddr(u32(4)), u32(8)};
@@ -98,8 +87,17 @@ void read_madt_entry(const uint8_t* entry, uint8_t length) {
   }
 }
 
+/// What neither the MADT nor, without one, the MP table tells rightly, isn't known: the boot processor runs alone.
+void note_processors(const char* table, Result<ProcessorList> found) {
+  if (!found.ok()) return log_warning("acpi", "the {}'s list of processors is damaged and left out", table);
+  info.processors = *found;
+  if (found->left_out != 0)
+    log_warning("acpi", "{} processors are left out: {} are the most", found->left_out, kMaxCpus);
+}
+
 void read_madt(const TableHeader* header) {
   auto* bytes = reinterpret_cast<const uint8_t*>(header);
+  note_processors("MADT", processors_of_madt({bytes, header->length}));
   constexpr uint32_t kFirstEntry = sizeof(TableHeader) + 8;
   if (header->length < kFirstEntry) return;
   uint32_t address;
@@ -137,7 +135,18 @@ void read_root_table(const TableHeader* root, unsigned pointer_size) {
   }
 }
 
+void read_mp_table() {
+  std::span<const uint8_t> table = find_mp_table();
+  if (!table.empty()) note_processors("MP table", processors_of_mp_table(table));
+}
+
 }  // namespace
+
+uint8_t byte_sum(const void* data, size_t length) {
+  uint8_t sum = 0;
+  for (size_t i = 0; i < length; i++) sum = uint8_t(sum + static_cast<const uint8_t*>(data)[i]);
+  return sum;
+}
 
 const AcpiInfo& read_acpi_tables(PhysAddr given) {
   for (unsigned i = 0; i < info.isa.size(); i++) info.isa[i] = {i, false, false};
@@ -146,6 +155,7 @@ const AcpiInfo& read_acpi_tables(PhysAddr given) {
   if (!usable) address = search_rsdp();
   if (address.value == 0) {
     log_warning("acpi", "no tables found; assuming the standard addresses");
+    read_mp_table();
     return info;
   }
   auto* rsdp = direct_map_as<const Rsdp>(address);

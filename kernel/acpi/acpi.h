@@ -1,4 +1,4 @@
-// ACPI's static tables: where the interrupt controllers and the power button are. No AML.
+// ACPI's static tables: where the interrupt controllers, the processors and the power button are. No AML.
 // Every table is checked (signature, length, checksum) before anything in it is believed.
 // Source: ACPI Specification 6.4, "ACPI Software Programming Model".
 #pragma once
@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "acpi/processors.h"
 #include "lib/types.h"
 
 namespace cairn {
@@ -28,7 +29,7 @@ struct AcpiInfo {
   std::array<IoApicInfo, 8> io_apics{IoApicInfo{PhysAddr(0xfec0'0000), 0}};
   unsigned io_apic_count = 1;
   std::array<IsaOverride, 16> isa{};  // index: ISA interrupt
-  unsigned cpu_count = 0;             // processors that the MADT calls enabled
+  ProcessorList processors;           // that the MADT, or without one the MP table, lists; none if neither can be believed
   uint16_t pm1a_control = 0;          // I/O port, 0 if unknown
 };
 
@@ -36,5 +37,8 @@ struct AcpiInfo {
 /// memory that the direct map covers. Bad tables are logged and skipped. Once, at boot.
 const AcpiInfo& read_acpi_tables(PhysAddr rsdp);
 const AcpiInfo& acpi_info();
+
+/// The sum of the bytes, modulo 256: 0 for a table that is whole.
+uint8_t byte_sum(const void* data, size_t length);
 
 }  // namespace cairn

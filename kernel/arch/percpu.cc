@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "lib/assert.h"
+
 namespace cairn {
 
 constinit Cpu boot_cpu;
@@ -13,13 +15,10 @@ constinit std::atomic<unsigned> cpu_count{1};
 
 std::span<Cpu* const> all_cpus() { return {cpus, cpu_count.load(std::memory_order_acquire)}; }
 
-bool add_cpu(Cpu& cpu) {
-  unsigned count = cpu_count.load(std::memory_order_relaxed);
-  if (count == kMaxCpus) return false;
-  cpu.id = CpuId(count);
-  cpus[count] = &cpu;
-  cpu_count.store(count + 1, std::memory_order_release);
-  return true;
+void add_cpu(Cpu& cpu) {
+  ASSERT(cpu.id.value == cpu_count.load() && cpu.id.value < kMaxCpus);
+  cpus[cpu.id.value] = &cpu;
+  cpu_count.store(cpu.id.value + 1, std::memory_order_release);
 }
 
 }  // namespace cairn

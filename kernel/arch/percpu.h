@@ -1,6 +1,7 @@
 // What belongs to one processor. GS points to it while the kernel runs.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -42,6 +43,7 @@ struct alignas(64) Cpu {
   bool need_reschedule = false;
   bool interrupted_user = false;  // the interrupt that is handled came in user mode
   CpuId id{};
+  uint32_t apic_id = 0;           // by which interrupts reach it (interrupts/apic.h)
   uint64_t user_fault_error = 0;  // error code of the last failed access to user memory
 
   const PageTable* loaded_table = nullptr;  // in CR3; null: the kernel's own (memory/page_table.cc)
@@ -53,6 +55,8 @@ struct alignas(64) Cpu {
   Thread* previous_thread = nullptr;  // switched away from; its registers are being saved
   Timer* tick = nullptr;              // ends time slices
   unsigned ticks_since_balance = 0;
+  // How often it was in schedule(), where it is in no RCU reader; written by itself, read by all (sched/rcu.h).
+  std::atomic<uint64_t> schedule_count{0};
 
   RunQueue* run_queue = nullptr;  // sched/run_queue.h
   TimerQueue* timers = nullptr;   // time/timer.cc
@@ -101,9 +105,9 @@ extern Cpu boot_cpu;
 /// The processors that run, the boot processor first: the one with CpuId n is at place n. It only grows. Any
 /// context.
 std::span<Cpu* const> all_cpus();
-/// Adds a processor, all zero but for what its starter put into it, and gives it the next CpuId. One call at a
-/// time; before it runs anything that counts or allocates. False if there are kMaxCpus already.
-bool add_cpu(Cpu& cpu);
+/// Adds a processor, whose id is the next: all_cpus().size(). It is ready to run threads, and what it counted is counted
+/// from now on. One call at a time.
+void add_cpu(Cpu& cpu);
 
 /// Adds to what this processor counted for `counter`, one of those in [counters_start, counters_end), each 8 bytes
 /// long like its place in `counters`. In one instruction, so no interrupt can come in between; the linker

@@ -72,6 +72,8 @@ start:
         lea     eax, [boot_high - IMAGE + 3]
         mov     [boot_root - IMAGE + 511 * 8], eax
 
+        xor     ebp, ebp                        // backtraces end here; and: the boot processor
+enable_paging:
         mov     eax, cr4
         or      eax, 0x620                      // PAE, OSFXSR, OSXMMEXCPT
         mov     cr4, eax
@@ -88,6 +90,14 @@ start:
 halt:   hlt
         jmp     halt
 
+// The other processors come here from real mode (start_ap.S), with the tables long filled.
+        .global start_ap
+start_ap:
+        mov     eax, 0x18
+        mov     ds, eax
+        mov     ebp, 1
+        jmp     enable_paging
+
         .code64
 long_mode:
         xor     eax, eax
@@ -96,8 +106,11 @@ long_mode:
         mov     ss, eax
         mov     fs, eax
         mov     gs, eax
-        movabs  rsp, offset boot_stack_top
-        xor     ebp, ebp                        // backtraces end here
+        test    ebp, ebp
+        jz      1f
+        movabs  rax, offset enter_ap            // start_ap.S
+        jmp     rax
+1:      movabs  rsp, offset boot_stack_top
         mov     eax, edi
         mov     edi, esi                        // magic
         mov     esi, eax                        // info
@@ -108,11 +121,14 @@ long_mode:
 
         .section .boot.data, "aw"
         .balign 8
+        .global boot_gdt
 boot_gdt:
         .quad   0
         .quad   0x00af9a000000ffff              // 0x08: 64-bit code
+        .quad   0x00cf9a000000ffff              // 0x10: 32-bit code, from real mode on
+        .quad   0x00cf92000000ffff              // 0x18: data
 boot_gdt_pointer:
-        .word   15
+        .word   31
         .long   boot_gdt
 
         .section .bss.boot, "aw", @nobits

@@ -41,6 +41,7 @@ enum Vector : uint64_t {
   kFirstInterrupt = 32,  // 32 … 239: devices (the old PICs' 16 are masked)
   kTimerVector = 240,
   kRescheduleVector = 241,  // from another processor (lab D)
+  kCallVector = 242,        // from another processor: it has a call for this one (lab D)
   kSpuriousVector = 255,
 };
 

@@ -20,6 +20,7 @@
 #include "process/boot_programs.h"
 #include "process/process.h"
 #include "process/program.h"
+#include "sched/processors.h"
 #include "sched/rcu.h"
 #include "sched/scheduler.h"
 #include "time/clock.h"
@@ -238,6 +239,7 @@ constexpr BootStep kSteps[] = {
     {"clock", kInterrupts, kClock, start_clock},
     {"threads", kFrames | kClock, kThreads, start_threads},
     {"console", kThreads | kInterrupts, kConsole, start_console},
+    {"processors", kTables | kThreads | kConsole, kNothing, start_processors},
     {"disks", kThreads | kInterrupts | kClock | kConsole, kDisks, start_disks},
     {"programs", kThreads | kFrames | kDisks, kPrograms, add_programs},
     {"files", kDisks | kConsole, kFiles, start_files},

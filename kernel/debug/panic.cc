@@ -21,24 +21,49 @@ class PanicWriter final : public Writer {
   void write(std::string_view text) override { early_serial_write(text); }
 };
 
-constinit std::atomic<bool> panicking{false};
 constinit std::atomic<PanicContext> panic_context{nullptr};
+constinit std::atomic<PanicStopper> panic_stopper{nullptr};
+constinit std::atomic<const Cpu*> panicked{nullptr};  // the processor that did so first
+constinit std::atomic<const Cpu*> speaker{nullptr};   // whose turn it is to print; it gives it back by null
 
-void begin_panic(Writer& out, const char* message) {
-  disable_interrupts();
-  if (panicking.exchange(true)) {  // a panic in the panic: say so and stop
-    print(out, "\npanic within a panic: {}\n", message);
-    if (is_graded_run()) debug_exit(kExitPanic);
-    halt_forever();
-  }
-  print(out, "\npanic: {}\n", message);
+constexpr unsigned kPatience = 100'000'000;  // looks at `speaker` before a processor is taken for gone
+
+void print_where(Writer& out) {
   print(out, "cpu {}", this_cpu().id);
   if (PanicContext context = panic_context; context != nullptr) context(out);
   print(out, "\n");
 }
 
+void begin_panic(Writer& out, const char* message) {
+  disable_interrupts();
+  const Cpu* first = nullptr;
+  if (!panicked.compare_exchange_strong(first, &this_cpu())) {
+    if (first != &this_cpu()) halt_forever();  // its NMI is on the way
+    print(out, "\npanic within a panic: {}\n", message);
+    if (is_graded_run()) debug_exit(kExitPanic);
+    halt_forever();
+  }
+  print(out, "\npanic: {}\n", message);
+  print_where(out);
+}
+
+/// Stops the others, and has them print one after the other.
+void print_other_processors(Writer& out) {
+  PanicStopper stop = panic_stopper;
+  if (stop == nullptr) return;
+  stop();
+  for (const Cpu* cpu : all_cpus()) {
+    if (cpu == &this_cpu()) continue;
+    speaker.store(cpu);
+    unsigned looks = 0;
+    while (speaker.load() == cpu && looks++ < kPatience) relax_cpu();
+    if (speaker.exchange(nullptr) == cpu) print(out, "\ncpu {} doesn't answer\n", cpu->id);
+  }
+}
+
 [[noreturn]] void end_panic(Writer& out) {
   print_held_locks(out);
+  print_other_processors(out);
   print_trace(out, 16, /*scheduling=*/false);
   print(out, "end of panic\n");
   if (is_graded_run()) debug_exit(kExitPanic);
@@ -59,6 +84,20 @@ void print_registers(Writer& out, const TrapFrame& f) {
 }  // namespace
 
 void set_panic_context(PanicContext context) { panic_context = context; }
+void set_panic_stopper(PanicStopper stopper) { panic_stopper = stopper; }
+
+void stop_if_panicking(const TrapFrame& frame) {
+  if (panicked.load() == nullptr || panicked.load() == &this_cpu()) return;
+  PanicWriter out;
+  while (speaker.load() != &this_cpu()) relax_cpu();
+  print(out, "\n");
+  print_where(out);
+  print_registers(out, frame);
+  print_backtrace(out, frame.rip, frame.rbp);
+  print_held_locks(out);
+  speaker.store(nullptr);
+  halt_forever();
+}
 
 void panic(const char* message) {
   PanicWriter out;

@@ -1,8 +1,8 @@
 #include "drivers/virtio.h"
 
 #include "arch/cpu.h"
+#include "arch/percpu.h"
 #include "debug/log.h"
-#include "interrupts/apic.h"
 
 namespace cairn {
 
@@ -106,7 +106,7 @@ uint16_t VirtioDevice::queue_size(uint16_t index) {
 Result<uint16_t> VirtioDevice::add_vector(InterruptHandler handler, void* context) {
   if (vectors_used_ == msix_.size()) return Errno::kENODEV;
   uint8_t vector = TRY(register_interrupt(handler, context));
-  msix_.set(vectors_used_, msi_message(vector, local_apic_id()));
+  msix_.set(vectors_used_, msi_message(vector, boot_cpu.apic_id));
   return vectors_used_++;
 }
 

@@ -5,6 +5,7 @@
 #include "debug/kernel_test.h"
 #include "drivers/virtio_fake.h"
 #include "lib/crc32.h"
+#include "sched/test_waits.h"
 #include "sync/guarded.h"
 
 namespace cairn {
@@ -169,12 +170,6 @@ struct Submitter {
     all.over = true;
     exit_thread();
   }
-  /// Lets the thread run until `reached()`, but not for ever.
-  template <class Reached>
-  bool runs_until(Reached reached) {
-    for (unsigned looks = 0; looks < 100'000 && !reached(); looks++) yield();
-    return reached();
-  }
 };
 
 }  // namespace
@@ -186,12 +181,12 @@ KERNEL_TEST(virtio_submitters_wait_for_room) {
   if (!started) return;
   FakeDevice& device = submitter.bench.device();
   for (uint16_t i = 0; i < Submitter::kCount; i++) {
-    EXPECT(submitter.runs_until([&] { return device.offered() > i; }));
+    EXPECT(is_reached([&] { return device.offered() > i; }));
     EXPECT(device.offered() == i + 1);
     device.answer(device.head(i));
     submitter.bench.disk().on_interrupt();
   }
-  EXPECT(submitter.runs_until([&] { return submitter.over.load(); }));
+  EXPECT(is_reached([&] { return submitter.over.load(); }));
   EXPECT(submitter.bench.ended == Submitter::kCount && submitter.bench.failed == 0);
 }
 
@@ -200,11 +195,11 @@ KERNEL_TEST(virtio_submitters_do_not_wait_for_a_failed_device) {
   bool started = submitter.start();
   EXPECT(started);
   if (!started) return;
-  EXPECT(submitter.runs_until([&] { return submitter.bench.device().offered() == 1; }));
-  for (unsigned i = 0; i < 10; i++) yield();  // by now it waits for room
+  EXPECT(is_reached([&] { return submitter.bench.device().offered() == 1; }));
+  let_others_run();  // by now it waits for room
   submitter.bench.device().fail();
   submitter.bench.disk().on_config_interrupt();
-  EXPECT(submitter.runs_until([&] { return submitter.over.load(); }));
+  EXPECT(is_reached([&] { return submitter.over.load(); }));
   EXPECT(submitter.bench.ended == Submitter::kCount);
   EXPECT(submitter.bench.failed == Submitter::kCount);
 }

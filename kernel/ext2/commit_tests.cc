@@ -1,5 +1,6 @@
 // Kernel tests of transactions in memory and of who waits for commits (`ktest` in the monitor).
 #include "ext2/commit_test_store.h"
+#include "sched/test_waits.h"
 
 namespace cairn::ext2 {
 
@@ -75,12 +76,12 @@ struct Committer {
     return true;
   }
   void wait() {
-    while (!done) yield();
+    (void)is_reached([this] { return done.load(); });
   }
 };
 
 void wait_for_request(LoggingDisk& disk) {
-  for (unsigned i = 0; i < 100'000 && disk.held == 0; i++) yield();
+  (void)is_reached([&] { return disk.held != 0; });
 }
 
 }  // namespace
@@ -119,7 +120,7 @@ KERNEL_TEST_WITH(Fixture, those_who_commit_meanwhile_share_the_next_commit) {
   EXPECT(second.start());
   put(8);
   EXPECT(third.start());
-  for (unsigned i = 0; i < 100; i++) yield();
+  let_others_run();
   EXPECT(!first.done && !second.done && !third.done);
   t.disk->event_count = 0;
   t.disk->release();

@@ -1,5 +1,6 @@
 // Kernel tests of a whole file system: what a power cut may show while several do something at once.
 #include "ext2/test_file_system.h"
+#include "sched/test_waits.h"
 
 namespace cairn::ext2 {
 
@@ -31,7 +32,7 @@ struct Worker {
     return true;
   }
   void wait() {
-    while (!done) yield();
+    (void)is_reached([this] { return done.load(); });
   }
 };
 
@@ -42,9 +43,8 @@ bool do_while_a_commit_writes_data(Fixture& t, Work work) {
   Worker worker(work);
   t.disk->holding = true;
   if (!committer.start()) return false;
-  for (unsigned i = 0; i < 100'000 && t.disk->held == 0; i++) yield();
-  if (t.disk->held == 0 || !worker.start()) return false;
-  for (unsigned i = 0; i < 100; i++) yield();
+  if (!is_reached([&] { return t.disk->held != 0; }) || !worker.start()) return false;
+  let_others_run();
   t.disk->release();
   committer.wait();
   worker.wait();

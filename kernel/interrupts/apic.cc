@@ -3,6 +3,7 @@
 #include "acpi/acpi.h"
 #include "arch/cpu.h"
 #include "arch/mmio.h"
+#include "arch/percpu.h"
 #include "arch/trap_frame.h"
 
 namespace cairn {
@@ -14,12 +15,15 @@ constexpr uint32_t kApicId = 0x20;
 constexpr uint32_t kTaskPriority = 0x80;
 constexpr uint32_t kEndOfInterrupt = 0xb0;
 constexpr uint32_t kSpurious = 0xf0;
+constexpr uint32_t kCommandLow = 0x300;
+constexpr uint32_t kCommandHigh = 0x310;
 constexpr uint32_t kTimerEntry = 0x320;
 constexpr uint32_t kTimerInitial = 0x380;
 constexpr uint32_t kTimerCurrent = 0x390;
 constexpr uint32_t kTimerDivide = 0x3e0;
 constexpr uint32_t kApicEnable = 1 << 8;
 constexpr uint32_t kDivideBy16 = 3;
+constexpr uint32_t kDeliveryPending = 1 << 12;
 constexpr uint32_t kMasked = 1 << 16;
 
 constinit volatile uint32_t* local_apic = nullptr;
@@ -69,6 +73,7 @@ Result<void> start_local_apic() {
     if (local_apic == nullptr) return Errno::kENOMEM;
   }
   write_msr(msr::kApicBase, read_msr(msr::kApicBase) | 1 << 11);
+  this_cpu().apic_id = read_local(kApicId) >> 24;
   write_local(kTaskPriority, 0);
   write_local(kSpurious, kApicEnable | kSpuriousVector);
   write_local(kTimerDivide, kDivideBy16);
@@ -91,7 +96,13 @@ Result<void> start_io_apics() {
 }
 
 void end_of_interrupt() { write_local(kEndOfInterrupt, 0); }
-uint32_t local_apic_id() { return read_local(kApicId) >> 24; }
+
+void write_interrupt_command(uint32_t apic_id, uint32_t command) {
+  write_local(kCommandHigh, apic_id << 24);
+  write_local(kCommandLow, command);  // this half sends it
+}
+bool interrupt_command_pending() { return (read_local(kCommandLow) & kDeliveryPending) != 0; }
+
 void arm_apic_timer(uint32_t ticks) { write_local(kTimerInitial, ticks); }
 uint32_t apic_timer_remaining() { return read_local(kTimerCurrent); }
 
@@ -102,7 +113,7 @@ Result<void> route_isa_interrupt(uint8_t isa, uint8_t vector) {
     uint32_t pin = wiring.interrupt - apic.first_interrupt;
     if (wiring.interrupt < apic.first_interrupt || pin >= apic.pins) continue;
     uint32_t entry = vector | uint32_t(wiring.active_low) << 13 | uint32_t(wiring.level) << 15;
-    apic.write(0x10 + pin * 2 + 1, 0);  // to the processor with APIC id 0
+      apic.write(0x10 + pin * 2 + 1, boot_cpu.apic_id << 24);
     apic.write(0x10 + pin * 2, entry);
     return {};
   }

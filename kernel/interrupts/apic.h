@@ -8,17 +8,21 @@
 
 namespace cairn {
 
-/// Maps and enables this processor's APIC and masks the old PICs. Interrupts off.
+/// Maps and enables this processor's APIC, notes its number (Cpu::apic_id), and masks the old PICs. Interrupts off.
 /// ENOMEM if the device window is full.
 Result<void> start_local_apic();
 /// Maps all I/O APICs, every pin masked.
 Result<void> start_io_apics();
 
+/// Writes this processor's interrupt command register: `command` is its low half, `apic_id` (8 bits) whom it is
+/// for. Interrupts off.
+/// Source: Intel SDM 3A, "Interrupt Command Register (ICR)".
+void write_interrupt_command(uint32_t apic_id, uint32_t command);
+/// Whether the last command hasn't left this processor yet; until then no other may be written.
+bool interrupt_command_pending();
+
 /// Tells the local APIC that the interrupt in service has been handled.
 void end_of_interrupt();
-
-/// This processor's number among the APICs, 8 bits (xAPIC).
-uint32_t local_apic_id();
 
 /// Arms this processor's timer to interrupt once (kTimerVector) after `ticks` of its clock; 0 disarms.
 void arm_apic_timer(uint32_t ticks);

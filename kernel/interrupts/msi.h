@@ -14,7 +14,7 @@ struct MsiMessage {
 };
 
 /// The message that raises `vector`, edge-triggered, on the processor whose APIC has the number
-/// `apic_id` (8 bits; local_apic_id()).
+/// `apic_id` (8 bits; Cpu::apic_id).
 constexpr MsiMessage msi_message(uint8_t vector, uint32_t apic_id) {
   return {PhysAddr(0xfee0'0000 | uint64_t(apic_id & 0xff) << 12), vector};
 }

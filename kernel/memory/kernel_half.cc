@@ -92,12 +92,16 @@ bool build_kernel_half(MemoryMap& map) {
   stack_directory = directory_for(map, kStackArenaStart.value);
   if (mmio_directory.value == 0 || stack_directory.value == 0) return false;
   if (!map_ram(map) || !map_image(map)) return false;
+  load_kernel_half();
+  return true;
+}
+
+void load_kernel_half() {
   // Global pages survive CR3 loads: the kernel half is the same in every table.
   Cr3{root.value}.write();
   Cr4 cr4 = Cr4::read();
   cr4.value |= 1 << 7;
   cr4.write();
-  return true;
 }
 
 PhysAddr kernel_root() { return root; }

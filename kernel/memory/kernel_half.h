@@ -11,6 +11,9 @@ namespace cairn {
 /// Builds the kernel half with frames taken from `map` and loads it. False if memory is short.
 bool build_kernel_half(MemoryMap& map);
 
+/// Loads it and has its pages survive loads of other tables. Once a processor.
+void load_kernel_half();
+
 /// Maps stack slot `index` of the arena to the four `frames`. ENOMEM.
 Result<void> map_stack_slot(uint64_t index, const FrameNumber (&frames)[4]);
 /// Takes the mapping away. The slot's addresses aren't used until it is mapped again, and what processors know

@@ -63,7 +63,11 @@ std::span<const Command> disk_commands();
 [[gnu::weak]] std::span<const Command> file_commands();
 [[gnu::weak]] std::span<const Command> file_change_commands();
 [[gnu::weak]] std::span<const Command> file_walk_commands();
+/// Lab C's.
 [[gnu::weak]] std::span<const Command> elf_commands();
+/// Lab D's.
+[[gnu::weak]] std::span<const Command> processor_commands();
+[[gnu::weak]] std::span<const Command> smp_stress_commands();
 
 /// Runs a line. An empty line does nothing; for an unknown command the message hints at the nearest, and
 /// for a wrong number of arguments it says which there are: EINVAL.
@@ -79,7 +83,8 @@ template <class Use>
 void for_each_command(Use use) {
   for (auto list :
        {process_commands, trace_commands, memory_commands, system_commands, table_commands,
-        disk_commands, file_commands, file_change_commands, file_walk_commands, elf_commands}) {
+        disk_commands, file_commands, file_change_commands, file_walk_commands, elf_commands,
+        processor_commands, smp_stress_commands}) {
     if (list == nullptr) continue;  // not in this stage
     for (const Command& command : list()) use(command);
   }

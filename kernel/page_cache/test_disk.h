@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "memory/heap.h"
 #include "page_cache/parts.h"
+#include "sched/test_waits.h"
 #include "sched/scheduler.h"
 
 namespace cairn::cache_test {
@@ -124,14 +125,10 @@ class TestThread {
   TestThread(const TestThread&) = delete;
   TestThread& operator=(const TestThread&) = delete;
 
-  /// Gives way until `condition()`; false if that takes too long.
+  /// Waits until `condition()`; false if that takes too long.
   template <class Condition>
   static bool wait_for(Condition condition) {
-    for (unsigned i = 0; i < 100'000; i++) {
-      if (condition()) return true;
-      yield();
-    }
-    return false;
+    return is_reached(condition);
   }
 
  private:

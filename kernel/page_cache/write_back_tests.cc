@@ -1,6 +1,7 @@
 // Kernel tests of the page cache: writing and dropping.
 #include "memory/frame_allocator.h"
 #include "page_cache/test_disk.h"
+#include "sched/test_waits.h"
 
 namespace cairn {
 
@@ -66,7 +67,7 @@ KERNEL_TEST(cache_writes_no_page_that_is_under_write) {
   {
     TestThread writer([&file] { (void)write_back(file); });
     EXPECT(writer.wait_for([&disk] { return disk.waiting >= 7; }));  // of 32 pages
-    for (unsigned i = 0; i < 100; i++) yield();
+    let_others_run();
     disk.release();
   }
   EXPECT(disk.written_bytes == 200 * kPageSize && file.dirty_count == 1);
@@ -198,7 +199,7 @@ KERNEL_TEST(cache_drops_pages_after_their_reads) {
       drop_pages(file);
       dropped = true;
     });
-    for (unsigned i = 0; i < 20; i++) yield();
+    let_others_run();
     EXPECT(!dropped && file.page_count == 1);
     disk.release();
   }

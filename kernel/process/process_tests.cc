@@ -6,6 +6,7 @@
 #include "process/process.h"
 #include "process/signal.h"
 #include "sched/scheduler.h"
+#include "sched/test_waits.h"
 
 namespace cairn {
 
@@ -39,8 +40,8 @@ struct Pair {
 
   void start() {
     for (UserThread* thread : threads) make_ready(*thread);
-    while (waiting.load() != 2) yield();
-    yield();
+    (void)is_reached([this] { return waiting.load() == 2; });
+    let_others_run();
   }
   void release(unsigned number) {
     go_on[number] = true;
@@ -74,7 +75,7 @@ KERNEL_TEST_WITH(Pair, a_process_ends_with_its_last_thread) {
   t.start();
   EXPECT(t.spaces[0] != nullptr && t.spaces[0] == t.spaces[1]);
   t.release(0);
-  while (t.first_thread() != t.threads[1]) yield();
+  EXPECT(is_reached([&] { return t.first_thread() == t.threads[1]; }));
   EXPECT(std::string_view(process_state_name(*t.process)) != "zombie");
   EXPECT(address_space_of(*t.process));
   t.release(1);
@@ -105,7 +106,7 @@ KERNEL_TEST_WITH(Pair, a_signal_finds_the_thread_that_takes_it) {
   t.threads[0]->blocked_signals = signal_bit(kUserSignal);
   t.start();
   send_signal(*t.process, kUserSignal);
-  while (t.interrupted.load() == 0) yield();
+  EXPECT(is_reached([&] { return t.interrupted.load() != 0; }));
   EXPECT(t.interrupted.load() == 2);
   EXPECT(t.process->pending.set() == signal_bit(kUserSignal));  // for the return to user mode
   t.release(0);
@@ -115,7 +116,7 @@ KERNEL_TEST_WITH(Pair, a_signal_finds_the_thread_that_takes_it) {
 KERNEL_TEST_WITH(Pair, a_signal_that_a_thread_leaves_behind_goes_to_another) {
   t.start();
   send_signal(*t.process, kUserSignal);
-  while (t.interrupted.load() != 3) yield();  // the first was woken, and ended without acting on it
+  EXPECT(is_reached([&] { return t.interrupted.load() == 3; }));  // the first was woken, and ended without acting on it
   EXPECT(t.status() == exit_status(2));
 }
 
@@ -225,7 +226,7 @@ KERNEL_TEST(process_1_inherits_orphans) {
   EXPECT(t.state(Family::kChild) == ProcessState::kReaped);  // there is nobody left to
   EXPECT(*wait_for_process(*t.members[Family::kParent], nullptr) == exit_status(Family::kParent));
   EXPECT(*wait_for_process(*t.members[Family::kInit], nullptr) == exit_status(Family::kInit));
-  while (process_count() != before) yield();
+  EXPECT(is_reached([&] { return process_count() == before; }));
 }
 
 KERNEL_TEST(a_process_without_threads_can_be_discarded) {

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "metrics/counter.h"
+#include "sched/scheduler.h"
 #include "sched/thread.h"
 #include "time/clock.h"
 
@@ -37,7 +38,7 @@ void note_picked() { picked_count.increment(); }
 uint64_t runnable_count() {
   uint64_t picked = picked_count.value(), queued = queued_count.value();
   uint64_t count = queued > picked ? queued - picked : 0;
-  for (const Cpu* cpu : all_cpus()) count += cpu->current != cpu->idle_thread;
+  for (const Cpu* cpu : all_cpus()) count += !is_idle(*cpu);
   return count;
 }
 

@@ -10,6 +10,8 @@
 //     From run_queue_add() on it is yours, and any processor may pick it; from run_queue_pick() or
 //     run_queue_steal() on it is the scheduler's, and no wake-up touches a queue meanwhile.
 //   - The idle thread and the running thread are in no queue.
+//   - A thread's share of its processor follows from its niceness (Thread::nice): one that is nicer by 1 gets a share
+//     that is smaller by a fifth; shares of those that want to run all the time hold over a few seconds.
 //   - Interrupts are off during every call. Calls come at the same time from several processors, from
 //     interrupt handlers too, and with spinlocks held of rank above kRunQueue.
 // What you keep to:
@@ -41,11 +43,13 @@ enum class QueueReason : uint8_t {
 };
 
 /// Chooses a processor, puts the thread into its queue, and asks it to reschedule if the thread should run
-/// there before what runs now. O(log n) at most.
+/// there before what runs now. O(log n) in threads at most.
 void run_queue_add(Thread& thread, QueueReason reason);
 
-/// Takes the next thread for this processor out of its queue; null if it is empty. O(log n) at most.
-Thread* run_queue_pick();
+/// Takes the next thread for this processor out of its queue; null if it is empty, or if `running`, which runs here
+/// and could go on, should do so before all that wait. Null `running`: nobody can, or he gives way to anybody. O(log n)
+/// at most.
+Thread* run_queue_pick(Thread* running);
 
 /// Whether this processor's queue has a thread. What was added before the call is seen, or its adder's
 /// request_reschedule() is still to come: idle_loop() halts after a false.

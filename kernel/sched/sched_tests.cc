@@ -3,6 +3,7 @@
 
 #include "debug/kernel_test.h"
 #include "sched/scheduler.h"
+#include "sched/test_waits.h"
 #include "sched/wait_queue.h"
 #include "time/clock.h"
 #include "time/timer.h"
@@ -52,7 +53,7 @@ class Crew {
   /// Returns when all have ended and touch this object no more.
   void wait() {
     ended_.wait_until([this] { return running_.load() == 0; });
-    while (gone_.load() != started_) yield();
+    (void)is_reached([this] { return gone_.load() == started_; });
   }
 
  private:
@@ -138,8 +139,8 @@ KERNEL_TEST(a_thread_that_is_woken_many_times_runs_once_for_all) {
   EXPECT((crew.start<Body>(shared)));
   unsigned expected = 0;
   for (int i = 0; i < 100; i++) {
-    while (shared.seen.load() != expected) yield();
-    yield();  // it waits
+    EXPECT(is_reached([&] { return shared.seen.load() == expected; }));
+    let_others_run();  // it waits
     {
       InterruptsOff off;
       shared.rounds.fetch_add(1);
@@ -147,8 +148,7 @@ KERNEL_TEST(a_thread_that_is_woken_many_times_runs_once_for_all) {
     }
     expected++;
   }
-  while (shared.seen.load() != expected) yield();
-  EXPECT(shared.seen.load() == expected);
+  EXPECT(is_reached([&] { return shared.seen.load() == expected; }));
   shared.stop = true;
   shared.queue.wake_all();
   crew.wait();

@@ -24,6 +24,13 @@ CAIRN_COUNTER(wakeup_count, "sched.wakeups");
 
 namespace {
 
+/// If the thread is on another processor, that one looks at it soon. Interrupts off or not.
+void ask_processor_of(const Thread& thread) {
+  InterruptsOff off;
+  bool elsewhere = is_on_cpu(thread.state.load()) && thread.last_cpu != this_cpu().id;
+  if (elsewhere) request_reschedule(thread.last_cpu);
+}
+
 /// Every way into a run queue.
 void queue(Thread& thread, QueueReason reason) {
   note_queued();
@@ -109,7 +116,7 @@ extern "C" void finish_first_switch() {
 
 Result<void> start_scheduler(const char* name, VirtAddr stack_top) {
   Cpu& cpu = this_cpu();
-  register_vector(kRescheduleVector, on_reschedule_request, nullptr);
+  if (&cpu == &boot_cpu) register_vector(kRescheduleVector, on_reschedule_request, nullptr);
   TRY(run_queue_start(cpu));
   cpu.idle_thread = TRY(create_thread("idle", idle_loop, nullptr));
   cpu.tick = new_object<Timer>(on_tick);
@@ -123,7 +130,10 @@ Result<void> start_scheduler(const char* name, VirtAddr stack_top) {
   return {};
 }
 
-bool is_idle() { return this_cpu().current == this_cpu().idle_thread; }
+bool is_idle(const Cpu& cpu) {
+  return __atomic_load_n(&cpu.current, __ATOMIC_RELAXED) == cpu.idle_thread;
+}
+bool is_idle() { return is_idle(this_cpu()); }
 
 void make_ready(Thread& thread) {
   InterruptsOff off;
@@ -142,6 +152,7 @@ void wake_thread(Thread& thread, Wake when) {
 void interrupt_thread(Thread& thread) {
   thread.interrupted = true;
   wake_thread(thread);
+  ask_processor_of(thread);
 }
 
 void request_reschedule(CpuId cpu) {
@@ -157,33 +168,43 @@ void note_known_calls_changed(Thread& thread) {
   Cpu& cpu = this_cpu();
   if (&thread == cpu.current) {
     cpu.known_calls = thread.known_calls;
-  } else if (is_on_cpu(thread.state.load())) {
-    request_reschedule(thread.last_cpu);  // schedule() looks; elsewhere it isn't soon
+  } else {
+    ask_processor_of(thread);  // schedule() looks
   }
 }
 
-void schedule() {
+namespace {
+
+/// False if the caller just goes on.
+bool switch_if_due(bool give_way) {
   Cpu& cpu = this_cpu();
   Thread& from = *cpu.current;
+  cpu.schedule_count.fetch_add(1);  // sequentially consistent: a reader that comes later sees what was unlinked before
   cpu.known_calls = from.known_calls;
   bool idle = &from == cpu.idle_thread;
   cpu.need_reschedule = false;
-  Thread* next = run_queue_pick();
-  if (next == nullptr && !idle && from.state.stays()) return;
+  bool stays = !idle && from.state.stays();
+  Thread* next = run_queue_pick(stays && !give_way ? &from : nullptr);
+  if (next == nullptr && stays) return false;
   if (next == nullptr) next = run_queue_steal();
   if (next == nullptr) {
     next = cpu.idle_thread;
   } else {
     note_picked();
   }
-  if (next == &from) return;
+  if (next == &from) return false;
   if (!idle) from.state.give_way();
   switch_to(cpu, from, *next);
+  return true;
 }
+
+}  // namespace
+
+void schedule() { switch_if_due(false); }
 
 void yield() {
   InterruptsOff off;
-  schedule();
+  if (!switch_if_due(true)) relax_cpu();  // whoever is waited for runs elsewhere
 }
 
 void preempt_if_due() {

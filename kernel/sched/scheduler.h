@@ -48,7 +48,8 @@ void yield();
 /// off.
 void preempt_if_due();
 
-/// Whether this processor runs its idle thread.
+/// Whether a processor, without one this, runs its idle thread; a snapshot.
+bool is_idle(const Cpu& cpu);
 bool is_idle();
 
 }  // namespace cairn

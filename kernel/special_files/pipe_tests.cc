@@ -5,6 +5,7 @@
 #include "memory/heap.h"
 #include "metrics/counter.h"
 #include "sched/scheduler.h"
+#include "sched/test_waits.h"
 #include "special_files/pipe.h"
 #include "vfs/file_ops.h"
 
@@ -103,7 +104,7 @@ KERNEL_TEST(pipe_messages_dont_each_switch_to_the_reader) {
   EXPECT(thread.ok());
   if (!thread.ok()) return;
   make_ready(**thread);
-  yield();
+  let_others_run();
   uint64_t before = switch_count.value();
   char message[512] = {};
   uint64_t count;

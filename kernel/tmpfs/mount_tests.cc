@@ -1,5 +1,6 @@
 // What mounting and removing do to each other (vfs/mount.h, "Locks").
 #include "debug/kernel_test.h"
+#include "sched/test_waits.h"
 #include "tmpfs/test_tree.h"
 #include "vfs/mount.h"
 
@@ -57,7 +58,7 @@ void try_both(TestContext& test, Errno (*first)(TestTree& tree), Errno (*second)
     ExclusiveGuard guard(place->inode->lock);
     for (Attempt& attempt : attempts) {
       EXPECT(attempt.start());
-      for (int i = 0; i < 10; i++) yield();
+      let_others_run();
     }
   }
   bool both = attempts[0].result() == Errno::kOk && attempts[1].result() == Errno::kOk;

@@ -220,9 +220,11 @@ void other_exception(TrapFrame& frame) {
 
 }  // namespace
 
-/// Called by paranoid_common (arch/trap.S). Nobody here knows what an NMI wants: it is counted.
+/// Called by paranoid_common (arch/trap.S). An NMI may come from a processor that panics; what any other wants nobody
+/// here knows: it is counted.
 extern "C" void paranoid_dispatch(TrapFrame& frame) {
   if (frame.vector != kNmi) panic_for_exception(frame);
+  stop_if_panicking(frame);
   nmi_count.increment();
 }
 

@@ -1,0 +1,50 @@
+// What run_queue.cc and load_balancer.cc share: how a run queue looks. Private to the lab.
+#pragma once
+
+#include "sched/run_queue.h"
+#include "sched/scheduler.h"
+#include "sync/spinlock.h"
+
+namespace cairn {
+
+// BEGIN SOLUTION D2
+// STARTER: struct RunQueue {};
+/// Threads wait in a ring of lists, one for each kBucketNs of *virtual time* from the queue's `now` on. That is the time
+/// that a thread ran, stretched by how nice it is, and who has had least runs next. A word of bits finds the first list
+/// that isn't empty, so adding and picking take the same time however many wait.
+struct RunQueue {
+  static constexpr unsigned kBuckets = 64;
+  static constexpr uint64_t kBucketNs = kSliceNs;
+  static constexpr uint64_t kFarthestNs = (kBuckets - 2) * kBucketNs;  // from `now`; nobody waits beyond
+
+  explicit RunQueue(CpuId owner) : cpu(owner) {}
+
+  const CpuId cpu;
+  Spinlock lock{"run queue", LockRank::kRunQueue};
+  List<Thread, &Thread::run_link> ring[kBuckets] GUARDED_BY(lock) = {};
+  uint64_t nonempty GUARDED_BY(lock) = 0;       // bit n: ring[n] isn't empty
+  uint64_t waiting_since GUARDED_BY(lock) = 0;  // TSC: when the queue was empty last
+  // Written with the lock. Others look at them without, to choose a queue.
+  std::atomic<uint64_t> now{0};     // virtual ns of who was picked last; never goes back
+  std::atomic<unsigned> count{0};  // threads that wait
+
+  void insert(Thread& thread) REQUIRES(lock);
+  void remove(Thread& thread) REQUIRES(lock);
+  /// Who runs next; null if nobody waits.
+  Thread* first() REQUIRES(lock);
+  /// Takes out one of those that would wait longest, if it may run on `other`, and makes it fit to be put there.
+  /// Null if there is none among a bounded number.
+  Thread* take_for(const RunQueue& other) REQUIRES(lock);
+};
+
+/// A thread's virtual time, ns. As of the queue in which it is, or from which it was picked last.
+inline uint64_t& virtual_ns(Thread& thread) { return thread.queue_words[0]; }
+
+/// Makes it relative to another queue.
+void change_queue(Thread& thread, const RunQueue& from, const RunQueue& to);
+
+/// A processor's threads, the one that runs and those that wait; a snapshot.
+unsigned load_of(const Cpu& cpu);
+// END SOLUTION
+
+}  // namespace cairn
