@@ -5,7 +5,7 @@
 
 # ---- What may be set on the command line ----------------------------------------------------------
 
-variables := LAB K TEST SEED GDB SUBMISSION SANDBOX REFERENCE UEFI MEMORY MONITOR MINUTES SCALE DEBUG V
+variables := LAB K TEST SEED GDB SUBMISSION SANDBOX REFERENCE UEFI MEMORY SMP MONITOR MINUTES SCALE DEBUG V
 $(foreach v,$(variables),$(if $(filter environment,$(origin $v)),$(eval $v :=)))
 
 LAB ?=#         stage: a lab and those before it; without it every lab is in
@@ -20,6 +20,7 @@ UEFI ?=#        image, qemu: 1 to boot with UEFI instead of BIOS
 MINUTES ?=#     soak: how long
 SCALE ?=#       bench: 1 for how costs grow with what there is (files, pages, names, locks …)
 MEMORY ?=#      qemu: the machine's memory, such as 64M or 2G
+SMP ?=#         qemu: how many processors
 MONITOR ?=#     qemu: 1 for the kernel's own prompt where there would be a login
 DEBUG ?=#       1 for a kernel with costly checks (poisoned heap, lock ranks)
 WERROR ?=#      1 to make warnings errors (CI)
@@ -336,11 +337,11 @@ fresh-disk: $(disk_parts) ## Make the disk of `make qemu` anew, without what was
 
 # ---- Running --------------------------------------------------------------------------------------
 
-qemu_arguments := --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %) $(if $(MONITOR),--options init=)
+qemu_arguments := --stage $(notdir $(OUT)) $(if $(UEFI),--uefi) $(MEMORY:%=--memory %) $(SMP:%=--smp %) $(if $(MONITOR),--options init=)
 
 qemu_disks := $(OUT)/kept-disk.stamp $(if $(UEFI),$(BUILD)/esp.img)
 
-qemu: $(qemu_disks) $(BUILD)/compile_commands.json $(warn_of_edits) ## Boot Cairn in QEMU (Ctrl-A x leaves); MONITOR=1, UEFI=1, MEMORY=2G, REFERENCE=a
+qemu: $(qemu_disks) $(BUILD)/compile_commands.json $(warn_of_edits) ## Boot Cairn in QEMU (Ctrl-A x leaves); SMP=4, MONITOR=1, UEFI=1, MEMORY=2G
 	@$(PYTHON) grading qemu $(qemu_arguments)
 
 qemu-gdb: $(qemu_disks) $(warn_of_edits) ## The same, stopped until `make gdb` in another terminal lets it go

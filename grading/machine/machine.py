@@ -54,7 +54,7 @@ class Machine:
 
     kernel: the ELF, which is started with boot="pvh" and tells of places otherwise; disk: the disk image (boot="grub" and "uefi"); esp: the EFI system
     partition's image ("uefi"); disks: further disks, written to in place (or as qemu.DataDisk says;
-    with boot="pvh" the first is vda); options: kernel command line; icount: see qemu.machine(); sandbox: run
+    with boot="pvh" the first is vda); options: kernel command line; icount, smp: see qemu.machine(); sandbox: run
     QEMU in a bubblewrap cell; log_folder: for console.log, channel.log, qemu.stderr (a temporary
     folder by default); gdb_socket: offer GDB this socket, wait for it, and apply no limits;
     extra_arguments: for QEMU, such as instruction_count.plugin(); allowance: what this machine's CPU time is taken from.
@@ -78,6 +78,7 @@ class Machine:
         disks: Sequence[Path | qemu.DataDisk] = (),
         extra_arguments: Sequence[str] = (),
         allowance: Allowance | None = None,
+        smp: str = "1",
     ) -> None:
         self.memory_mib = memory_mib
         self._options = options
@@ -92,7 +93,7 @@ class Machine:
                 raise HarnessFault(f"{path} is missing: build it first")
         self._layout = Layout(memory_mib)
         self._memory: GuestMemory | None = None
-        self._arguments = qemu.machine(memory_mib, cpu, icount, shared_memory=True) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
+        self._arguments = qemu.machine(memory_mib, cpu, icount, shared_memory=True, smp=smp) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
         self._arguments += [*qemu.started_by(boot, kernel, initrd, disk, esp, options), *extra_arguments]
         self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
         self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]
@@ -258,7 +259,7 @@ class Machine:
 
     def _halted(self) -> bool:
         try:
-            return not self.running() or "HLT=1" in self._qmp.monitor("info registers")
+            return not self.running() or "HLT=0" not in self._qmp.monitor("info registers -a")
         except QmpEnded:
             if self._qmp.stuck:
                 self._process.kill()
@@ -313,10 +314,10 @@ class Machine:
 
     # Looking from outside
 
-    def monitor(self, line: str) -> str:
-        """The output of a command of QEMU's human monitor, such as `info jit`."""
+    def monitor(self, line: str, cpu: int = 0) -> str:
+        """The output of a command of QEMU's human monitor, such as `info jit`, as asked of a vCPU."""
         try:
-            return self._qmp.monitor(line)
+            return self._qmp.monitor(line, cpu)
         except QmpEnded:
             raise self._end() from None
 
@@ -357,9 +358,14 @@ class Machine:
         if not self.is_ram(address, size):
             raise BadReply(f"the kernel named {address:#x} as physical memory, and there is none")
 
-    def registers(self) -> Registers:
-        """Registers of vCPU 0."""
-        return parse_registers(self.monitor("info registers"))
+    def registers(self, cpu: int = 0) -> Registers:
+        """Registers of a vCPU."""
+        return parse_registers(self.monitor("info registers", cpu))
+
+    def all_registers(self) -> list[Registers]:
+        """Registers of all vCPUs at one moment."""
+        with self.stopped():
+            return [self.registers(cpu) for cpu in range(len(self._qmp.execute("query-cpus-fast")))]
 
     @contextlib.contextmanager
     def calls_of(self, function: str) -> Iterator[CallCount | None]:

@@ -1,6 +1,6 @@
 """QEMU's command line, in one place, for the harness and for `make qemu`.
 
-The machine is q35 with one CPU under TCG (no KVM is assumed), COM1 as the console, COM2 as the
+The machine is q35 under TCG, with one CPU or several (no KVM is assumed), COM1 as the console, COM2 as the
 harness channel. It starts in one of three ways: `pvh` hands the kernel's ELF to QEMU, `grub` boots
 the disk image as a PC would, `uefi` does so with OVMF and an EFI system partition as a second disk.
 """
@@ -36,8 +36,12 @@ def binary() -> str:
     return found
 
 
-def machine(memory_mib: int, cpu: str = "max", icount: int | None = None, shared_memory: bool = False) -> list[str]:
+def machine(
+    memory_mib: int, cpu: str = "max", icount: int | None = None, shared_memory: bool = False, smp: str = "1"
+) -> list[str]:
     """The bare machine. icount: 2**icount ns pass per instruction, and time skips idle stretches.
+
+    smp: how many CPUs, or what QEMU's -smp takes besides (`cpus=4,sockets=2,cores=2`).
 
     shared_memory: keeps the guest's memory where memory.py finds it.
     """
@@ -50,6 +54,8 @@ def machine(memory_mib: int, cpu: str = "max", icount: int | None = None, shared
         "-m",
         f"{memory_mib}M",
     ]
+    if smp != "1":
+        arguments += ["-smp", smp]
     if shared_memory:
         arguments += ["-object", f"memory-backend-memfd,id=memory,size={memory_mib}M,share=on"]
     arguments += ["-accel", f"tcg,tb-size={TRANSLATION_BUFFER_MIB}"]

@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--stage", default="all", metavar="STAGE", help="a, b, c, d or all (default: all)")
     parser.add_argument("--uefi", action="store_true", help="boot with UEFI (OVMF) instead of BIOS")
     parser.add_argument("--memory", default=128, type=memory_mib, metavar="SIZE", help="such as 64M or 2G (default: 128M)")
+    parser.add_argument("--smp", default="1", metavar="CPUS", help="how many CPUs, or what QEMU's -smp takes (default: 1)")
     parser.add_argument("--gdb", action="store_true", help="offer GDB a socket, build/STAGE/gdb.sock")
     parser.add_argument("--wait", action="store_true", help="with --gdb: wait until GDB continues the machine")
     parser.add_argument(
@@ -73,7 +74,7 @@ def command_line(arguments: argparse.Namespace) -> list[str]:
     disk = existing(folder / "kept-disk.img", f"make fresh-disk{lab}")
     if in_use(disk):
         raise qemu.QemuError(f"another QEMU writes to {disk}: leave it first (Ctrl-A x in its terminal)")
-    command = [qemu.binary(), *qemu.machine(arguments.memory, icount=arguments.icount), *qemu.person()]
+    command = [qemu.binary(), *qemu.machine(arguments.memory, icount=arguments.icount, smp=arguments.smp), *qemu.person()]
     options = " ".join(filter(None, [window_option(), arguments.options]))
     if arguments.uefi:
         esp = existing(Path("build/esp.img"), f"make image{lab} UEFI=1")

@@ -57,9 +57,9 @@ class Qmp:
             elif "return" in answer:
                 return answer["return"]
 
-    def monitor(self, line: str) -> str:
-        """The output of a command of QEMU's human monitor."""
-        return str(self.execute("human-monitor-command", **{"command-line": line}))
+    def monitor(self, line: str, cpu: int = 0) -> str:
+        """The output of a command of QEMU's human monitor, as asked of a vCPU."""
+        return str(self.execute("human-monitor-command", **{"command-line": line, "cpu-index": cpu}))
 
     def final_events(self) -> list[dict[str, Any]]:
         """All events up to the end of the connection; for use when QEMU has ended."""

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from grading.machine.failures import HarnessFault
 
 
+GS = re.compile(r"^GS *= *[0-9a-fA-F]+ +([0-9a-fA-F]+)", re.MULTILINE)  # its selector, then its base
+
+
 @dataclass(frozen=True)
 class Registers:
-    """Registers of vCPU 0, as QEMU's `info registers` prints them."""
+    """Registers of a vCPU, as QEMU's `info registers` prints them."""
 
     rip: int
     rsp: int
@@ -22,6 +25,7 @@ class Registers:
     cr3: int
     cr4: int
     efer: int
+    gs_base: int
     halted: bool
     gprs: dict[str, int]
 
@@ -44,6 +48,7 @@ def parse_registers(text: str) -> Registers:
             cr3=values["CR3"],
             cr4=values["CR4"],
             efer=values["EFER"],
+            gs_base=int(segment[1], 16) if (segment := GS.search(text)) else values["GS"],
             halted=bool(values["HLT"]),
             gprs={name.lower(): values.get(name, 0) for name in names},
         )

@@ -192,7 +192,7 @@ def written(request: pytest.FixtureRequest, root: Path) -> tuple[str, Path]:
 
 # Earlier labs without which a lab can't be begun.
 NEEDS = {"c": ("a", "b")}
-# A command that needs the lab's first functions.
+# A command that needs the lab's first functions; lab d's are stand-ins until they are written.
 FIRST_WORK = {"a": "run hello", "b": "mount vda1 /", "c": "elf /boot/cairn/kernel.elf"}
 
 
@@ -214,9 +214,10 @@ def test_it_boots_to_the_prompt(written: tuple[str, Path]) -> None:
         machine.console.wait_for("cairn> $")
         machine.console.send("help\n")
         machine.console.wait_for("^halt ")
-        machine.console.send(FIRST_WORK[letter] + "\n")
-        machine.console.wait_for(rf"{letter.upper()}\d .*handouts/{letter}-")
-        machine.console.wait_for("cairn> $")
+        if letter in FIRST_WORK:
+            machine.console.send(FIRST_WORK[letter] + "\n")
+            machine.console.wait_for(rf"{letter.upper()}\d .*handouts/{letter}-")
+            machine.console.wait_for("cairn> $")
 
 
 def test_it_gets_nothing_and_says_why(written: tuple[str, Path], tmp_path: Path) -> None:
@@ -243,14 +244,18 @@ def test_who_solved_an_earlier_lab_keeps_its_points(letter: str, earlier: str, t
 
 
 def check_nothing(letter: str, graded: Graded) -> None:
-    """0 points, and each test says first that its own item isn't implemented, with the handout's section."""
+    """0 points, and each test of an item whose stubs say so says first that it isn't implemented, with the handout's section."""
     assert graded.last_line == f"lab {letter}: 0/100", graded.output[-3000:]
     assert graded.status == 1
     lab = load_lab(letter)
     in_kernel = {run.item for path in lab.student_files() if path.suffix == ".cc"
                  for run in markers.runs((lab.folder / path).read_text(), path.name)}
+    stubs = "".join(entry.data.decode() for path, entry in starter.manifest(letter).items() if path.startswith(f"labs/{lab.folder.name}/"))
+    told = {item for item in lab.items if f'not_implemented("{item}")' in stubs}
     for item in lab.items.values():
         said = f"{item.id} is not implemented yet: see {lab.section(item.id)}"
+        if item.id not in told and item.id in in_kernel:
+            continue  # its stubs do as the stand-in
         assert said in graded.output, graded.output[-3000:]
         if item.id in in_kernel:
             unsaid = [test for test in graded.results["tests"] if test["tags"][0] == item.id and not test["output"].lstrip().startswith(said)]
