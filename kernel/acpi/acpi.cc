@@ -89,7 +89,8 @@ void read_madt_entry(const uint8_t* entry, uint8_t length) {
 
 /// What neither the MADT nor, without one, the MP table tells rightly, isn't known: the boot processor runs alone.
 void note_processors(const char* table, Result<ProcessorList> found) {
-  if (!found.ok()) return log_warning("acpi", "the {}'s list of processors is damaged and left out", table);
+  if (!found.ok())
+    return log_warning("acpi", "the {}'s list of processors is damaged and left out", table);
   info.processors = *found;
   if (found->left_out != 0)
     log_warning("acpi", "{} processors are left out: {} are the most", found->left_out, kMaxCpus);

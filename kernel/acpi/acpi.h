@@ -29,8 +29,9 @@ struct AcpiInfo {
   std::array<IoApicInfo, 8> io_apics{IoApicInfo{PhysAddr(0xfec0'0000), 0}};
   unsigned io_apic_count = 1;
   std::array<IsaOverride, 16> isa{};  // index: ISA interrupt
-  ProcessorList processors;           // that the MADT, or without one the MP table, lists; none if neither can be believed
-  uint16_t pm1a_control = 0;          // I/O port, 0 if unknown
+  ProcessorList
+      processors;  // that the MADT, or without one the MP table, lists; none if neither can be believed
+  uint16_t pm1a_control = 0;  // I/O port, 0 if unknown
 };
 
 /// Reads the tables. `rsdp` as the loader gave it, 0 to search the BIOS area. The tables must lie in

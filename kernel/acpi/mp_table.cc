@@ -39,7 +39,8 @@ const FloatingPointer* floating_pointer() {
   uint64_t bios_area = low_memory_word(0x40e) << 4;
   uint64_t base_end = low_memory_word(0x413) << 10;
   const FloatingPointer* found = nullptr;
-  if (bios_area >= 0x8'0000 && bios_area < 0xa'0000) found = pointer_in(bios_area, bios_area + 1024);
+  if (bios_area >= 0x8'0000 && bios_area < 0xa'0000)
+    found = pointer_in(bios_area, bios_area + 1024);
   if (found == nullptr && base_end >= 0x8'0000 && base_end <= 0xa'0000)
     found = pointer_in(base_end - 1024, base_end);
   return found != nullptr ? found : pointer_in(0xf'0000, 0x10'0000);

@@ -113,7 +113,7 @@ Result<void> route_isa_interrupt(uint8_t isa, uint8_t vector) {
     uint32_t pin = wiring.interrupt - apic.first_interrupt;
     if (wiring.interrupt < apic.first_interrupt || pin >= apic.pins) continue;
     uint32_t entry = vector | uint32_t(wiring.active_low) << 13 | uint32_t(wiring.level) << 15;
-      apic.write(0x10 + pin * 2 + 1, boot_cpu.apic_id << 24);
+    apic.write(0x10 + pin * 2 + 1, boot_cpu.apic_id << 24);
     apic.write(0x10 + pin * 2, entry);
     return {};
   }

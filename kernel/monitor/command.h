@@ -81,10 +81,9 @@ Result<RefPtr<Process>> parse_process(MonitorSession& session, std::string_view 
 /// Calls use(const Command&) for every command.
 template <class Use>
 void for_each_command(Use use) {
-  for (auto list :
-       {process_commands, trace_commands, memory_commands, system_commands, table_commands,
-        disk_commands, file_commands, file_change_commands, file_walk_commands, elf_commands,
-        processor_commands, smp_stress_commands}) {
+  for (auto list : {process_commands, trace_commands, memory_commands, system_commands,
+                    table_commands, disk_commands, file_commands, file_change_commands,
+                    file_walk_commands, elf_commands, processor_commands, smp_stress_commands}) {
     if (list == nullptr) continue;  // not in this stage
     for (const Command& command : list()) use(command);
   }

@@ -9,8 +9,8 @@
 #include "lib/string.h"
 #include "memory/heap.h"
 #include "page_cache/parts.h"
-#include "sched/test_waits.h"
 #include "sched/scheduler.h"
+#include "sched/test_waits.h"
 
 namespace cairn::cache_test {
 

@@ -116,7 +116,9 @@ KERNEL_TEST_WITH(Pair, a_signal_finds_the_thread_that_takes_it) {
 KERNEL_TEST_WITH(Pair, a_signal_that_a_thread_leaves_behind_goes_to_another) {
   t.start();
   send_signal(*t.process, kUserSignal);
-  EXPECT(is_reached([&] { return t.interrupted.load() == 3; }));  // the first was woken, and ended without acting on it
+  EXPECT(is_reached([&] {
+    return t.interrupted.load() == 3;
+  }));  // the first was woken, and ended without acting on it
   EXPECT(t.status() == exit_status(2));
 }
 

@@ -101,7 +101,8 @@ extern "C" [[noreturn]] void ap_main(Cpu& cpu) {
   enable_protections();
   if (!start_local_apic().ok()) panic("a processor's APIC can't be reached");
   start_timers(*cpu.timers);
-  if (!start_scheduler("first", ap_start.stack_top).ok()) panic("no memory for a processor's threads");
+  if (!start_scheduler("first", ap_start.stack_top).ok())
+    panic("no memory for a processor's threads");
   cpu.current->last_cpu = cpu.id;
   add_cpu(cpu);
   ap_start.state.store(Offer::kRunning);  // from here on it may be another's

@@ -173,19 +173,28 @@ void note_known_calls_changed(Thread& thread) {
   }
 }
 
+void set_allowed_cpus(Thread& thread, CpuSet cpus) {
+  InterruptsOff off;
+  thread.allowed_cpus = cpus;
+  if (is_on_cpu(thread.state.load())) request_reschedule(thread.last_cpu);
+}
+
 namespace {
 
 /// False if the caller just goes on.
 bool switch_if_due(bool give_way) {
   Cpu& cpu = this_cpu();
   Thread& from = *cpu.current;
-  cpu.schedule_count.fetch_add(1);  // sequentially consistent: a reader that comes later sees what was unlinked before
+  cpu.schedule_count.fetch_add(
+      1);  // sequentially consistent: a reader that comes later sees what was unlinked before
   cpu.known_calls = from.known_calls;
   bool idle = &from == cpu.idle_thread;
   cpu.need_reschedule = false;
   bool stays = !idle && from.state.stays();
-  Thread* next = run_queue_pick(stays && !give_way ? &from : nullptr);
-  if (next == nullptr && stays) return false;
+  bool must_leave = stays && !from.allowed_cpus.load().has(
+                                 cpu.id);  // switched away from, it goes to another processor
+  Thread* next = run_queue_pick(stays && !give_way && !must_leave ? &from : nullptr);
+  if (next == nullptr && stays && !must_leave) return false;
   if (next == nullptr) next = run_queue_steal();
   if (next == nullptr) {
     next = cpu.idle_thread;

@@ -38,6 +38,10 @@ void request_reschedule(CpuId cpu);
 /// soon. Any context in which the thread can't end meanwhile.
 void note_known_calls_changed(Thread& thread);
 
+/// From now on the thread runs only on `cpus`, of which one at least runs; if it is on another, it leaves that one soon.
+/// Any context in which the thread can't end meanwhile.
+void set_allowed_cpus(Thread& thread, CpuSet cpus);
+
 /// Switches to another thread if one should run. A caller that is still running, or was woken meanwhile, may go
 /// on or is queued; one that made itself blocked or dead goes. Interrupts off; comes back with them off.
 void schedule();

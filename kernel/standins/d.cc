@@ -67,9 +67,7 @@ void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
 [[gnu::weak]] void run_queue_add(Thread& thread, QueueReason reason) {
   standin::run_queue_add(thread, reason);
 }
-[[gnu::weak]] Thread* run_queue_pick(Thread* running) {
-  return standin::run_queue_pick(running);
-}
+[[gnu::weak]] Thread* run_queue_pick(Thread* running) { return standin::run_queue_pick(running); }
 [[gnu::weak]] bool run_queue_has_waiting() { return standin::run_queue_has_waiting(); }
 [[gnu::weak]] Thread* run_queue_steal() { return standin::run_queue_steal(); }
 [[gnu::weak]] void run_queue_balance() { standin::run_queue_balance(); }

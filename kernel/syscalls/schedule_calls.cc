@@ -5,6 +5,7 @@
 
 #include "address_space/user_copy.h"
 #include "arch/percpu.h"
+#include "interrupts/ipi.h"
 #include "process/pid_table.h"
 #include "sched/scheduler.h"
 #include "syscalls/arguments.h"
@@ -48,7 +49,7 @@ Result<void> allow_cpus(uint64_t tid, CpuSet wanted) {
   if (!may_place(*thread->process)) return Errno::kEPERM;
   CpuSet there{wanted.bits & processors().bits};
   if (there.empty()) return Errno::kEINVAL;
-  thread->allowed_cpus = there;
+  set_allowed_cpus(*thread, there);
   return {};
 }
 
@@ -95,9 +96,9 @@ int64_t sys_membarrier(TrapFrame& call) {
     case kGlobalExpedited: break;
     default: return failure(Errno::kEINVAL);
   }
-  // There is one processor until lab D brings more: no other thread runs now, and all that the others did before they
-  // were switched away from is done.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // An interrupt is a barrier, and so was the switch away from a thread that doesn't run now.
+  call_on_cpus(
+      processors(), [](void*) { std::atomic_thread_fence(std::memory_order_seq_cst); }, nullptr);
   return 0;
 }
 

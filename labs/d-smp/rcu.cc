@@ -14,9 +14,10 @@ namespace cairn {
 // BEGIN SOLUTION D5
 // STARTER:
 namespace {
-constexpr unsigned kLooks = 100;      // at a processor that is to come through schedule(), before we sleep
+constexpr unsigned kLooks =
+    100;  // at a processor that is to come through schedule(), before we sleep
 constexpr uint64_t kLookNs = 50'000;  // between looks from then on
-}
+}  // namespace
 // END SOLUTION
 
 // A reader is a stretch of code that isn't preempted. So a processor that comes through schedule() is in none, and all

@@ -137,7 +137,8 @@ Thread* run_queue_pick(Thread* running) {
     uint64_t tsc = read_tsc();
     uint64_t runtime = running->runtime_tsc + (tsc - running->switched_in_tsc);
     charge(*running, runtime, tsc - queue.waiting_since);
-    if (virtual_ns(*running) / RunQueue::kBucketNs < virtual_ns(*next) / RunQueue::kBucketNs) return nullptr;
+    if (virtual_ns(*running) / RunQueue::kBucketNs < virtual_ns(*next) / RunQueue::kBucketNs)
+      return nullptr;
   }
   queue.remove(*next);
   queue.now.store(std::max(queue.now.load(), virtual_ns(*next)));

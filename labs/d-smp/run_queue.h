@@ -15,7 +15,8 @@ namespace cairn {
 struct RunQueue {
   static constexpr unsigned kBuckets = 64;
   static constexpr uint64_t kBucketNs = kSliceNs;
-  static constexpr uint64_t kFarthestNs = (kBuckets - 2) * kBucketNs;  // from `now`; nobody waits beyond
+  static constexpr uint64_t kFarthestNs =
+      (kBuckets - 2) * kBucketNs;  // from `now`; nobody waits beyond
 
   explicit RunQueue(CpuId owner) : cpu(owner) {}
 
@@ -25,7 +26,7 @@ struct RunQueue {
   uint64_t nonempty GUARDED_BY(lock) = 0;       // bit n: ring[n] isn't empty
   uint64_t waiting_since GUARDED_BY(lock) = 0;  // TSC: when the queue was empty last
   // Written with the lock. Others look at them without, to choose a queue.
-  std::atomic<uint64_t> now{0};     // virtual ns of who was picked last; never goes back
+  std::atomic<uint64_t> now{0};    // virtual ns of who was picked last; never goes back
   std::atomic<unsigned> count{0};  // threads that wait
 
   void insert(Thread& thread) REQUIRES(lock);

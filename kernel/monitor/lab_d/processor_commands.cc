@@ -14,8 +14,8 @@ constexpr size_t kMaxTable = 64 * 1024;  // bytes
 /// `area` is where GS points while the processor is in the kernel.
 Result<void> cpus(MonitorSession& session, Arguments) {
   for (const Cpu* cpu : all_cpus()) {
-    print(session.out, "cpu={} apic={} area={:x} idle={} switches_looked_for={}\n", cpu->id, cpu->apic_id,
-          reinterpret_cast<uint64_t>(cpu), is_idle(*cpu), cpu->schedule_count.load());
+    print(session.out, "cpu={} apic={} area={:x} idle={} switches_looked_for={}\n", cpu->id,
+          cpu->apic_id, reinterpret_cast<uint64_t>(cpu), is_idle(*cpu), cpu->schedule_count.load());
   }
   return {};
 }
@@ -33,7 +33,8 @@ Result<void> processors(MonitorSession& session, Arguments arguments) {
   HeapBytes table(kMaxTable);
   if (table.bytes == nullptr) return Errno::kENOMEM;
   auto length = read_fw_cfg(arguments[1], {table.bytes, kMaxTable});
-  if (!length.ok()) return session.fail(length.error(), "{}: QEMU gives no such file (-fw_cfg)", arguments[1]);
+  if (!length.ok())
+    return session.fail(length.error(), "{}: QEMU gives no such file (-fw_cfg)", arguments[1]);
   std::span<const uint8_t> bytes{reinterpret_cast<uint8_t*>(table.bytes), *length};
   auto list = madt ? processors_of_madt(bytes) : processors_of_mp_table(bytes);
   if (!list.ok()) return session.fail(list.error(), "the table is damaged");

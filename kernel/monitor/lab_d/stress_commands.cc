@@ -40,7 +40,8 @@ Result<void> lock_stress(MonitorSession& session, Arguments arguments) {
   TRY(run_team(threads, stress));
   Guard guard(stress.lock);
   print(session.out, "first={} second={} torn={}\n", stress.words[0], stress.words[1], stress.torn);
-  for (unsigned i = 0; i < threads; i++) print(session.out, "thread={} turns={}\n", i, stress.turns[i]);
+  for (unsigned i = 0; i < threads; i++)
+    print(session.out, "thread={} turns={}\n", i, stress.turns[i]);
   return {};
 }
 
@@ -106,7 +107,8 @@ struct CallStress {
   };
   static void answer(void* argument) {
     auto& mine = *static_cast<Answer*>(argument);
-    mine.bits.fetch_add(CpuSet::of(this_cpu().id).bits);  // once more would carry into another's bit
+    mine.bits.fetch_add(
+        CpuSet::of(this_cpu().id).bits);  // once more would carry into another's bit
     mine.all->ran[this_cpu().id.value].fetch_add(1);
   }
   void run(unsigned) {
@@ -125,7 +127,8 @@ Result<void> call_stress(MonitorSession& session, Arguments arguments) {
   stress.rounds = rounds;
   TRY(run_team(threads, stress));
   print(session.out, "wrong={}\n", stress.wrong.load());
-  for (const Cpu* cpu : all_cpus()) print(session.out, "cpu={} ran={}\n", cpu->id, stress.ran[cpu->id.value].load());
+  for (const Cpu* cpu : all_cpus())
+    print(session.out, "cpu={} ran={}\n", cpu->id, stress.ran[cpu->id.value].load());
   return {};
 }
 
@@ -133,25 +136,30 @@ Result<void> call_stress(MonitorSession& session, Arguments arguments) {
 /// others for what they read from now on. They have the table loaded and read all the time.
 struct FlushStress {
   static constexpr VirtAddr kPage{0x40'0000};
-  explicit FlushStress(PageTable& table, FrameNumber first, FrameNumber second) : table(table), frames{first, second} {}
+  explicit FlushStress(PageTable& table, FrameNumber first, FrameNumber second)
+      : table(table), frames{first, second} {}
 
   PageTable& table;
   FrameNumber frames[2];
   uint64_t rounds = 0;
-  std::atomic<uint64_t> wanted{0};     // the number of a round that is under way; odd: it may be read either way
-  std::atomic<uint64_t> answered{0};   // readers that have read in this round
+  std::atomic<uint64_t> wanted{
+      0};  // the number of a round that is under way; odd: it may be read either way
+  std::atomic<uint64_t> answered{0};  // readers that have read in this round
   std::atomic<uint64_t> readers{0}, stale{0}, reads{0};
   std::atomic<bool> over{false};
 
   void run(unsigned number) { number == 0 ? write() : read(); }
-  uint64_t& word(unsigned which) const { return *direct_map_as<uint64_t>(frame_address(frames[which])); }
+  uint64_t& word(unsigned which) const {
+    return *direct_map_as<uint64_t>(frame_address(frames[which]));
+  }
   void write() {
     while (readers.load() == 0) yield();
     for (uint64_t i = 1; i <= rounds; i++) {
       word(i % 2) = i;
       {
         TlbGather gather(table);
-        (void)table.remap_page(kPage, frame_address(frames[i % 2]), Pte::kWritable | Pte::kNoExecute, gather);
+        (void)table.remap_page(kPage, frame_address(frames[i % 2]),
+                               Pte::kWritable | Pte::kNoExecute, gather);
       }
       answered = 0;
       wanted = i;
@@ -186,7 +194,8 @@ Result<void> flush_stress(MonitorSession& session, Arguments arguments) {
   PageTable table = TRY(PageTable::create());
   FrameNumber first = TRY(allocate_zeroed_frame(FrameUse::kUser));
   auto second = allocate_zeroed_frame(FrameUse::kUser);
-  Result<void> done = second.ok() ? table.map_page(FlushStress::kPage, frame_address(first), Pte::kWritable | Pte::kNoExecute)
+  Result<void> done = second.ok() ? table.map_page(FlushStress::kPage, frame_address(first),
+                                                   Pte::kWritable | Pte::kNoExecute)
                                   : second.error();
   if (done.ok()) {
     FlushStress stress(table, first, *second);

@@ -15,7 +15,9 @@ Result<void> run_team(unsigned size, void (*run)(void* work, unsigned number), v
 
 template <class Work>
 Result<void> run_team(unsigned size, Work& work) {
-  return run_team(size, [](void* context, unsigned number) { static_cast<Work*>(context)->run(number); }, &work);
+  return run_team(
+      size, [](void* context, unsigned number) { static_cast<Work*>(context)->run(number); },
+      &work);
 }
 
 /// What the commands of this kind take: how many threads, and how often each does what it does.
