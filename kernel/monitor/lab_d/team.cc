@@ -7,6 +7,8 @@ namespace cairn {
 namespace {
 
 struct Team {
+  Team(void (*run)(void* work, unsigned number), void* work) : run(run), work(work) {}
+
   struct Member {
     Team* team;
     unsigned number;
