@@ -1,8 +1,9 @@
 // LAB D1: waking a processor. Contract: kernel/sched/processors.h.
 // handouts/d-smp.md#d1 explains INIT and SIPI; check with: make grade LAB=d K=D1
+#include "sched/processors.h"
+
 #include "arch/cpu.h"
 #include "interrupts/apic.h"
-#include "sched/processors.h"
 #include "sched/wait_queue.h"
 #include "standins/standins.h"
 #include "sync/spinlock.h"

@@ -1,5 +1,7 @@
 // LAB D3: moving threads between processors. Contract: kernel/sched/run_queue.h.
 // handouts/d-smp.md#d3 explains when and which; check with: make grade LAB=d K=D3
+#include "sched/run_queue.h"
+
 #include "metrics/counter.h"
 #include "run_queue.h"
 #include "sched/scheduler.h"
