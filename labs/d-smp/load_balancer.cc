@@ -79,7 +79,7 @@ void run_queue_balance() {
     if (thread == nullptr) return;
     {
       IrqGuard guard(there.lock);
-      there.insert(*thread);
+      there.insert(*thread, false);
     }
     balance_count.increment();
     request_reschedule(idlest->id);

@@ -68,10 +68,11 @@ void change_queue(Thread& thread, const RunQueue& from, const RunQueue& to) {
   virtual_ns(thread) = to.now.load() + ahead;
 }
 
-void RunQueue::insert(Thread& thread) {
+void RunQueue::insert(Thread& thread, bool before_equals) {
   uint64_t& time = virtual_ns(thread);
   time = std::clamp(time, now.load(), now.load() + kFarthestNs);
-  ring[place_of(time)].push_back(thread);
+  auto& list = ring[place_of(time)];
+  before_equals ? list.push_front(thread) : list.push_back(thread);
   nonempty |= 1ull << place_of(time);
   if (count.fetch_add(1) == 0) waiting_since = read_tsc();
 }
@@ -113,10 +114,11 @@ void run_queue_add(Thread& thread, QueueReason reason) {
     change_queue(thread, *all_cpus()[thread.last_cpu.value]->run_queue, queue);
   }
   bool at_once = reason == QueueReason::kNew || reason == QueueReason::kWoken;
+  bool waited = reason == QueueReason::kWoken || reason == QueueReason::kWokenForLater;
   bool elsewhere = cpu.id != this_cpu().id;
   {
     IrqGuard guard(queue.lock);
-    queue.insert(thread);
+    queue.insert(thread, waited);
   }
   // Who halts has to be told. Another processor that runs somebody looks at its next tick.
   if (at_once || (elsewhere && is_idle(cpu))) request_reschedule(cpu.id);

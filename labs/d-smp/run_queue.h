@@ -29,7 +29,8 @@ struct RunQueue {
   std::atomic<uint64_t> now{0};    // virtual ns of who was picked last; never goes back
   std::atomic<unsigned> count{0};  // threads that wait
 
-  void insert(Thread& thread) REQUIRES(lock);
+  /// `before_equals`: before those who have had as much as it; it waited for something meanwhile.
+  void insert(Thread& thread, bool before_equals) REQUIRES(lock);
   void remove(Thread& thread) REQUIRES(lock);
   /// Who runs next; null if nobody waits.
   Thread* first() REQUIRES(lock);
