@@ -9,6 +9,7 @@
 #include "process/pid_table.h"
 #include "procfs/entry.h"
 #include "sched/load.h"
+#include "sched/scheduler.h"
 #include "time/clock.h"
 
 namespace cairn {

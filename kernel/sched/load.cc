@@ -3,16 +3,10 @@
 #include <algorithm>
 #include <atomic>
 
-#include "metrics/counter.h"
 #include "sched/scheduler.h"
-#include "sched/thread.h"
 #include "time/clock.h"
 
 namespace cairn {
-
-// Each counts on the processor where it happens; what waits is the difference of the sums.
-CAIRN_COUNTER(queued_count, "sched.queued");
-CAIRN_COUNTER(picked_count, "sched.picked");
 
 namespace {
 
@@ -31,16 +25,6 @@ void age(std::atomic<uint64_t>& average, uint64_t kept, uint64_t active) {
 }
 
 }  // namespace
-
-void note_queued() { queued_count.increment(); }
-void note_picked() { picked_count.increment(); }
-
-uint64_t runnable_count() {
-  uint64_t picked = picked_count.value(), queued = queued_count.value();
-  uint64_t count = queued > picked ? queued - picked : 0;
-  for (const Cpu* cpu : all_cpus()) count += !is_idle(*cpu);
-  return count;
-}
 
 void sample_load(uint64_t now_ns) {
   uint64_t due_ns = next_sample_ns.load(std::memory_order_relaxed);

@@ -6,9 +6,6 @@
 
 namespace cairn {
 
-/// Threads that run now or wait in a run queue, on all processors; a snapshot.
-uint64_t runnable_count();
-
 inline constexpr uint64_t kLoadUnit = 1 << 11;  // an average's 1
 struct LoadAverages {
   uint64_t of_1, of_5, of_15;  // minutes, in parts of kLoadUnit
@@ -22,7 +19,5 @@ uint64_t idle_ns(const Cpu& cpu);
 /// Each tick: takes a sample every kLoadPeriodNs. A processor that idles has no ticks; what it missed counts as 0.
 void sample_load(uint64_t now_ns);
 inline constexpr uint64_t kLoadPeriodNs = 5'000'000'000;
-void note_queued();
-void note_picked();
 
 }  // namespace cairn

@@ -21,6 +21,9 @@ extern "C" void switch_stacks(uint64_t* save, uint64_t load);  // arch/trap.S
 CAIRN_COUNTER(switch_count, "sched.switches");
 CAIRN_COUNTER(preemption_count, "sched.preemptions");
 CAIRN_COUNTER(wakeup_count, "sched.wakeups");
+// Each counts on the processor where it happens; what waits is the difference of the sums.
+CAIRN_COUNTER(queued_count, "sched.queued");
+CAIRN_COUNTER(picked_count, "sched.picked");
 
 namespace {
 
@@ -33,7 +36,7 @@ void ask_processor_of(const Thread& thread) {
 
 /// Every way into a run queue.
 void queue(Thread& thread, QueueReason reason) {
-  note_queued();
+  queued_count.increment();
   run_queue_add(thread, reason);
 }
 
@@ -135,6 +138,13 @@ bool is_idle(const Cpu& cpu) {
 }
 bool is_idle() { return is_idle(this_cpu()); }
 
+uint64_t runnable_count() {
+  uint64_t picked = picked_count.value(), queued = queued_count.value();
+  uint64_t count = queued > picked ? queued - picked : 0;
+  for (const Cpu* cpu : all_cpus()) count += !is_idle(*cpu);
+  return count;
+}
+
 void make_ready(Thread& thread) {
   InterruptsOff off;
   queue(thread, QueueReason::kNew);
@@ -199,7 +209,7 @@ bool switch_if_due(bool give_way) {
   if (next == nullptr) {
     next = cpu.idle_thread;
   } else {
-    note_picked();
+    picked_count.increment();
   }
   if (next == &from) return false;
   if (!idle) from.state.give_way();

@@ -55,5 +55,7 @@ void preempt_if_due();
 /// Whether a processor, without one this, runs its idle thread; a snapshot.
 bool is_idle(const Cpu& cpu);
 bool is_idle();
+/// Threads that run now or wait in a run queue, on all processors; a snapshot.
+uint64_t runnable_count();
 
 }  // namespace cairn

@@ -4,6 +4,7 @@
 // Nothing locks or unlocks by hand; a guard's name says what it does to this processor:
 //   Guard      disables preemption. For locks that interrupt handlers never take.
 //   IrqGuard   disables interrupts too, and restores them. For locks that handlers take.
+//   OffGuard   nothing: the caller has interrupts off, whatever the lock. For paths that count every instruction.
 #pragma once
 
 #include <atomic>
@@ -11,6 +12,7 @@
 
 #include "arch/cpu.h"
 #include "arch/percpu.h"
+#include "lib/assert.h"
 #include "sync/annotations.h"
 #include "sync/lock_order.h"
 
@@ -107,6 +109,20 @@ class SCOPED_CAPABILITY IrqGuard {
  private:
   Spinlock& lock_;
   bool enabled_;
+};
+
+class SCOPED_CAPABILITY OffGuard {
+ public:
+  explicit OffGuard(Spinlock& lock) ACQUIRE(lock) : lock_(lock) {
+    if constexpr (kDebugBuild) ASSERT(!interrupts_enabled());
+    lock_.lock();
+  }
+  ~OffGuard() RELEASE() { lock_.unlock(); }
+  OffGuard(const OffGuard&) = delete;
+  OffGuard& operator=(const OffGuard&) = delete;
+
+ private:
+  Spinlock& lock_;
 };
 
 /// Interrupts off for a scope, with no lock.

@@ -30,7 +30,7 @@ Cpu* extreme_cpu(Better better) {
 }
 
 Thread* take(RunQueue& from, const RunQueue& to) {
-  IrqGuard guard(from.lock);
+  OffGuard guard(from.lock);
   return from.take_for(to);
 }
 
@@ -38,12 +38,13 @@ Thread* take(RunQueue& from, const RunQueue& to) {
 
 Thread* RunQueue::take_for(const RunQueue& other) {
   unsigned looks = 0;
-  unsigned start = unsigned(now.load() / kBucketNs % kBuckets);
+  unsigned start = unsigned(now.load() / kBucketTicks % kBuckets);
   for (unsigned ahead = kBuckets; ahead-- > 0;) {
-    for (Thread& thread : ring[(start + ahead) % kBuckets]) {
+    unsigned place = (start + ahead) % kBuckets;
+    for (Thread& thread : ring[place]) {
       if (looks++ == kLooks) return nullptr;
       if (!thread.allowed_cpus.load().has(other.cpu)) continue;
-      remove(thread);
+      remove(thread, place);
       change_queue(thread, *this, other);
       return &thread;
     }
@@ -78,7 +79,7 @@ void run_queue_balance() {
     Thread* thread = take(here, there);
     if (thread == nullptr) return;
     {
-      IrqGuard guard(there.lock);
+      OffGuard guard(there.lock);
       there.insert(*thread, false);
     }
     balance_count.increment();

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "arch/cpu.h"
 #include "memory/heap.h"
 #include "sched/scheduler.h"
 #include "standins/standins.h"
-#include "time/clock.h"
 
 namespace cairn {
 
@@ -18,7 +18,7 @@ namespace cairn {
 namespace {
 
 unsigned place_of(uint64_t virtual_time) {
-  return unsigned(virtual_time / RunQueue::kBucketNs % RunQueue::kBuckets);
+  return unsigned(virtual_time / RunQueue::kBucketTicks % RunQueue::kBuckets);
 }
 
 /// How much a thread's time counts, in parts of kStretchUnit, by its niceness: each step is a quarter more.
@@ -31,31 +31,65 @@ constexpr auto kStretch = [] {
   return stretch;
 }();
 
-/// Charges a thread for what it ran since the last time, but for no more than `most` of it (TSC ticks).
-void charge(Thread& thread, uint64_t runtime_tsc, uint64_t most) {
-  uint64_t& charged = thread.queue_words[1];
-  uint64_t ticks = std::min(runtime_tsc - charged, most);
-  charged = runtime_tsc;
-  virtual_ns(thread) += ns_of_tsc(ticks) * kStretch[size_t(thread.nice.load() + 20)] / kStretchUnit;
+/// Makes a thread's time count.
+void charge(Thread& thread, uint64_t ticks) {
+  virtual_time(thread) += ticks * kStretch[size_t(thread.nice.load() + 20)] / kStretchUnit;
+}
+
+/// What it ran since the last time, TSC ticks.
+uint64_t uncharged(Thread& thread, uint64_t runtime_tsc) {
+  return runtime_tsc - std::exchange(thread.queue_words[1], runtime_tsc);
+}
+
+/// Whether who runs should go on before one that waits. What it ran while nobody waited cost nobody anything.
+[[gnu::noinline]] bool comes_before(Thread& running, Thread& next, uint64_t waiting_since) {
+  uint64_t tsc = read_tsc();
+  uint64_t runtime = running.runtime_tsc + (tsc - running.switched_in_tsc);
+  charge(running, std::min(uncharged(running, runtime), tsc - waiting_since));
+  return virtual_time(running) / RunQueue::kBucketTicks <
+         virtual_time(next) / RunQueue::kBucketTicks;
 }
 
 bool is_free(const Cpu& cpu) { return load_of(cpu) == 0; }
 
-/// Where a thread will run. Where nobody else does, if there is such a place; else where it ran.
-Cpu& choose_cpu(const Thread& thread, QueueReason reason) {
-  std::span<Cpu* const> cpus = all_cpus();
-  CpuSet allowed = thread.allowed_cpus.load();
-  Cpu* home = reason == QueueReason::kNew ? &this_cpu() : cpus[thread.last_cpu.value];
-  bool may_stay = allowed.has(home->id);
-  if (may_stay && (reason == QueueReason::kGaveWay || is_free(*home))) return *home;
+/// Where one runs whose home, where it ran or was made, isn't free or isn't allowed: where nobody else does, if there
+/// is such a place; else at home.
+Cpu& choose_other_cpu(std::span<Cpu* const> cpus, Cpu* home, CpuSet allowed, QueueReason reason) {
   Cpu* best = nullptr;
   for (Cpu* cpu : cpus) {
     if (!allowed.has(cpu->id)) continue;
     if (best == nullptr || load_of(*cpu) < load_of(*best)) best = cpu;
   }
   if (best == nullptr) return *home;  // nobody that it allows runs
-  bool moves = !may_stay || is_free(*best) || reason == QueueReason::kNew;
+  bool moves = !allowed.has(home->id) || is_free(*best) || reason == QueueReason::kNew;
   return moves ? *best : *home;
+}
+
+Cpu& choose_cpu(const Thread& thread, QueueReason reason) {
+  std::span<Cpu* const> cpus = all_cpus();
+  if (cpus.size() == 1) return *cpus[0];
+  CpuSet allowed = thread.allowed_cpus.load();
+  Cpu* home = reason == QueueReason::kNew ? &this_cpu() : cpus[thread.last_cpu.value];
+  if (allowed.has(home->id) && is_free(*home)) return *home;
+  return choose_other_cpu(cpus, home, allowed, reason);
+}
+
+[[gnu::noinline]] void add_where_it_suits(Thread& thread, QueueReason reason) {
+  Cpu& cpu = choose_cpu(thread, reason);
+  RunQueue& queue = *cpu.run_queue;
+  if (reason == QueueReason::kNew) {
+    virtual_time(thread) = queue.now.load();
+  } else if (cpu.id != thread.last_cpu) {
+    change_queue(thread, *all_cpus()[thread.last_cpu.value]->run_queue, queue);
+  }
+  bool at_once = reason == QueueReason::kNew || reason == QueueReason::kWoken;
+  bool waited = reason == QueueReason::kWoken || reason == QueueReason::kWokenForLater;
+  {
+    OffGuard guard(queue.lock);
+    queue.insert(thread, waited);
+  }
+  // Who halts has to be told. Another processor that runs somebody looks at its next tick.
+  if (at_once || (&cpu != &this_cpu() && is_idle(cpu))) request_reschedule(cpu.id);
 }
 
 }  // namespace
@@ -64,31 +98,26 @@ unsigned load_of(const Cpu& cpu) { return cpu.run_queue->count.load() + !is_idle
 
 void change_queue(Thread& thread, const RunQueue& from, const RunQueue& to) {
   uint64_t past = from.now.load();
-  uint64_t ahead = virtual_ns(thread) > past ? virtual_ns(thread) - past : 0;
-  virtual_ns(thread) = to.now.load() + ahead;
+  uint64_t ahead = virtual_time(thread) > past ? virtual_time(thread) - past : 0;
+  virtual_time(thread) = to.now.load() + ahead;
 }
 
 void RunQueue::insert(Thread& thread, bool before_equals) {
-  uint64_t& time = virtual_ns(thread);
-  time = std::clamp(time, now.load(), now.load() + kFarthestNs);
-  auto& list = ring[place_of(time)];
+  const uint64_t past = now.load(std::memory_order_relaxed);
+  const uint64_t time = std::clamp(virtual_time(thread), past, past + kFarthest);
+  virtual_time(thread) = time;
+  const unsigned place = place_of(time);
+  auto& list = ring[place];
   before_equals ? list.push_front(thread) : list.push_back(thread);
-  nonempty |= 1ull << place_of(time);
-  if (count.fetch_add(1) == 0) waiting_since = read_tsc();
+  nonempty |= 1ull << place;
+  const unsigned before = count.load(std::memory_order_relaxed);
+  if (before == 0) waiting_since = read_tsc();
+  count.store(before + 1, std::memory_order_release);
 }
 
-void RunQueue::remove(Thread& thread) {
-  unsigned place = place_of(virtual_ns(thread));
-  ring[place].remove(thread);
-  if (ring[place].empty()) nonempty &= ~(1ull << place);
-  count.fetch_sub(1);
-}
-
-Thread* RunQueue::first() {
-  if (nonempty == 0) return nullptr;
-  unsigned start = place_of(now.load());
-  unsigned place = start + unsigned(std::countr_zero(std::rotr(nonempty, int(start))));
-  return ring[place % kBuckets].front();
+unsigned RunQueue::first_place() const {
+  const unsigned start = place_of(now.load(std::memory_order_relaxed));
+  return (start + unsigned(__builtin_ctzll(std::rotr(nonempty, int(start))))) % kBuckets;
 }
 // END SOLUTION
 
@@ -105,23 +134,12 @@ Result<void> run_queue_start(Cpu& cpu) {
 void run_queue_add(Thread& thread, QueueReason reason) {
   // BEGIN SOLUTION D2
   // STARTER: standin::run_queue_add(thread, reason);
-  Cpu& cpu = choose_cpu(thread, reason);
-  RunQueue& queue = *cpu.run_queue;
-  charge(thread, thread.runtime_tsc, UINT64_MAX);
-  if (reason == QueueReason::kNew) {
-    virtual_ns(thread) = queue.now.load();
-  } else if (cpu.id != thread.last_cpu) {
-    change_queue(thread, *all_cpus()[thread.last_cpu.value]->run_queue, queue);
-  }
-  bool at_once = reason == QueueReason::kNew || reason == QueueReason::kWoken;
-  bool waited = reason == QueueReason::kWoken || reason == QueueReason::kWokenForLater;
-  bool elsewhere = cpu.id != this_cpu().id;
-  {
-    IrqGuard guard(queue.lock);
-    queue.insert(thread, waited);
-  }
-  // Who halts has to be told. Another processor that runs somebody looks at its next tick.
-  if (at_once || (elsewhere && is_idle(cpu))) request_reschedule(cpu.id);
+  charge(thread, uncharged(thread, thread.runtime_tsc));
+  const Cpu& here = this_cpu();
+  bool stays = reason == QueueReason::kGaveWay && thread.allowed_cpus.load().has(here.id);
+  if (!stays) return add_where_it_suits(thread, reason);
+  OffGuard guard(here.run_queue->lock);
+  here.run_queue->insert(thread, false);
   // END SOLUTION
 }
 
@@ -131,20 +149,15 @@ Thread* run_queue_pick(Thread* running) {
   // STARTER: return standin::run_queue_pick(running);
   RunQueue& queue = *this_cpu().run_queue;
   if (queue.count.load() == 0) return nullptr;
-  IrqGuard guard(queue.lock);
-  Thread* next = queue.first();
-  if (next == nullptr) return nullptr;
-  if (running != nullptr) {
-    // What it ran while nobody waited cost nobody anything.
-    uint64_t tsc = read_tsc();
-    uint64_t runtime = running->runtime_tsc + (tsc - running->switched_in_tsc);
-    charge(*running, runtime, tsc - queue.waiting_since);
-    if (virtual_ns(*running) / RunQueue::kBucketNs < virtual_ns(*next) / RunQueue::kBucketNs)
-      return nullptr;
-  }
-  queue.remove(*next);
-  queue.now.store(std::max(queue.now.load(), virtual_ns(*next)));
-  return next;
+  OffGuard guard(queue.lock);
+  if (queue.nonempty == 0) return nullptr;
+  const unsigned place = queue.first_place();
+  Thread& next = *queue.ring[place].begin();
+  if (running != nullptr && comes_before(*running, next, queue.waiting_since)) return nullptr;
+  queue.remove(next, place);
+  queue.now.store(std::max(queue.now.load(std::memory_order_relaxed), virtual_time(next)),
+                  std::memory_order_relaxed);
+  return &next;
   // END SOLUTION
 }
 

@@ -16,6 +16,14 @@ constexpr unsigned kNext = 0;     // the number that is drawn next
 constexpr unsigned kServing = 1;  // whose turn it is
 constexpr unsigned kPausesAhead = 4;
 
+/// Apart from spinlock_acquire(), which nearly always finds the lock free: that takes six instructions.
+[[gnu::noinline]] void wait_for_turn(const std::atomic<uint32_t>& serving, uint32_t mine) {
+  while (uint32_t ahead = mine - serving.load(std::memory_order_acquire)) {
+    // The further from one's turn, the seldomer one looks: each look takes the word from its owner's cache.
+    for (uint32_t i = 0; i < ahead * kPausesAhead; i++) relax_cpu();
+  }
+}
+
 }  // namespace
 // END SOLUTION
 
@@ -25,12 +33,7 @@ void spinlock_acquire(Spinlock& lock) {
   // STARTER: standin::spinlock_acquire(lock);
   auto& words = lock.state().words;
   uint32_t mine = words[kNext].fetch_add(1, std::memory_order_relaxed);
-  while (true) {
-    uint32_t ahead = mine - words[kServing].load(std::memory_order_acquire);
-    if (ahead == 0) return;
-    // The further from one's turn, the seldomer one looks: each look takes the word from its owner's cache.
-    for (uint32_t i = 0; i < ahead * kPausesAhead; i++) relax_cpu();
-  }
+  if (words[kServing].load(std::memory_order_acquire) != mine) wait_for_turn(words[kServing], mine);
   // END SOLUTION
 }
 

@@ -25,8 +25,12 @@ void flush_tlb_everywhere(const PageTable& table, VirtRange range) {
   };
   disable_preemption();
   CpuSet active = table.active_cpus();
-  if (!active.without(this_cpu().id).empty()) shootdown_count.increment();
-  call_on_cpus(active, flush, &request);
+  if (active.without(this_cpu().id).empty()) {
+    flush_tlb_here(table, range);  // as with one processor
+  } else {
+    shootdown_count.increment();
+    call_on_cpus(active, flush, &request);
+  }
   enable_preemption();
   // END SOLUTION
 }
