@@ -29,6 +29,9 @@ struct RunQueue {
   // Written with the lock. Others look at them without, to choose a queue.
   std::atomic<uint64_t> now{0};    // virtual time of who was picked last; never goes back
   std::atomic<unsigned> count{0};  // threads that wait
+  // load_of() its processor over some looks of run_queue_balance(), in parts of kLoadUnit. Stale while that idles.
+  std::atomic<unsigned> average_load{0};
+  static constexpr unsigned kLoadUnit = 1 << 10;
 
   /// `before_equals`: before those who have had as much as it; it waited for something meanwhile.
   void insert(Thread& thread, bool before_equals) REQUIRES(lock);
