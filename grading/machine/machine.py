@@ -57,7 +57,8 @@ class Machine:
     with boot="pvh" the first is vda); options: kernel command line; icount, smp: see qemu.machine(); sandbox: run
     QEMU in a bubblewrap cell; log_folder: for console.log, channel.log, qemu.stderr (a temporary
     folder by default); gdb_socket: offer GDB this socket, wait for it, and apply no limits;
-    extra_arguments: for QEMU, such as instruction_count.plugin(); allowance: what this machine's CPU time is taken from.
+    extra_arguments: for QEMU, such as instruction_count.plugin(); allowance: what this machine's CPU time is taken from;
+    fw_cfg: files that the firmware gives to the guest, by their names there.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Machine:
         esp: Path | None = None,
         cpu: str = "max",
         sandbox: bool = False,
-        fw_cfg: Mapping[str, str] | None = None,
+        fw_cfg: Mapping[str, Path] | None = None,
         log_folder: Path | None = None,
         gdb_socket: Path | None = None,
         disks: Sequence[Path | qemu.DataDisk] = (),
@@ -86,14 +87,15 @@ class Machine:
         self._allowance = None if gdb_socket else allowance
         self._kernel = kernel.resolve() if kernel else None
         self._sandbox = sandbox
-        self._files = tuple(path.resolve() for path in (kernel, initrd, disk, esp) if path)
+        firmware = {name: path.resolve() for name, path in (fw_cfg or {}).items()}
+        self._files = (*(path.resolve() for path in (kernel, initrd, disk, esp) if path), *firmware.values())
         self._disks = tuple(qemu.DataDisk(disk) if isinstance(disk, Path) else disk for disk in disks)
         for path in (*self._files, *(disk.path for disk in self._disks)):
             if not path.exists():
                 raise HarnessFault(f"{path} is missing: build it first")
         self._layout = Layout(memory_mib)
         self._memory: GuestMemory | None = None
-        self._arguments = qemu.machine(memory_mib, cpu, icount, shared_memory=True, smp=smp) + qemu.graded() + qemu.fw_cfg(fw_cfg or {})
+        self._arguments = qemu.machine(memory_mib, cpu, icount, shared_memory=True, smp=smp) + qemu.graded() + qemu.fw_cfg_files(firmware)
         self._arguments += [*qemu.started_by(boot, kernel, initrd, disk, esp, options), *extra_arguments]
         self._temporary = None if log_folder else tempfile.TemporaryDirectory(prefix="cairn-machine-")
         self.log_folder = log_folder or Path(self._temporary.name)  # type: ignore[union-attr]

@@ -171,6 +171,11 @@ def fw_cfg(entries: Mapping[str, str]) -> list[str]:
     return arguments
 
 
+def fw_cfg_files(files: Mapping[str, Path]) -> list[str]:
+    """The same with the contents of files."""
+    return [word for name, path in files.items() for word in ("-fw_cfg", f"name={name},file={path}")]
+
+
 def graded() -> list[str]:
     """What only graded runs have: an end at a reset, the debug exit, and QEMU's own seccomp sandbox."""
     return ["-no-reboot", "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4", "-sandbox", SANDBOX]

@@ -25,6 +25,7 @@ R12=0 R13=0 R14=0 R15=00000000000000aa
 RIP=ffffffff80101234 RFL=00000246 [---Z-P-] CPL=3 II=0 A20=1 SMM=0 HLT=1
 ES =0010 0000000000000000 00000000 00009300 DPL=0 DS   [-WA]
 CS =0033 0000000000000000 00000000 00af9b00 DPL=0 CS64 [-RA]
+GS =0000 ffff800000456000 00000000 00000000
 CR0=80010033 CR2=0000000000001000 CR3=0000000000123000 CR4=000006a0
 DR6=00000000ffff0ff0 DR7=0000000000000400
 EFER=0000000000000d01
@@ -35,6 +36,7 @@ def test_registers() -> None:
     registers = parse_registers(LONG_MODE)
     assert registers.rip == 0xFFFF_FFFF_8010_1234 and registers.rsp == 0xFFFF_C000_0000_3F80
     assert (registers.cs, registers.cpl, registers.halted) == (0x33, 3, True)
+    assert registers.gs_base == 0xFFFF_8000_0045_6000
     assert (registers.cr0, registers.cr2, registers.cr3, registers.cr4, registers.efer) == (
         0x80010033,
         0x1000,

@@ -62,7 +62,7 @@ def test_tables_are_read(kind: str, boot: Boot, rng: random.Random) -> None:
     """Usable processors are listed in the table's order, each once; entries of other kinds are passed over."""
     drawn = [tables.draw(kind, rng) for _ in range(6)] + [tables.draw(kind, rng, most=100)]
     with tempfile.TemporaryDirectory(prefix="cairn-tables-") as folder:
-        machine = boot(extra_arguments=files(folder, [table.data() + rng.randbytes(rng.randrange(30)) for table in drawn]))
+        machine = boot(fw_cfg=files(folder, [table.data() + rng.randbytes(rng.randrange(30)) for table in drawn]))
         for number, table in enumerate(drawn):
             lines = machine.channel.command(f"processors {kind} opt/cairn/table{number}").values()
             seen = [int(line["apic"]) for line in lines[1:]]
@@ -83,18 +83,16 @@ def test_damaged_tables_are_refused(kind: str, boot: Boot, rng: random.Random) -
     what += ["less than a header", "no byte at all"]
     made += [tables.draw(kind, rng).data()[: rng.randrange(1, 44)], b""]
     with tempfile.TemporaryDirectory(prefix="cairn-tables-") as folder:
-        machine = boot(extra_arguments=files(folder, made))
+        machine = boot(fw_cfg=files(folder, made))
         for number, words in enumerate(what):
             reply = machine.channel.try_command(f"processors {kind} opt/cairn/table{number}")
             check_errno(reply, "EINVAL", f"what becomes of a {kind} table with {words}")
     check_that(machine.channel.command("cpus").values(), expected="still running", seen="nothing", what="the machine afterwards")
 
 
-def files(folder: str, contents: list[bytes]) -> list[str]:
-    """QEMU's arguments that give the guest these files."""
-    arguments = []
-    for number, content in enumerate(contents):
-        path = Path(folder) / f"table{number}"
+def files(folder: str, contents: list[bytes]) -> dict[str, Path]:
+    """Files for the firmware to give to the guest, by their names there."""
+    paths = {f"opt/cairn/table{number}": Path(folder) / f"table{number}" for number in range(len(contents))}
+    for path, content in zip(paths.values(), contents):
         path.write_bytes(content)
-        arguments += ["-fw_cfg", f"name=opt/cairn/table{number},file={path}"]
-    return arguments
+    return paths
