@@ -35,7 +35,7 @@ NEEDS_ROOT = {"owners", "devices", "mounterrors",  # chown to others, device nod
               "identities", "opening", "making", "searching", "really", "written", "removing", "ownersonly", "linking",
               "changing", "groups", "asking", "privileges", "sending", "newroot", "userprocesses", "foreignlimits",
               "ptyopening", "ptylines", "slavecloses", "mastercloses", "ptysessions", "ptyjobs", "ptyhangup", "leadersend",
-              "ptypackets", "ptywatching"}  # other users
+              "ptypackets", "ptywatching", "niceness", "nicevalues", "nicegroups", "niceforeign"}  # other users
 NEEDS_DISK = {"toolarge", "beyond"}  # tmpfs has no largest file; it keeps what was written beyond the end
 COUNTS_FOLDERS = {"folderlinks"}  # linux_cell.counts_folders()
 LINUX_S = 120

@@ -41,6 +41,7 @@ say 'cat /proc/$!/cmdline'
 say 'readlink /proc/$!/exe; readlink /proc/$!/cwd; readlink /proc/self/fd/1'
 say 'echo text >made; exec 3<made; readlink /proc/$$/fd/3; cat /proc/$$/fd/3'
 say 'grep -c . /proc/cairn/metrics'
+say 'renice -n -7 -p $! >/dev/null; cut -d" " -f18,19 /proc/$!/stat'
 killall sleep; wait
 say 'pidof sleep; echo $?'
 say 'killall sleep'
@@ -103,6 +104,7 @@ def test_busybox_finds_what_it_reads(machine: Machine) -> None:
     assert shown["readlink /proc/$!/exe; readlink /proc/$!/cwd; readlink /proc/self/fd/1"] == "/bin/busybox\n/tmp\n/dev/console\n"
     assert shown["echo text >made; exec 3<made; readlink /proc/$$/fd/3; cat /proc/$$/fd/3"] == "/tmp/made\ntext\n"
     assert int(shown["grep -c . /proc/cairn/metrics"]) > 40
+    assert next(text for name, text in shown.items() if name.startswith("renice")) == "13 -7\n"
     assert shown["pidof sleep; echo $?"] == "1\n"
     assert "no process killed" in shown["killall sleep"]
 

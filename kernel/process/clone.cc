@@ -42,6 +42,7 @@ void begin_as_clone(UserThread& thread, const TrapFrame& frame, const CloneReque
   }
   thread.blocked_signals = me.blocked_signals.load();
   thread.allowed_cpus = me.allowed_cpus.load();
+  thread.nice = me.nice.load();
   // Two can't have their handlers on one stack; but who waits has no need of his.
   bool shares_stack = thread.process->space.get() == me.process->space.get();
   if (!shares_stack || request.wait_for_child) thread.alternate_stack = me.alternate_stack;

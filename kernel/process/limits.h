@@ -1,7 +1,8 @@
 // Resource limits: how much a process may use. Each is kept to where the thing is used up: descriptors and file sizes in
 // the system calls, memory in its address space (current_memory_limits()), processes in fork, CPU time by the
 // scheduler's ticks, queued signals as they are sent. The others hold by themselves: no core files are written,
-// nothing is locked in memory, there are no message queues and no real-time priorities.
+// nothing is locked in memory, there are no message queues and no real-time priorities, and only the superuser makes
+// anybody less nice.
 // Source: POSIX.1-2017, getrlimit; Linux, getrlimit(2), include/uapi/asm-generic/resource.h.
 #pragma once
 

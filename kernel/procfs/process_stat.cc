@@ -95,8 +95,9 @@ Result<void> print_process_stat(const ProcTarget& target, ProcText& out) {
         children.faults.major);
   print(out, "{} {} {} {} ", ticks(mine.time.user_ns), ticks(mine.time.kernel_ns),
         ticks(children.time.user_ns), ticks(children.time.kernel_ns));
-  print(out, "20 0 {} 0 {} {} {} {} ", view.threads, ticks(view.started_ns), memory.size,
-        memory.resident / kPageSize, UINT64_MAX);
+  constexpr int kUsualPriority = 20;
+  print(out, "{} {} {} 0 {} {} {} {} ", kUsualPriority + view.nice, view.nice, view.threads,
+        ticks(view.started_ns), memory.size, memory.resident / kPageSize, UINT64_MAX);
   print(out, "{} {} {} 0 0 ", memory.text_start, memory.text_end, memory.stack_start);
   constexpr uint64_t kShownSignals = (1ull << 31) - 1;
   print(out, "{} {} {} {} 0 0 0 ", (view.pending | view.shared_pending) & kShownSignals,

@@ -29,6 +29,7 @@ void look_at_thread(ProcessView& view, const UserThread& thread) REQUIRES(proces
   view.pending = thread.pending.set();
   view.blocked = thread.blocked_signals.load();
   view.cpu = unsigned(thread.last_cpu.value);
+  view.nice = thread.nice.load();
 }
 
 void look_at_group(ProcessView& view, Process& process) REQUIRES(process_tree_lock) {

@@ -19,6 +19,7 @@ struct ProcessView {
   uint64_t signal_limit = 0;
   int exit_status = 0;
   unsigned cpu = 0;
+  int nice = 0;
 };
 
 /// Of a process, or of one of its threads. ESRCH.

@@ -1,5 +1,5 @@
-// On which processors threads run, and barriers between those of a process.
-// Source: Linux, sched_setaffinity(2), membarrier(2), include/uapi/linux/membarrier.h.
+// On which processors threads run, how nice they are, and barriers between those of a process.
+// Source: Linux, sched_setaffinity(2), setpriority(2), membarrier(2), include/uapi/linux/membarrier.h.
 #include <algorithm>
 #include <atomic>
 
@@ -7,6 +7,7 @@
 #include "arch/percpu.h"
 #include "interrupts/ipi.h"
 #include "process/pid_table.h"
+#include "process/process_group.h"
 #include "sched/scheduler.h"
 #include "syscalls/arguments.h"
 #include "syscalls/table.h"
@@ -30,7 +31,7 @@ Result<UserThread*> thread_of(uint64_t argument) REQUIRES(process_tree_lock) {
   return thread;
 }
 
-/// Whether the running process may say where another's threads run.
+/// Whether the running process may say where another's threads run, and how nice they are.
 bool may_place(const Process& target) REQUIRES(process_tree_lock) {
   const ProcessIds& me = current_process()->ids;
   const uint32_t user = me.user.effective;
@@ -53,7 +54,73 @@ Result<void> allow_cpus(uint64_t tid, CpuSet wanted) {
   return {};
 }
 
+enum : uint32_t { kOfThread = 0, kOfGroup = 1, kOfUser = 2 };
+constexpr int kNicest = 19, kLeastNice = -20;
+/// getpriority() answers with that less the niceness, so that none is taken for an error.
+constexpr int kToPriority = 20;
+
+/// Calls visit(thread) with each thread that `who` means; 0 is the caller, its group, its user. EINVAL; ESRCH if
+/// there is none.
+template <class Visit>
+Result<void> visit_threads(uint32_t which, uint32_t who, Visit visit) REQUIRES(process_tree_lock) {
+  bool any = false;
+  auto visit_all = [&](Process& process) {
+    for (UserThread& thread : process.threads) {
+      visit(thread);
+      any = true;
+    }
+  };
+  if (which == kOfThread) {
+    visit(*TRY(thread_of(who)));
+    return {};
+  }
+  if (which == kOfGroup) {
+    ProcessGroup* group = who == 0 ? current_process()->group : group_at(Pid(who));
+    if (group == nullptr) return Errno::kESRCH;
+    for (Process& member : group->members) visit_all(member);
+  } else if (which == kOfUser) {
+    const uint32_t user = who == 0 ? current_process()->ids.user.real : who;
+    for (Process* at = process_after({}); at != nullptr; at = process_after(at->pid)) {
+      if (at->ids.user.real == user) visit_all(*at);
+    }
+  } else {
+    return Errno::kEINVAL;
+  }
+  return any ? Result<void>() : Errno::kESRCH;
+}
+
+/// EPERM; EACCES: only the superuser makes anybody less nice.
+Result<void> set_niceness(UserThread& thread, int niceness) REQUIRES(process_tree_lock) {
+  if (!may_place(*thread.process)) return Errno::kEPERM;
+  const bool gains = niceness < thread.nice.load();
+  if (gains && !current_process()->ids.is_superuser()) return Errno::kEACCES;
+  thread.nice = int8_t(niceness);
+  return {};
+}
+
 }  // namespace
+
+int64_t sys_getpriority(TrapFrame& call) {
+  int64_t best = 0;
+  IrqGuard guard(process_tree_lock);
+  auto visited =
+      visit_threads(uint32_t(argument0(call)), uint32_t(argument1(call)), [&](UserThread& thread) {
+        best = std::max<int64_t>(best, kToPriority - thread.nice.load());
+      });
+  return visited.ok() ? best : failure(visited.error());
+}
+
+int64_t sys_setpriority(TrapFrame& call) {
+  const int niceness = std::clamp(int(argument2(call)), kLeastNice, kNicest);
+  Result<void> done;
+  IrqGuard guard(process_tree_lock);
+  auto visited = visit_threads(uint32_t(argument0(call)), uint32_t(argument1(call)),
+                               [&](UserThread& thread) REQUIRES(process_tree_lock) {
+                                 auto set = set_niceness(thread, niceness);
+                                 if (!set.ok()) done = set;
+                               });
+  return to_return(visited.ok() ? done : visited);
+}
 
 int64_t sys_sched_getaffinity(TrapFrame& call) {
   auto size = uint32_t(argument1(call));

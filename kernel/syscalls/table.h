@@ -133,6 +133,8 @@
   X(133, mknod, "path, mode, device")                                     \
   X(137, statfs, "path, result")                                          \
   X(138, fstatfs, "fd, result")                                           \
+  X(140, getpriority, "which, who")                                       \
+  X(141, setpriority, "which, who, niceness")                             \
   X(157, prctl, "operation, argument")                                    \
   X(158, arch_prctl, "code, address")                                     \
   X(160, setrlimit, "kind, limit")                                        \

@@ -173,6 +173,8 @@ inline constexpr ArgumentKind kFutexTime{show_futex_time}, kCpuSet{show_address_
   X(mknod, kPath, kMode, kDevice)                                                                 \
   X(statfs, kPath, kStored<show_statfs>)                                                          \
   X(fstatfs, kInt, kStored<show_statfs>)                                                          \
+  X(getpriority, kOneOf<kPriorityNames>, kInt)                                                    \
+  X(setpriority, kOneOf<kPriorityNames>, kInt, kInt)                                              \
   X(prctl, kOneOf<kPrctlNames>, kPrctlArgument)                                                   \
   X(arch_prctl, kOneOf<kArchPrctlNames>, kAddress)                                                \
   X(setrlimit, kOneOf<kLimitNames>, kLimit)                                                       \

@@ -172,6 +172,8 @@ inline constexpr FlagName kLimitNames[] = {
     {4, "RLIMIT_CORE"},      {5, "RLIMIT_RSS"},   {6, "RLIMIT_NPROC"},   {7, "RLIMIT_NOFILE"},
     {8, "RLIMIT_MEMLOCK"},   {9, "RLIMIT_AS"},    {10, "RLIMIT_LOCKS"},  {11, "RLIMIT_SIGPENDING"},
     {12, "RLIMIT_MSGQUEUE"}, {13, "RLIMIT_NICE"}, {14, "RLIMIT_RTPRIO"}, {15, "RLIMIT_RTTIME"}};
+inline constexpr FlagName kPriorityNames[] = {
+    {0, "PRIO_PROCESS"}, {1, "PRIO_PGRP"}, {2, "PRIO_USER"}};
 inline constexpr FlagName kPrctlNames[] = {{1, "PR_SET_PDEATHSIG"},
                                            {2, "PR_GET_PDEATHSIG"},
                                            {3, "PR_GET_DUMPABLE"},
