@@ -1,6 +1,7 @@
 // Sockets of the family AF_UNIX: pairs, names, connections, what goes along with bytes, and how each ends.
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -515,6 +516,36 @@ static void circles(void) {
   fact("still here");
 }
 
+// Where there are no more descriptors, nothing is lost that another call can have.
+static void limits(void) {
+  int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+  do_bind(server, "name");
+  CALL(listen, server, 0);
+  do_connect(client, "name");
+  new_pair(SOCK_STREAM);
+  send_fds(pair[0], "both", pair, 1);
+  struct rlimit limit, most;
+  need(getrlimit(RLIMIT_NOFILE, &most) == 0, "getrlimit");
+  limit = (struct rlimit){(rlim_t)pair[1] + 1, most.rlim_max};
+  CALL(setrlimit, RLIMIT_NOFILE, &limit);
+  CALL(socket, AF_UNIX, SOCK_STREAM, 0);
+  CALL(accept, server, 0, 0);
+  CALL(accept, server, 0, 0);
+  limit.rlim_cur++;
+  CALL(setrlimit, RLIMIT_NOFILE, &limit);
+  int two[2] = {-1, -1};
+  CALL(socketpair, AF_UNIX, SOCK_STREAM, 0, two);
+  CALL(socketpair, AF_UNIX, SOCK_STREAM, 0, 8);
+  int third = socket(AF_UNIX, SOCK_STREAM, 0);
+  report(third, "a descriptor is left");
+  take("no descriptor", pair[1], 10, 0, 100);
+  close(third);
+  int end = accept(server, NULL, NULL);
+  put("end", end, "still there");
+  get("client", client, 100, 0);
+  CALL(setrlimit, RLIMIT_NOFILE, &most);
+}
+
 static void ids(void) {
   int on = 1;
   new_pair(SOCK_STREAM);
@@ -559,5 +590,5 @@ static void watching(void) {
 }
 
 SECTIONS({"families", families}, {"streams", streams}, {"ends", ends}, {"serving", serving},
-         {"datagrams", datagrams}, {"passing", passing}, {"circles", circles}, {"ids", ids},
-         {"socketwatching", watching})
+         {"datagrams", datagrams}, {"passing", passing}, {"circles", circles}, {"limits", limits},
+         {"ids", ids}, {"socketwatching", watching})

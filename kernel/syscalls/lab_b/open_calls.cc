@@ -15,16 +15,6 @@ constexpr uint32_t kOpenFlags =
     open_flag::kLargeFile | open_flag::kDirectory | open_flag::kNoFollow |
     open_flag::kNoAccessTime | open_flag::kCloseOnExec | open_flag::kPath;
 
-/// Descriptors are given lowest first, so most tables show by the last that may be given that they are not full.
-bool is_full(FdTable& table) {
-  const auto limit = int(fd_limit());
-  if (limit != 0 && next_fd(table, limit - 1) < 0) return false;
-  for (int fd = 0; fd < limit; fd++) {
-    if (next_fd(table, fd) != fd) return false;
-  }
-  return true;
-}
-
 Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uint64_t mode) {
   constexpr uint32_t kTemporaryFile = 020000000;  // O_TMPFILE's own bit
   if ((flags & kTemporaryFile) != 0) {
@@ -44,7 +34,7 @@ Result<int> open_file(uint64_t dirfd, uint64_t path_address, uint32_t flags, uin
   TRY(name.path.read(path_address));
   // Before the path is looked at: a file that nobody could have must not be made.
   FdTable& table = *TRY(fd_table());
-  if (is_full(table)) return Errno::kEMFILE;
+  if (!has_free_fd(table)) return Errno::kEMFILE;
   TRY(name.find(dirfd));
   // What is cut is another's to run no more; a file that is made keeps the bits that it's made with.
   const bool cuts = (flags & open_flag::kTruncate) != 0 && !current_files().who().is_root() &&

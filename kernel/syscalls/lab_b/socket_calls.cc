@@ -83,6 +83,7 @@ Result<int> accept(TrapFrame& call, uint64_t flags) {
   if ((flags & ~uint64_t(kTypeFlags)) != 0) return Errno::kEINVAL;
   RefPtr<File> file = TRY(usable_file(argument0(call)));
   Socket& socket = *TRY(Socket::of(*file));
+  if (!has_free_fd(*TRY(fd_table()))) return Errno::kEMFILE;  // who waits goes on waiting
   RefPtr<Socket> end = TRY(socket.accept(!file->non_blocking()));
   end->retain();
   auto opened = open_new(end.get(), flags);

@@ -38,6 +38,16 @@ Result<void> UserPath::read(uint64_t address) {
   return Errno::kENAMETOOLONG;
 }
 
+/// Descriptors are given lowest first, so of most tables the last that may be given shows it.
+bool has_free_fd(FdTable& table) {
+  const auto limit = int(fd_limit());
+  if (limit != 0 && next_fd(table, limit - 1) < 0) return true;
+  for (int fd = 0; fd < limit; fd++) {
+    if (next_fd(table, fd) != fd) return true;
+  }
+  return false;
+}
+
 Result<int> give_fd(RefPtr<File> file, bool close_on_exec, int lowest) {
   FdTable& table = *TRY(fd_table());
   int fd = TRY(allocate_fd(table, std::move(file), close_on_exec, lowest));

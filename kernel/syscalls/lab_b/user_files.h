@@ -45,6 +45,8 @@ inline Result<RefPtr<File>> usable_file(uint64_t fd) {
 
 /// Descriptors from here on are beyond the process's limit.
 inline uint64_t fd_limit() { return std::min(my_limit(kLimitFiles), uint64_t(kMaxFds)); }
+/// Whether give_fd() has one to give: for calls that do what can't be undone before they know their file.
+bool has_free_fd(FdTable& table);
 /// The lowest free descriptor that is at least `lowest`, for `file`. EMFILE, ENOMEM.
 Result<int> give_fd(RefPtr<File> file, bool close_on_exec, int lowest = 0);
 
