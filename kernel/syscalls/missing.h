@@ -3,7 +3,8 @@
 //
 // handouts/system-calls.md is made from this, table.h and needed.tsv (python3 grading calls --write), and
 // user/tests/call_table.c makes each of these calls on Cairn and compares. That program has what the arguments name:
-// descriptors (`file`, `folder`, `terminal`, `pipe_end`, `socket_end`), a mounted folder in use ("busy"), a page of zeros (`page`).
+// descriptors (`file`, `folder`, `terminal`, `pipe_end`, `socket_end`), a message that would send its receiver
+// to itself (`itself`), a mounted folder in use ("busy"), a page of zeros (`page`).
 #pragma once
 
 // X(call, "what is missing", error, (arguments that ask for it))
@@ -23,6 +24,8 @@
   X(ioctl, "TIOCEXCL", ENOTTY, (terminal, TIOCEXCL, 0))                                            \
   X(socket, "AF_INET and every family but AF_UNIX", EAFNOSUPPORT, (2, 1, 0))                       \
   X(sendto, "MSG_OOB", EOPNOTSUPP, (socket_end, "x", 1, 1))                                        \
+  X(sendmsg, "SCM_RIGHTS that might make sockets hold each other", ETOOMANYREFS,                   \
+    (socket_end, &itself, 0))                                                                      \
   X(recvfrom, "MSG_OOB", EOPNOTSUPP, (socket_end, page, 1, 1))                                     \
   X(setsockopt, "SO_RCVTIMEO, SO_SNDTIMEO", ENOPROTOOPT, (socket_end, 1, 20, page, 16))            \
   X(setsockopt, "SO_PEEK_OFF, SO_RCVLOWAT and all others", ENOPROTOOPT,                            \

@@ -24,6 +24,7 @@
 enum { kHighest = 1200, kPatienceUs = 20000, kNotThere = 77 };
 static int file, folder, terminal, pipe_end, socket_end;
 static char* page;
+static struct msghdr itself;
 
 static void probe(const char* call, const char* what, const char* name, int error, long result) {
   if (result == -1 && errno == error) {
@@ -48,6 +49,13 @@ static void set_up(void) {
   pipe_end = ends[0];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) die("socketpair");
   socket_end = ends[0];
+  static struct iovec byte = {"x", 1};
+  static _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  itself = (struct msghdr){
+      .msg_iov = &byte, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+  *CMSG_FIRSTHDR(&itself) = (struct cmsghdr){
+      .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(CMSG_FIRSTHDR(&itself)), &ends[1], sizeof(int));
 }
 
 static void missing(void) {
