@@ -74,6 +74,7 @@ def test_tables_are_read(kind: str, boot: Boot, rng: random.Random) -> None:
 @item("D1", points=2)
 def test_damaged_tables_are_refused(kind: str, boot: Boot, rng: random.Random) -> None:
     """A table that can't be right is refused whole: EINVAL."""
+    sound = tables.draw(kind, rng)
     what, made = [], []
     for words, damage in tables.damages(kind):
         table = tables.draw(kind, rng)
@@ -83,7 +84,10 @@ def test_damaged_tables_are_refused(kind: str, boot: Boot, rng: random.Random) -
     what += ["less than a header", "no byte at all"]
     made += [tables.draw(kind, rng).data()[: rng.randrange(1, 44)], b""]
     with tempfile.TemporaryDirectory(prefix="cairn-tables-") as folder:
-        machine = boot(fw_cfg=files(folder, made))
+        machine = boot(fw_cfg=files(folder, [*made, sound.data()]))
+        reply = machine.channel.command(f"processors {kind} opt/cairn/table{len(made)}")
+        check(expected=sound.usable, seen=[int(line["apic"]) for line in reply.values()[1:]],
+              what=f"the processors that a {kind} table lists which is right")
         for number, words in enumerate(what):
             reply = machine.channel.try_command(f"processors {kind} opt/cairn/table{number}")
             check_errno(reply, "EINVAL", f"what becomes of a {kind} table with {words}")
