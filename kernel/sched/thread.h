@@ -28,7 +28,7 @@ struct Thread {
   ListLink run_link;
   uint64_t queue_words[2] = {};  // lab D's: what they mean is the implementation's business
   std::atomic<CpuSet> allowed_cpus{CpuSet::all()};
-  std::atomic<int8_t> nice{0};  // -20 … 19: what it lets others have
+  std::atomic<int> nice{0};  // -20 … 19: what it lets others have
   CpuId last_cpu{};             // where it runs or ran; changes as it is switched to
 
   // Touched by the processor that it runs on, and that switches to or from it.

@@ -94,7 +94,7 @@ Result<void> set_niceness(UserThread& thread, int niceness) REQUIRES(process_tre
   if (!may_place(*thread.process)) return Errno::kEPERM;
   const bool gains = niceness < thread.nice.load();
   if (gains && !current_process()->ids.is_superuser()) return Errno::kEACCES;
-  thread.nice = int8_t(niceness);
+  thread.nice = niceness;
   return {};
 }
 
