@@ -29,7 +29,7 @@ struct Thread {
   uint64_t queue_words[2] = {};  // lab D's: what they mean is the implementation's business
   std::atomic<CpuSet> allowed_cpus{CpuSet::all()};
   std::atomic<int> nice{0};  // -20 … 19: what it lets others have
-  CpuId last_cpu{};             // where it runs or ran; changes as it is switched to
+  CpuId last_cpu{};          // where it runs or ran; changes as it is switched to
 
   // Touched by the processor that it runs on, and that switches to or from it.
   uint64_t saved_rsp = 0;      // while not running

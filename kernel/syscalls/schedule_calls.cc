@@ -64,7 +64,7 @@ constexpr int kToPriority = 20;
 template <class Visit>
 Result<void> visit_threads(uint32_t which, uint32_t who, Visit visit) REQUIRES(process_tree_lock) {
   bool any = false;
-  auto visit_all = [&](Process& process) {
+  auto visit_all = [&](Process& process) REQUIRES(process_tree_lock) {
     for (UserThread& thread : process.threads) {
       visit(thread);
       any = true;

@@ -33,7 +33,7 @@ constexpr auto kStretch = [] {
 
 /// Makes a thread's time count.
 void charge(Thread& thread, uint64_t ticks) {
-  virtual_time(thread) += ticks * kStretch[size_t(thread.nice.load() + 20)] / kStretchUnit;
+  virtual_time(thread) += ticks * kStretch[unsigned(thread.nice.load() + 20)] / kStretchUnit;
 }
 
 /// What it ran since the last time, TSC ticks.
