@@ -38,7 +38,11 @@ struct [[gnu::packed]] TableHeader {
 constexpr uint32_t kMaxTableLength = 1 << 20;  // bytes; QEMU's largest is well below
 constexpr uint64_t kAcpiLimit = 1ull << 32;    // the boot map covers 4 GiB; QEMU's tables are below
 
-constinit AcpiInfo info;
+constinit AcpiInfo info = [] {
+  AcpiInfo standard;
+  for (unsigned i = 0; i < standard.isa.size(); i++) standard.isa[i] = {i, false, false};
+  return standard;
+}();
 
 bool is_rsdp(PhysAddr address) {
   auto* rsdp = direct_map_as<const Rsdp>(address);
@@ -149,14 +153,15 @@ uint8_t byte_sum(const void* data, size_t length) {
   return sum;
 }
 
+void do_without_acpi() { read_mp_table(); }
+
 const AcpiInfo& read_acpi_tables(PhysAddr given) {
-  for (unsigned i = 0; i < info.isa.size(); i++) info.isa[i] = {i, false, false};
   PhysAddr address = given;
   bool usable = given.value != 0 && given.value < kAcpiLimit - sizeof(Rsdp) && is_rsdp(given);
   if (!usable) address = search_rsdp();
   if (address.value == 0) {
     log_warning("acpi", "no tables found; assuming the standard addresses");
-    read_mp_table();
+    do_without_acpi();
     return info;
   }
   auto* rsdp = direct_map_as<const Rsdp>(address);

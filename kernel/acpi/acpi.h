@@ -37,6 +37,8 @@ struct AcpiInfo {
 /// Reads the tables. `rsdp` as the loader gave it, 0 to search the BIOS area. The tables must lie in
 /// memory that the direct map covers. Bad tables are logged and skipped. Once, at boot.
 const AcpiInfo& read_acpi_tables(PhysAddr rsdp);
+/// Instead of that: the standard addresses, and the processors that the MP table lists (acpi/mp_table.h).
+void do_without_acpi();
 const AcpiInfo& acpi_info();
 
 /// The sum of the bytes, modulo 256: 0 for a table that is whole.

@@ -114,7 +114,13 @@ void check_memory() {
   }
 }
 
-void read_tables() { read_acpi_tables(boot_info.rsdp); }
+void read_tables() {
+  if (has_option("acpi=off")) {
+    do_without_acpi();
+  } else {
+    read_acpi_tables(boot_info.rsdp);
+  }
+}
 
 void map_kernel() {
   if (!build_kernel_half(boot_info.memory)) stop_boot("no memory for the kernel's page tables");
