@@ -25,16 +25,20 @@ Attributes MemoryInode::attributes() {
   return result;
 }
 
+void apply_change(Attributes& attributes, const AttributeChange& change, Timestamp now) {
+  const Attributes& wanted = change.values;
+  if (change.which & AttributeChange::kPermissions) attributes.permissions = wanted.permissions;
+  if (change.which & AttributeChange::kOwner) attributes.owner = wanted.owner;
+  if (change.which & AttributeChange::kGroup) attributes.group = wanted.group;
+  if (change.which & AttributeChange::kAccessed) attributes.accessed = wanted.accessed;
+  if (change.which & AttributeChange::kModified) attributes.modified = wanted.modified;
+  attributes.changed = now;
+}
+
 Result<void> MemoryInode::set_attributes(const AttributeChange& change) {
   Timestamp now = current_time();
-  const Attributes& wanted = change.values;
   Guard guard(attributes_lock_);
-  if (change.which & AttributeChange::kPermissions) attributes_.permissions = wanted.permissions;
-  if (change.which & AttributeChange::kOwner) attributes_.owner = wanted.owner;
-  if (change.which & AttributeChange::kGroup) attributes_.group = wanted.group;
-  if (change.which & AttributeChange::kAccessed) attributes_.accessed = wanted.accessed;
-  if (change.which & AttributeChange::kModified) attributes_.modified = wanted.modified;
-  attributes_.changed = now;
+  apply_change(attributes_, change, now);
   return {};
 }
 

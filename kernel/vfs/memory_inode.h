@@ -5,6 +5,9 @@
 
 namespace cairn {
 
+/// Makes the change to attributes that are kept in memory, at the time `now`. The caller's lock.
+void apply_change(Attributes& attributes, const AttributeChange& change, Timestamp now);
+
 class MemoryInode : public Inode {
  public:
   MemoryInode(FileSystem& file_system, InodeNumber number, const NewFile& file);

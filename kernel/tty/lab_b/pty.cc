@@ -4,6 +4,7 @@
 
 #include "address_space/user_copy.h"
 #include "memory/heap.h"
+#include "vfs/memory_inode.h"
 
 namespace cairn {
 
@@ -282,15 +283,9 @@ Attributes Pty::attributes() {
 }
 
 void Pty::set_attributes(const AttributeChange& change) {
-  const Attributes& wanted = change.values;
   const Timestamp now = current_time();
   IrqGuard guard(lock_);
-  if (change.which & AttributeChange::kPermissions) attributes_.permissions = wanted.permissions;
-  if (change.which & AttributeChange::kOwner) attributes_.owner = wanted.owner;
-  if (change.which & AttributeChange::kGroup) attributes_.group = wanted.group;
-  if (change.which & AttributeChange::kAccessed) attributes_.accessed = wanted.accessed;
-  if (change.which & AttributeChange::kModified) attributes_.modified = wanted.modified;
-  attributes_.changed = now;
+  apply_change(attributes_, change, now);
 }
 
 }  // namespace cairn
