@@ -140,11 +140,6 @@ void read_root_table(const TableHeader* root, unsigned pointer_size) {
   }
 }
 
-void read_mp_table() {
-  std::span<const uint8_t> table = find_mp_table();
-  if (!table.empty()) note_processors("MP table", processors_of_mp_table(table));
-}
-
 }  // namespace
 
 uint8_t byte_sum(const void* data, size_t length) {
@@ -153,7 +148,10 @@ uint8_t byte_sum(const void* data, size_t length) {
   return sum;
 }
 
-void do_without_acpi() { read_mp_table(); }
+void do_without_acpi() {
+  std::span<const uint8_t> table = find_mp_table();
+  if (!table.empty()) note_processors("MP table", processors_of_mp_table(table));
+}
 
 const AcpiInfo& read_acpi_tables(PhysAddr given) {
   PhysAddr address = given;

@@ -29,8 +29,8 @@ struct AcpiInfo {
   std::array<IoApicInfo, 8> io_apics{IoApicInfo{PhysAddr(0xfec0'0000), 0}};
   unsigned io_apic_count = 1;
   std::array<IsaOverride, 16> isa{};  // index: ISA interrupt
-  ProcessorList
-      processors;  // that the MADT, or without one the MP table, lists; none if neither can be believed
+  // That the MADT, or without one the MP table, lists; none if neither can be believed.
+  ProcessorList processors;
   uint16_t pm1a_control = 0;  // I/O port, 0 if unknown
 };
 

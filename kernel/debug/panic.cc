@@ -24,11 +24,11 @@ class PanicWriter final : public Writer {
 constinit std::atomic<PanicContext> panic_context{nullptr};
 constinit std::atomic<PanicStopper> panic_stopper{nullptr};
 constinit std::atomic<const Cpu*> panicked{nullptr};  // the processor that did so first
-constinit std::atomic<const Cpu*> speaker{
-    nullptr};  // whose turn it is to print; it gives it back by null
+// Whose turn it is to print; it gives it back by null.
+constinit std::atomic<const Cpu*> speaker{nullptr};
 
-constexpr unsigned kPatience =
-    100'000'000;  // looks at `speaker` before a processor is taken for gone
+// Looks at `speaker` before a processor is taken for gone.
+constexpr unsigned kPatience = 100'000'000;
 
 void print_where(Writer& out) {
   print(out, "cpu {}", this_cpu().id);

@@ -195,14 +195,14 @@ namespace {
 bool switch_if_due(bool give_way) {
   Cpu& cpu = this_cpu();
   Thread& from = *cpu.current;
-  cpu.schedule_count.fetch_add(
-      1);  // sequentially consistent: a reader that comes later sees what was unlinked before
+  // Sequentially consistent: a reader that comes later sees what was unlinked before.
+  cpu.schedule_count.fetch_add(1);
   cpu.known_calls = from.known_calls;
   bool idle = &from == cpu.idle_thread;
   cpu.need_reschedule = false;
   bool stays = !idle && from.state.stays();
-  bool must_leave = stays && !from.allowed_cpus.load().has(
-                                 cpu.id);  // switched away from, it goes to another processor
+  // Switched away from, it goes to another processor.
+  bool must_leave = stays && !from.allowed_cpus.load().has(cpu.id);
   Thread* next = run_queue_pick(stays && !give_way && !must_leave ? &from : nullptr);
   if (next == nullptr && stays && !must_leave) return false;
   if (next == nullptr) next = run_queue_steal();
